@@ -1,0 +1,15 @@
+noinst_LIBRARIES += libbase.a
+libbase_a_SOURCES = \
+	base/cleanup.h \
+	base/clock.h \
+	base/config.c base/config.h \
+	base/error.c base/error.h \
+	base/fd.c base/fd.h \
+	base/file.c base/file.h \
+	base/histogram.c base/histogram.h \
+	base/list.h \
+	base/log.c base/log.h \
+	base/number.c base/number.h \
+	base/text.c base/text.h \
+	base/unix_socket.c base/unix_socket.h
+libbase_a_CPPFLAGS = $(AM_CPPFLAGS) $(INIH_CFLAGS)

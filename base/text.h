@@ -1,0 +1,26 @@
+/*
+ * text.h - strings in fixed buffers, names, UTF-8.
+ */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Copy with its terminator. 0, or -ENAMETOOLONG (and *to is then empty) when it does not fit. */
+int text_copy(char *to, size_t size, const char *from);
+
+/* True when field, an array of size bytes from a peer, holds a terminator. */
+bool text_is_terminated(const char *field, size_t size);
+
+/*
+ * A name that may stand in a path, a cgroup, a message: 1..max_length of [a-z0-9._-], starting with
+ * a letter or digit.
+ */
+bool text_is_name(const char *text, size_t max_length);
+
+/* Strict UTF-8 (RFC 3629): no overlong forms, no surrogates, at most U+10FFFF. */
+bool text_is_utf8(const char *text, size_t length);
+
+/* Edit distance, for "did you mean". Strings over 63 bytes compare as far apart. */
+unsigned text_distance(const char *a, const char *b);
+#endif

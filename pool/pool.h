@@ -1,0 +1,144 @@
+/*
+ * pool.h - all sandboxes of one template: when to build, whom to serve, what to discard.
+ *
+ * PURE: no system call, no libevent, no log; time is a parameter and acts go through struct pool_ops.
+ * The supervisor embeds it; the simulator in tests turns the clock by hand.
+ *
+ *   BUILDING -> READY -> LEASED -> DISCARDING -> gone; never LEASED -> READY.
+ *   BUILDING -> gone (failed); READY -> DISCARDING (died, shrunk, drained).
+ *
+ * Invariants (pool_check): a sandbox is in exactly one state list; a ready or leased one was built
+ * once and handed out at most once; building + ready + leased + discarding <= max; a waiter is
+ * granted or refused exactly once; no waiter waits while a sandbox is ready.
+ */
+#ifndef POOL_POOL_H
+#define POOL_POOL_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "proto/control.h"
+
+struct error;
+struct pool;
+
+struct pool_config {
+	uint32_t min;		    /* ready sandboxes to keep; 0..max */
+	uint32_t max;		    /* sandboxes in all, whatever state; 1..JAIL_SLOTS_MAX */
+	uint32_t build_concurrency; /* builds in flight; 1.. */
+	uint32_t waiters_max;	    /* acquires that may wait; one more is refused EMPTY */
+	enum control_on_empty
+		on_empty;  /* BUILD: wait for a build of its own or any that comes first;
+	                                   WAIT: wait, without starting builds beyond the refill; FAIL */
+	uint64_t wait_ms;  /* longest wait; 0: 10 s */
+	uint64_t lease_ms; /* longest lease; 0: none */
+	uint64_t idle_ms;  /* longest time without touch; 0: none */
+	uint64_t backoff_min_ms,
+		backoff_max_ms; /* after a failed build, doubling; 0: 100 ms, 30 s */
+};
+
+/* One sandbox. The pool allocates and owns it, from build() to pool_gone() or pool_build_failed(). */
+struct pool_sandbox {
+	struct list list; /* in its state's list */
+	uint64_t id;	  /* unique in this pool's life: from config's counter, see pool_create */
+	enum sandbox_state state;
+	uint64_t state_since_ms;
+	uint64_t created_ms;
+	uint64_t build_ns;    /* as reported by pool_built() */
+	uint64_t deadline_ms; /* of the lease; UINT64_MAX: none */
+	uint64_t idle_ms;     /* limit; 0: none */
+	uint64_t touched_ms;
+	void *lessee;	       /* LEASED: whose it is, opaque */
+	struct list by_lessee; /* LEASED: for the embedder's own list of that lessee's leases */
+	void *data;	       /* the embedder's */
+};
+
+/* One acquire that waits. The pool owns it. */
+struct pool_waiter {
+	struct list list;
+	void *lessee;
+	uint32_t request_id;
+	uint64_t asked_ms, until_ms;
+	uint32_t lease_ms, idle_ms;
+	bool wants_build;
+};
+
+struct pool_request {
+	void *lessee;
+	uint32_t request_id;
+	enum control_on_empty on_empty;	     /* DEFAULT: the pool's */
+	uint32_t wait_ms, lease_ms, idle_ms; /* 0: the pool's; never beyond the pool's */
+};
+
+struct pool_ops {
+	/* Start building. 0: pool_built() or pool_build_failed() will follow, never from within. -errno: cannot. */
+	int (*build)(void *arg, struct pool_sandbox *sandbox);
+	/* Kill it; pool_gone() will follow, never from within. */
+	void (*discard)(void *arg, struct pool_sandbox *sandbox);
+	/* A waiter's turn: the sandbox is LEASED to waiter->lessee. The waiter is freed afterwards. */
+	void (*grant)(void *arg, const struct pool_waiter *waiter, struct pool_sandbox *sandbox,
+		enum control_rung rung);
+	void (*refuse)(void *arg, const struct pool_waiter *waiter, enum control_refusal refusal,
+		uint32_t retry_ms);
+	/* A lease ended for `reason`, before its discard. Not called for pool_release() and pool_lessee_gone(). */
+	void (*ended)(void *arg, struct pool_sandbox *sandbox, enum lease_end_reason reason);
+};
+
+struct pool_counters {
+	uint64_t hits, built, waited, refused, build_failures, deaths;
+	uint32_t building, ready, leased, discarding, waiting;
+};
+
+/* next_id: shared by the instance's pools so that ids are unique; advanced at each build. */
+int pool_create(const struct pool_config *config, const struct pool_ops *ops, void *arg,
+	uint64_t *next_id, struct pool **ret_pool, struct error *err);
+/* Frees memory only; all sandboxes must be gone or are forgotten. Accepts NULL. */
+void pool_destroy(struct pool *pool);
+
+/* Start refilling. Call once after create. */
+void pool_start(struct pool *pool, uint64_t now_ms);
+
+/*
+ * 0: *ret_sandbox is LEASED to request->lessee now (rung ready). -EINPROGRESS: grant() or refuse()
+ * will follow, never from within. Otherwise refused: -EAGAIN (*ret_refusal: EMPTY, BROKEN,
+ * STOPPING), -ENOMEM. *ret_retry_ms is set when refused.
+ */
+int pool_acquire(struct pool *pool, uint64_t now_ms, const struct pool_request *request,
+	struct pool_sandbox **ret_sandbox, enum control_refusal *ret_refusal,
+	uint32_t *ret_retry_ms);
+
+/* The lessee gives it back: it is discarded and, where below min, replaced. */
+void pool_release(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox);
+void pool_touch(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox);
+/* The lessee's connection is gone: its waiters vanish without an answer, its leases are discarded. */
+void pool_lessee_gone(struct pool *pool, uint64_t now_ms, void *lessee);
+
+/* What the embedder reports. */
+void pool_built(
+	struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox, uint64_t build_ns);
+void pool_build_failed(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox);
+/* It died by itself in whatever state and is proven dead; a lease ends with `reason`. Freed. */
+void pool_died(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox,
+	enum lease_end_reason reason);
+/* A discarded one is proven dead. Freed. */
+void pool_gone(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox);
+/* A ready one is known to be dead but not yet reaped: never hand it out. It is discarded. */
+void pool_suspect(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox);
+
+/* Deadlines, idle limits, waiters, refill, back-off. Returns ms until it wants to be called again; UINT64_MAX: never. */
+uint64_t pool_tick(struct pool *pool, uint64_t now_ms);
+
+/* No more builds or grants; waiters refused STOPPING; leases end SHUTDOWN; everything discarded. */
+void pool_drain(struct pool *pool, uint64_t now_ms);
+bool pool_is_empty(const struct pool *pool);
+
+void pool_get_counters(const struct pool *pool, struct pool_counters *ret_counters);
+/* Each sandbox in turn, oldest first within a state. */
+void pool_for_each(
+	struct pool *pool, void (*visit)(void *arg, struct pool_sandbox *sandbox), void *arg);
+/* Build failures in a row; 0: builds work. */
+uint32_t pool_failures_in_row(const struct pool *pool);
+
+/* 0, or -EINVAL with the broken invariant in err. For tests. */
+int pool_check(const struct pool *pool, struct error *err);
+#endif

@@ -1,0 +1,120 @@
+#include "proto/channel.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+
+int channel_pair(int ret_fds[2], struct error *err)
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+		return error_errno(err, "socketpair");
+	ret_fds[0] = fds[0];
+	ret_fds[1] = fds[1];
+	return 0;
+}
+
+int channel_send(int socket, const void *head, size_t head_size, const void *body, size_t body_size,
+	const int *fds, size_t count)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int) * CHANNEL_FDS_MAX)];
+		struct cmsghdr align;
+	} control;
+	struct iovec parts[2] = {
+		{(void *)(uintptr_t)head, head_size},
+		{(void *)(uintptr_t)body, body_size},
+	};
+	struct msghdr message = {.msg_iov = parts, .msg_iovlen = body_size ? 2 : 1};
+	ssize_t n;
+
+	if (count > CHANNEL_FDS_MAX)
+		return -EINVAL;
+	if (count > 0) {
+		struct cmsghdr *cmsg;
+
+		memset(&control, 0, CMSG_SPACE(sizeof(int) * count));
+		message.msg_control = control.bytes;
+		message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
+		cmsg = CMSG_FIRSTHDR(&message);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(sizeof(int) * count);
+		memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * count);
+	}
+	do
+		n = sendmsg(socket, &message, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
+}
+
+void channel_close_fds(int *fds, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		fd_close(take_fd(&fds[i]));
+}
+
+/* Collect the fds of a received message. -EPROTO when the kernel had to cut them. */
+static int collect_fds(struct msghdr *message, int *fds, size_t *ret_count)
+{
+	size_t count = 0;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+		size_t n;
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < n; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+			if (count < CHANNEL_FDS_MAX)
+				fds[count++] = fd;
+			else
+				fd_close(fd);
+		}
+	}
+	*ret_count = count;
+	return message->msg_flags & MSG_CTRUNC ? -EPROTO : 0;
+}
+
+ssize_t channel_receive(
+	int socket, void *buffer, size_t size, int ret_fds[CHANNEL_FDS_MAX], size_t *ret_count)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int) * CHANNEL_FDS_MAX)];
+		struct cmsghdr align;
+	} control;
+	struct iovec part = {buffer, size};
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	size_t count = 0;
+	ssize_t n;
+	int r;
+
+	do
+		n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	r = collect_fds(&message, ret_fds, &count);
+	if (r == 0 && message.msg_flags & MSG_TRUNC)
+		r = -EMSGSIZE;
+	if (r < 0) {
+		channel_close_fds(ret_fds, count);
+		return r;
+	}
+	*ret_count = count;
+	return n;
+}

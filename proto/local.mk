@@ -1,0 +1,13 @@
+noinst_LIBRARIES += libproto.a librpc.a
+libproto_a_SOURCES = \
+	proto/channel.c proto/channel.h \
+	proto/check.c proto/check.h \
+	proto/control.c proto/control.h \
+	proto/control_client.c proto/control_client.h \
+	proto/guest.c proto/guest.h \
+	proto/guest_client.c proto/guest_client.h
+
+# JSON ends in agentd: a library of its own, so that nothing else can link it by accident.
+librpc_a_SOURCES = proto/rpc.c proto/rpc.h
+librpc_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+EXTRA_DIST += proto/PROTOCOL.md

@@ -1,0 +1,47 @@
+# make check: what needs no root. make check-system: what makes sandboxes (root).
+# Every test program prints TAP; names end in .test, .sh or .py so that one rule serves each kind.
+TEST_EXTENSIONS = .test .sh .py
+tap = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+TEST_LOG_DRIVER = $(tap)
+SH_LOG_DRIVER = $(tap)
+PY_LOG_DRIVER = $(tap)
+TEST_LOG_COMPILER = $(top_srcdir)/tests/limited
+SH_LOG_COMPILER = $(top_srcdir)/tests/limited bash
+PY_LOG_COMPILER = $(top_srcdir)/tests/limited $(PYTHON3)
+AM_TESTS_ENVIRONMENT = \
+	CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; \
+	top_srcdir='$(abs_top_srcdir)'; export top_srcdir; \
+	top_builddir='$(abs_top_builddir)'; export top_builddir; \
+	PYTHONPATH='$(abs_top_srcdir)/tests'; export PYTHONPATH; \
+	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE;
+
+UNIT_TESTS =
+LINT_TESTS =
+FUZZ_TESTS =
+SYSTEM_BINARIES =
+SYSTEM_TESTS =
+E2E_TESTS =
+
+include tests/unit/base.mk
+include tests/unit/proto.mk
+include tests/unit/rpc.mk
+include tests/unit/pool.mk
+include tests/unit/images.mk
+include tests/unit/guest.mk
+include tests/unit/jail.mk
+include tests/unit/supervisor.mk
+include tests/unit/agentd.mk
+include tests/unit/cli.mk
+include tests/fuzz/local.mk
+include tests/lint/local.mk
+include tests/system/local.mk
+include tests/e2e/local.mk
+
+TESTS = $(UNIT_TESTS) $(FUZZ_TESTS) $(LINT_TESTS)
+check_PROGRAMS += $(UNIT_TESTS) $(FUZZ_TESTS) $(SYSTEM_BINARIES)
+EXTRA_DIST += tests/limited tests/tap.py tests/skips $(LINT_TESTS) $(SYSTEM_TESTS) $(E2E_TESTS)
+
+check-system: all $(check_PROGRAMS)
+	$(MAKE) $(AM_MAKEFLAGS) -j1 check-TESTS TESTS='$(SYSTEM_BINARIES) $(SYSTEM_TESTS) $(E2E_TESTS)' \
+		TEST_SUITE_LOG=test-suite-system.log
+.PHONY: check-system
