@@ -38,9 +38,9 @@ bool text_is_name(const char *text, size_t max_length)
 	return true;
 }
 
-/* Length of the sequence that starts at p, 0 when it is malformed. */
-static size_t utf8_sequence(const unsigned char *p, size_t left)
+size_t text_utf8_sequence(const char *text, size_t left)
 {
+	const unsigned char *p = (const unsigned char *)text;
 	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
 	uint32_t code;
 	size_t length;
@@ -73,7 +73,7 @@ bool text_is_utf8(const char *text, size_t length)
 	size_t i = 0;
 
 	while (i < length) {
-		size_t n = utf8_sequence((const unsigned char *)text + i, length - i);
+		size_t n = text_utf8_sequence(text + i, length - i);
 
 		if (n == 0)
 			return false;

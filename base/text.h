@@ -21,6 +21,9 @@ bool text_is_name(const char *text, size_t max_length);
 /* Strict UTF-8 (RFC 3629): no overlong forms, no surrogates, at most U+10FFFF. */
 bool text_is_utf8(const char *text, size_t length);
 
+/* Bytes (1..4) of the UTF-8 sequence at text, of which left >= 1 are there; 0 when it is malformed. */
+size_t text_utf8_sequence(const char *text, size_t left);
+
 /* Edit distance, for "did you mean". Strings over 63 bytes compare as far apart. */
 unsigned text_distance(const char *a, const char *b);
 #endif
