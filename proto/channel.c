@@ -1,6 +1,7 @@
 #include "proto/channel.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -41,17 +42,19 @@ int channel_send(int socket, const void *head, size_t head_size, const void *bod
 
 		memset(&control, 0, CMSG_SPACE(sizeof(int) * count));
 		message.msg_control = control.bytes;
-		message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
+		message.msg_controllen = (socklen_t)CMSG_SPACE(sizeof(int) * count);
 		cmsg = CMSG_FIRSTHDR(&message);
 		cmsg->cmsg_level = SOL_SOCKET;
 		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int) * count);
+		cmsg->cmsg_len = (socklen_t)CMSG_LEN(sizeof(int) * count);
 		memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * count);
 	}
 	do
 		n = sendmsg(socket, &message, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : 0;
+	if (n < 0)
+		return errno == ECONNRESET ? -EPIPE : -errno;
+	return 0;
 }
 
 void channel_close_fds(int *fds, size_t count)
@@ -59,6 +62,10 @@ void channel_close_fds(int *fds, size_t count)
 	for (size_t i = 0; i < count; i++)
 		fd_close(take_fd(&fds[i]));
 }
+
+/* musl's CMSG_NXTHDR() mixes signs. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"
 
 /* Collect the fds of a received message. -EPROTO when the kernel had to cut them. */
 static int collect_fds(struct msghdr *message, int *fds, size_t *ret_count)
@@ -84,6 +91,24 @@ static int collect_fds(struct msghdr *message, int *fds, size_t *ret_count)
 	*ret_count = count;
 	return message->msg_flags & MSG_CTRUNC ? -EPROTO : 0;
 }
+#pragma GCC diagnostic pop
+
+/*
+ * A peer that closes with packets of ours unread leaves ECONNRESET behind, which comes once and ahead
+ * of the packets that it had sent before: these are still to be read, then comes the end.
+ */
+static ssize_t receive_again(int socket, struct msghdr *message)
+{
+	bool was_reset = false;
+	ssize_t n;
+
+	for (;;) {
+		n = recvmsg(socket, message, MSG_CMSG_CLOEXEC);
+		if (n >= 0 || (errno != EINTR && (errno != ECONNRESET || was_reset)))
+			return n;
+		was_reset = was_reset || errno == ECONNRESET;
+	}
+}
 
 ssize_t channel_receive(
 	int socket, void *buffer, size_t size, int ret_fds[CHANNEL_FDS_MAX], size_t *ret_count)
@@ -103,9 +128,7 @@ ssize_t channel_receive(
 	ssize_t n;
 	int r;
 
-	do
-		n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
+	n = receive_again(socket, &message);
 	if (n < 0)
 		return -errno;
 	r = collect_fds(&message, ret_fds, &count);

@@ -31,6 +31,8 @@
 #define GUEST_TIMEOUT_MAX   (24u * 3600u * 1000u)
 #define GUEST_FILE_TIMEOUT  30000u /* ms; a file request without a timeout of its own */
 #define GUEST_TEXT_MAX	    128
+#define GUEST_STRINGS_MAX   4096u  /* argc; envc */
+#define GUEST_WINDOW_MAX    10000u /* rows; columns */
 
 enum guest_type {
 	/* client to guest */
@@ -69,8 +71,8 @@ enum guest_exec_flags {
 struct guest_exec {
 	struct message_header header;
 	uint32_t flags;
-	uint32_t argc;		/* 1..4096 */
-	uint32_t envc;		/* 0..4096 */
+	uint32_t argc;		/* 1..GUEST_STRINGS_MAX */
+	uint32_t envc;		/* 0..GUEST_STRINGS_MAX */
 	uint32_t timeout_ms;	/* 0: none */
 	uint16_t rows, columns; /* of the pty; 0: 24 x 80 */
 	uint32_t reserved;
@@ -149,7 +151,7 @@ struct guest_signal {
 
 struct guest_resize {
 	struct message_header header;
-	uint16_t rows, columns; /* 1..10000 */
+	uint16_t rows, columns; /* 1..GUEST_WINDOW_MAX */
 	uint32_t reserved;
 };
 
