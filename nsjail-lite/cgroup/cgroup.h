@@ -58,7 +58,7 @@ void cgroup_base_close(struct cgroup_base *base);
 /* Kill every process below the base in all hierarchies and remove all its directories. Idempotent. */
 int cgroup_base_destroy(const char *instance, struct error *err);
 
-/* Names of all instances that have a base on this host, for each: callback(arg, name). */
+/* For each instance that has a base on this host: callback(arg, name), once per hierarchy. */
 int cgroup_base_list(
 	void (*callback)(void *arg, const char *instance), void *arg, struct error *err);
 
@@ -84,6 +84,9 @@ int cgroup_kill(const struct cgroup_base *base, const char *name, struct error *
 int cgroup_is_empty(const struct cgroup_base *base, const char *name);
 /* rmdir in every hierarchy; waits up to a second for the kernel to let go (EBUSY). */
 int cgroup_remove(const struct cgroup_base *base, const char *name, struct error *err);
+
+/* Kill and remove every cgroup below base whose name begins with prefix, in whichever hierarchy it stands. */
+int cgroup_remove_matching(const struct cgroup_base *base, const char *prefix, struct error *err);
 
 /* "memory v1, pids v1, cpu v1, kill v2" for logs and doctor. */
 const char *cgroup_describe(const struct cgroup_base *base, char *buffer, unsigned size);

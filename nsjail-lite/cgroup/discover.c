@@ -1,0 +1,271 @@
+/* The host's side of cgroups: find the hierarchies, own an instance's base in each, end it. */
+#include "nsjail-lite/cgroup/discover.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/file.h"
+
+#define MOUNTINFO_MAX (4u << 20)
+#define PREFIX	      "hearth-"
+#define NAME_MAX_     64
+
+const char *cgroup_controller_name(enum cgroup_controller controller)
+{
+	static const char *const names[CGROUP_CONTROLLERS] = {"memory", "pids", "cpu"};
+
+	return names[controller];
+}
+
+/* True when word stands in the comma-separated list. */
+static bool list_has(const char *list, const char *word)
+{
+	size_t length = strlen(word);
+
+	for (const char *p = list; p; p = strchr(p, ',')) {
+		if (*p == ',')
+			p++;
+		if (strncmp(p, word, length) == 0 && (p[length] == ',' || p[length] == '\0'))
+			return true;
+	}
+	return false;
+}
+
+/* Copy a mount point, undoing \ooo escapes; empty when it does not fit. */
+static void copy_mount_point(char to[256], const char *from)
+{
+	size_t n = 0;
+
+	while (*from) {
+		if (n == 255) {
+			to[0] = '\0';
+			return;
+		}
+		if (from[0] == '\\' && from[1] && from[2] && from[3]) {
+			to[n++] = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 |
+					 (from[3] - '0'));
+			from += 4;
+		} else {
+			to[n++] = *from++;
+		}
+	}
+	to[n] = '\0';
+}
+
+/* One line: "36 35 0:30 / /mount/point options [tags] - type source super-options". */
+static void take_line(char *line, struct cgroup_mounts *mounts)
+{
+	char *separator = strstr(line, " - ");
+	char point[256], type[64], super[512];
+
+	if (!separator || sscanf(line, "%*s %*s %*s %*s %255s", point) != 1 ||
+		sscanf(separator, " - %63s %*s %511s", type, super) != 2)
+		return;
+	if (strcmp(type, "cgroup2") == 0 && !mounts->v2[0])
+		copy_mount_point(mounts->v2, point);
+	if (strcmp(type, "cgroup") != 0)
+		return;
+	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
+		if (!mounts->v1[c][0] && list_has(super, cgroup_controller_name(c)))
+			copy_mount_point(mounts->v1[c], point);
+}
+
+int cgroup_discover(const char *mountinfo, struct cgroup_mounts *ret_mounts, struct error *err)
+{
+	struct cgroup_mounts mounts = {0};
+	auto_free char *text = strdup(mountinfo);
+	char *save = NULL;
+	bool any;
+
+	if (!text)
+		return error_set(err, ENOMEM, "cgroup: out of memory");
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		take_line(line, &mounts);
+	any = mounts.v2[0];
+	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
+		any |= mounts.v1[c][0] != '\0';
+	if (!any)
+		return error_set(err, ENODEV,
+			"cgroup: neither a v2 tree nor a v1 hierarchy of memory, pids or cpu is "
+			"mounted: mount one below /sys/fs/cgroup");
+	*ret_mounts = mounts;
+	return 0;
+}
+
+static int find_mounts(const char *mountinfo, struct cgroup_mounts *mounts, struct error *err)
+{
+	auto_free char *text = NULL;
+	ssize_t n;
+
+	if (mountinfo)
+		return cgroup_discover(mountinfo, mounts, err);
+	n = file_read_all_at(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &text, err);
+	return n < 0 ? (int)n : cgroup_discover(text, mounts, err);
+}
+
+static int open_base(const char *mount_point, const char *instance, int *ret_fd, struct error *err)
+{
+	char path[512];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/" PREFIX "%s", mount_point, instance);
+	if (mkdir(path, 0755) < 0 && errno != EEXIST)
+		return error_errno(err, "mkdir %s", path);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return error_errno(err, "open %s", path);
+	*ret_fd = fd;
+	return 0;
+}
+
+/* Ask for a controller in the children of root and base. False: this v2 tree does not have it. */
+static bool enable_v2(const char *mount_point, int base_fd, enum cgroup_controller c)
+{
+	char controllers[512], path[512], word[32];
+	char *save = NULL;
+	bool has = false;
+
+	snprintf(path, sizeof(path), "%s/cgroup.controllers", mount_point);
+	if (file_read_at(AT_FDCWD, path, controllers, sizeof(controllers), NULL) < 0)
+		return false;
+	for (char *w = strtok_r(controllers, " \n", &save); w; w = strtok_r(NULL, " \n", &save))
+		has |= strcmp(w, cgroup_controller_name(c)) == 0;
+	if (!has)
+		return false;
+	snprintf(word, sizeof(word), "+%s", cgroup_controller_name(c));
+	snprintf(path, sizeof(path), "%s/cgroup.subtree_control", mount_point);
+	return file_write_at(AT_FDCWD, path, word, NULL) == 0 &&
+	       file_write_at(base_fd, "cgroup.subtree_control", word, NULL) == 0;
+}
+
+int cgroup_base_open(const char *instance, const char *mountinfo, struct cgroup_base *ret_base,
+	struct error *err)
+{
+	struct cgroup_base base = {.v2_fd = -1, .v1_fd = {-1, -1, -1}};
+	struct cgroup_mounts mounts;
+	int r = find_mounts(mountinfo, &mounts, err);
+
+	if (r == 0 && mounts.v2[0])
+		r = open_base(mounts.v2, instance, &base.v2_fd, err);
+	for (int c = 0; r == 0 && c < CGROUP_CONTROLLERS; c++) {
+		if (base.v2_fd >= 0 && enable_v2(mounts.v2, base.v2_fd, c)) {
+			base.place[c] = CGROUP_V2;
+		} else if (mounts.v1[c][0]) {
+			base.place[c] = CGROUP_V1;
+			r = open_base(mounts.v1[c], instance, &base.v1_fd[c], err);
+		}
+	}
+	if (r < 0) {
+		cgroup_base_close(&base);
+		return error_prefix(err, r, "cgroup");
+	}
+	*ret_base = base;
+	return 0;
+}
+
+int cgroup_join_daemon(const struct cgroup_base *base, struct error *err)
+{
+	int fd = base->v2_fd >= 0 ? base->v2_fd : base->v1_fd[CGROUP_PIDS];
+
+	if (fd < 0)
+		return error_set(err, ENODEV, "cgroup: no hierarchy to keep the daemons in");
+	if (mkdirat(fd, "daemon", 0755) < 0 && errno != EEXIST)
+		return error_errno(err, "cgroup: mkdir daemon");
+	return file_write_at(fd, "daemon/cgroup.procs", "0", err);
+}
+
+/* The caller may sit in a base that it ends: to the root of that hierarchy with it. */
+static void leave(const char *mount_point, const char *name)
+{
+	auto_free char *own = NULL;
+	char path[512], needle[NAME_MAX_ + 2];
+
+	snprintf(needle, sizeof(needle), "/%s/", name);
+	if (file_read_all_at(AT_FDCWD, "/proc/self/cgroup", MOUNTINFO_MAX, &own, NULL) < 0 ||
+		!strstr(own, needle))
+		return;
+	snprintf(path, sizeof(path), "%s/cgroup.procs", mount_point);
+	file_write_at(AT_FDCWD, path, "0", NULL);
+}
+
+/* End "hearth-<instance>" of one hierarchy. */
+static int destroy_in(const char *mount_point, bool is_v2, const char *instance, struct error *err)
+{
+	struct cgroup_base parent = {.v2_fd = -1, .v1_fd = {-1, -1, -1}};
+	struct cgroup_base base = parent;
+	char name[NAME_MAX_];
+	int *parent_fd = is_v2 ? &parent.v2_fd : &parent.v1_fd[0];
+	int *base_fd = is_v2 ? &base.v2_fd : &base.v1_fd[0];
+	int r = 0;
+
+	snprintf(name, sizeof(name), PREFIX "%s", instance);
+	*parent_fd = open(mount_point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*parent_fd < 0)
+		return error_errno(err, "open %s", mount_point);
+	*base_fd = openat(*parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*base_fd < 0 && errno != ENOENT)
+		r = error_errno(err, "open %s/%s", mount_point, name);
+	if (*base_fd >= 0) {
+		leave(mount_point, name);
+		/* On v2 one write ends the whole subtree before its parts are removed one by one. */
+		if (is_v2)
+			file_write_at(*base_fd, "cgroup.kill", "1", NULL);
+		r = cgroup_remove_matching(&base, "", err);
+		if (r == 0)
+			r = cgroup_remove(&parent, name, err);
+	}
+	cgroup_base_close(&base);
+	cgroup_base_close(&parent);
+	return r;
+}
+
+int cgroup_base_destroy(const char *instance, struct error *err)
+{
+	struct cgroup_mounts mounts;
+	int r = find_mounts(NULL, &mounts, err);
+	int result = 0;
+
+	if (r < 0)
+		return r;
+	if (mounts.v2[0])
+		result = destroy_in(mounts.v2, true, instance, err);
+	for (int c = 0; c < CGROUP_CONTROLLERS; c++) {
+		if (!mounts.v1[c][0])
+			continue;
+		r = destroy_in(mounts.v1[c], false, instance, err);
+		result = r < 0 ? r : result;
+	}
+	return result;
+}
+
+int cgroup_base_list(
+	void (*callback)(void *arg, const char *instance), void *arg, struct error *err)
+{
+	struct cgroup_mounts mounts;
+	const char *points[CGROUP_HIERARCHIES];
+	int r = find_mounts(NULL, &mounts, err);
+
+	if (r < 0)
+		return r;
+	points[0] = mounts.v2;
+	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
+		points[c + 1] = mounts.v1[c];
+	for (size_t i = 0; i < CGROUP_HIERARCHIES; i++) {
+		DIR *dir = points[i][0] ? opendir(points[i]) : NULL;
+		const struct dirent *entry;
+
+		while (dir && (entry = readdir(dir)))
+			if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) == 0)
+				callback(arg, entry->d_name + strlen(PREFIX));
+		if (dir)
+			closedir(dir);
+	}
+	return 0;
+}

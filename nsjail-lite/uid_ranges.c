@@ -1,0 +1,179 @@
+#include "nsjail-lite/uid_ranges.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "nsjail-lite/cgroup/cgroup.h"
+#include "nsjail-lite/jail.h"
+
+#define RANGES_DIR  "/run"
+#define RANGES_NAME "hearth-uid-ranges"
+#define RANGES_FILE RANGES_DIR "/" RANGES_NAME
+#define SPANS_MAX   512
+#define FIRST_RANGE 16u	   /* ids below 1,048,576 stay the host's */
+#define LAST_RANGE  32767u /* kernel limit of ping_group_range: below 2^31 */
+#define LINE_FORMAT "%" SCNu32 " %" SCNu32 " %63s"
+
+struct span {
+	uint32_t first, count; /* in ranges */
+	char instance[64];
+	bool is_live;
+};
+
+struct spans {
+	unsigned count;
+	struct span span[SPANS_MAX];
+};
+
+/* Open and lock the file that stands there now: a writer replaces it, so look again once locked. */
+static int open_locked(struct error *err)
+{
+	struct stat held, named;
+
+	for (;;) {
+		auto_close int fd =
+			open(RANGES_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+
+		if (fd < 0)
+			return error_errno(err, "open " RANGES_FILE);
+		if (flock(fd, LOCK_EX) < 0)
+			return error_errno(err, "lock " RANGES_FILE);
+		if (fstat(fd, &held) == 0 && stat(RANGES_FILE, &named) == 0 &&
+			held.st_ino == named.st_ino)
+			return take_fd(&fd);
+	}
+}
+
+/* Lock and parse. The lock goes with the fd. A file that makes no sense is refused, not overwritten. */
+static int spans_open(struct spans *spans, struct error *err)
+{
+	auto_close int fd = open_locked(err);
+	char text[SPANS_MAX * 96];
+	char *save = NULL;
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = fd_read_full(fd, text, sizeof(text) - 1);
+	if (n < 0)
+		return error_set(err, (int)-n, "read " RANGES_FILE ": %s", strerror((int)-n));
+	text[n] = '\0';
+	spans->count = 0;
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		struct span *s = &spans->span[spans->count];
+
+		if (spans->count == SPANS_MAX ||
+			sscanf(line, LINE_FORMAT, &s->first, &s->count, s->instance) != 3)
+			return error_set(err, EBADMSG,
+				RANGES_FILE ": not understood: \"%.40s\": remove the file when no "
+					    "hearth runs",
+				line);
+		s->is_live = false;
+		spans->count++;
+	}
+	return take_fd(&fd);
+}
+
+/* Replaced in one step: whoever is killed here loses nobody's span. */
+static int spans_write(const struct spans *spans, struct error *err)
+{
+	auto_close int dir = open(RANGES_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char text[SPANS_MAX * 96];
+	size_t used = 0;
+
+	if (dir < 0)
+		return error_errno(err, "open " RANGES_DIR);
+	for (unsigned i = 0; i < spans->count; i++) {
+		const struct span *s = &spans->span[i];
+
+		used += (size_t)snprintf(text + used, sizeof(text) - used,
+			"%" PRIu32 " %" PRIu32 " %s\n", s->first, s->count, s->instance);
+	}
+	return file_replace_at(dir, RANGES_NAME, text, used, 0644, err);
+}
+
+static void mark_live(void *arg, const char *instance)
+{
+	struct spans *spans = arg;
+
+	for (unsigned i = 0; i < spans->count; i++)
+		if (strcmp(spans->span[i].instance, instance) == 0)
+			spans->span[i].is_live = true;
+}
+
+static void remove_span(struct spans *spans, unsigned i)
+{
+	spans->span[i] = spans->span[--spans->count];
+}
+
+/* First free run of `count` ranges, or 0. Spans are few: try the end of each. */
+static uint32_t find_free(const struct spans *spans, uint32_t count)
+{
+	for (unsigned i = 0; i <= spans->count; i++) {
+		uint32_t first =
+			i == 0 ? FIRST_RANGE : spans->span[i - 1].first + spans->span[i - 1].count;
+		bool is_free = first + count - 1 <= LAST_RANGE;
+
+		for (unsigned j = 0; is_free && j < spans->count; j++)
+			is_free = first + count <= spans->span[j].first ||
+				  spans->span[j].first + spans->span[j].count <= first;
+		if (is_free)
+			return first;
+	}
+	return 0;
+}
+
+int uid_ranges_take(
+	const char *instance, uint32_t count, uint32_t *ret_first_uid, struct error *err)
+{
+	struct spans spans;
+	auto_close int fd = spans_open(&spans, err);
+	struct span *s;
+	uint32_t first;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = cgroup_base_list(mark_live, &spans, err);
+	if (r < 0)
+		return error_prefix(err, r, "uid ranges");
+	for (unsigned i = spans.count; i-- > 0;)
+		if (!spans.span[i].is_live)
+			remove_span(&spans, i);
+	first = count == 0 || count > LAST_RANGE ? 0 : find_free(&spans, count);
+	if (first == 0 || spans.count == SPANS_MAX)
+		return error_set(err, EUSERS,
+			"uid ranges: no %" PRIu32 " in a row are free: lower max of the pools, or "
+			"stop another instance (" RANGES_FILE ")",
+			count);
+	s = &spans.span[spans.count++];
+	*s = (struct span){.first = first, .count = count};
+	snprintf(s->instance, sizeof(s->instance), "%s", instance);
+	r = spans_write(&spans, err);
+	if (r < 0)
+		return r;
+	*ret_first_uid = first * JAIL_UIDS;
+	return 0;
+}
+
+int uid_ranges_drop(const char *instance, struct error *err)
+{
+	struct spans spans;
+	auto_close int fd = spans_open(&spans, err);
+
+	if (fd < 0)
+		return fd;
+	for (unsigned i = spans.count; i-- > 0;)
+		if (strcmp(spans.span[i].instance, instance) == 0)
+			remove_span(&spans, i);
+	return spans_write(&spans, err);
+}
