@@ -1,3 +1,5 @@
 noinst_LIBRARIES += libpool.a
 libpool_a_SOURCES = \
+	pool/check.c \
+	pool/policy.c pool/policy.h \
 	pool/pool.c pool/pool.h

@@ -5,7 +5,19 @@
  * The supervisor embeds it; the simulator in tests turns the clock by hand.
  *
  *   BUILDING -> READY -> LEASED -> DISCARDING -> gone; never LEASED -> READY.
- *   BUILDING -> gone (failed); READY -> DISCARDING (died, shrunk, drained).
+ *   BUILDING -> gone (failed); READY -> DISCARDING (suspect, drained); any state -> gone (died).
+ *
+ * Time only goes forward; UINT64_MAX is never. An op must not call back into the pool: it sends or
+ * notes, and reports later. refuse() of earlier waiters may come from within any call.
+ *
+ * Refill: builds are started while building + ready < min + the waiters that asked for a build, at
+ * most build_concurrency at once and never beyond max in all. So a leased sandbox is replaced at
+ * once, not when it is released; what was built for a waiter that gave up stays ready.
+ *
+ * Back-off: a build that fails, dies or cannot start stops new builds for backoff_min; each failure
+ * after such a pause doubles the next one up to backoff_max; a build that succeeds ends it. While it
+ * lasts, the first of the queue wait for the builds still in flight, one each; everybody else is
+ * refused BROKEN at once with the time that is left.
  *
  * Invariants (pool_check): a sandbox is in exactly one state list; a ready or leased one was built
  * once and handed out at most once; building + ready + leased + discarding <= max; a waiter is
@@ -22,9 +34,11 @@
 struct error;
 struct pool;
 
+#define POOL_SANDBOXES_MAX 16384u /* of one pool; as many as an instance can have slots */
+
 struct pool_config {
 	uint32_t min;		    /* ready sandboxes to keep; 0..max */
-	uint32_t max;		    /* sandboxes in all, whatever state; 1..JAIL_SLOTS_MAX */
+	uint32_t max;		    /* sandboxes in all, whatever state; 1..POOL_SANDBOXES_MAX */
 	uint32_t build_concurrency; /* builds in flight; 1.. */
 	uint32_t waiters_max;	    /* acquires that may wait; one more is refused EMPTY */
 	enum control_on_empty
@@ -51,6 +65,7 @@ struct pool_sandbox {
 	void *lessee;	       /* LEASED: whose it is, opaque */
 	struct list by_lessee; /* LEASED: for the embedder's own list of that lessee's leases */
 	void *data;	       /* the embedder's */
+	bool for_waiter;       /* built beyond min because acquires waited */
 };
 
 /* One acquire that waits. The pool owns it. */
@@ -75,12 +90,19 @@ struct pool_ops {
 	int (*build)(void *arg, struct pool_sandbox *sandbox);
 	/* Kill it; pool_gone() will follow, never from within. */
 	void (*discard)(void *arg, struct pool_sandbox *sandbox);
-	/* A waiter's turn: the sandbox is LEASED to waiter->lessee. The waiter is freed afterwards. */
+	/*
+	 * A waiter's turn: the sandbox is LEASED to waiter->lessee. The waiter is freed afterwards.
+	 * RUNG_BUILT when this build was started beyond min because acquires waited, RUNG_WAITED
+	 * when the refill had started it anyway; whoever is first takes whichever comes first.
+	 */
 	void (*grant)(void *arg, const struct pool_waiter *waiter, struct pool_sandbox *sandbox,
 		enum control_rung rung);
 	void (*refuse)(void *arg, const struct pool_waiter *waiter, enum control_refusal refusal,
 		uint32_t retry_ms);
-	/* A lease ended for `reason`, before its discard. Not called for pool_release() and pool_lessee_gone(). */
+	/*
+	 * A lease ended for `reason`, before its discard (or before its end, when it died): the last
+	 * time that lessee and by_lessee hold. Not called for pool_release() and pool_lessee_gone().
+	 */
 	void (*ended)(void *arg, struct pool_sandbox *sandbox, enum lease_end_reason reason);
 };
 
@@ -95,29 +117,34 @@ int pool_create(const struct pool_config *config, const struct pool_ops *ops, vo
 /* Frees memory only; all sandboxes must be gone or are forgotten. Accepts NULL. */
 void pool_destroy(struct pool *pool);
 
-/* Start refilling. Call once after create. */
+/* Start refilling. Call once after create; until then acquires are refused STOPPING. */
 void pool_start(struct pool *pool, uint64_t now_ms);
 
 /*
  * 0: *ret_sandbox is LEASED to request->lessee now (rung ready). -EINPROGRESS: grant() or refuse()
  * will follow, never from within. Otherwise refused: -EAGAIN (*ret_refusal: EMPTY, BROKEN,
- * STOPPING), -ENOMEM. *ret_retry_ms is set when refused.
+ * STOPPING), -ENOMEM. *ret_retry_ms is set when refused; 0: no use.
  */
 int pool_acquire(struct pool *pool, uint64_t now_ms, const struct pool_request *request,
 	struct pool_sandbox **ret_sandbox, enum control_refusal *ret_refusal,
 	uint32_t *ret_retry_ms);
 
-/* The lessee gives it back: it is discarded and, where below min, replaced. */
+/* The lessee gives it back: it is discarded. Nothing, when its lease has ended by itself already. */
 void pool_release(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox);
+/* The lessee is busy: its idle time starts anew. */
 void pool_touch(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox);
 /* The lessee's connection is gone: its waiters vanish without an answer, its leases are discarded. */
 void pool_lessee_gone(struct pool *pool, uint64_t now_ms, void *lessee);
 
-/* What the embedder reports. */
+/* What the embedder reports, once for each build: finished. After pool_drain() it is discarded. */
 void pool_built(
 	struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox, uint64_t build_ns);
+/* Or failed. Freed. */
 void pool_build_failed(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox);
-/* It died by itself in whatever state and is proven dead; a lease ends with `reason`. Freed. */
+/*
+ * It died by itself in whatever state and is proven dead; a lease ends with `reason`, a build has
+ * failed. Freed.
+ */
 void pool_died(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox,
 	enum lease_end_reason reason);
 /* A discarded one is proven dead. Freed. */
@@ -125,10 +152,17 @@ void pool_gone(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox)
 /* A ready one is known to be dead but not yet reaped: never hand it out. It is discarded. */
 void pool_suspect(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox);
 
-/* Deadlines, idle limits, waiters, refill, back-off. Returns ms until it wants to be called again; UINT64_MAX: never. */
+/*
+ * Deadlines, idle limits, waiters, refill, back-off. Returns ms until it wants to be called again,
+ * at the latest; UINT64_MAX: never. Any other call may bring that nearer: ask again after a round
+ * of calls; it costs nothing when no time is up.
+ */
 uint64_t pool_tick(struct pool *pool, uint64_t now_ms);
 
-/* No more builds or grants; waiters refused STOPPING; leases end SHUTDOWN; everything discarded. */
+/*
+ * No more builds or grants; waiters refused STOPPING; leases end SHUTDOWN; everything discarded,
+ * what is being built as soon as it is built.
+ */
 void pool_drain(struct pool *pool, uint64_t now_ms);
 bool pool_is_empty(const struct pool *pool);
 

@@ -1,0 +1,352 @@
+#include "pool/pool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "pool/policy.h"
+
+#define WAIT_MS	       UINT64_C(10000)
+#define BACKOFF_MIN_MS UINT64_C(100)
+#define BACKOFF_MAX_MS UINT64_C(30000)
+
+/* Fill in what was left 0, then look whether it makes sense. */
+static int config_complete(struct pool_config *c, struct error *err)
+{
+	if (c->wait_ms == 0)
+		c->wait_ms = WAIT_MS;
+	if (c->backoff_min_ms == 0)
+		c->backoff_min_ms = BACKOFF_MIN_MS;
+	if (c->backoff_max_ms == 0)
+		c->backoff_max_ms =
+			c->backoff_min_ms > BACKOFF_MAX_MS ? c->backoff_min_ms : BACKOFF_MAX_MS;
+	if (c->on_empty == ON_EMPTY_DEFAULT)
+		c->on_empty = ON_EMPTY_BUILD;
+
+	if (c->max < 1 || c->max > POOL_SANDBOXES_MAX)
+		return error_set(err, EINVAL, "max %u is not in 1..%u", c->max, POOL_SANDBOXES_MAX);
+	if (c->min > c->max)
+		return error_set(err, EINVAL, "min %u is more than max %u", c->min, c->max);
+	if (c->build_concurrency < 1)
+		return error_set(err, EINVAL, "build concurrency is 0");
+	if (c->on_empty != ON_EMPTY_BUILD && c->on_empty != ON_EMPTY_WAIT &&
+		c->on_empty != ON_EMPTY_FAIL)
+		return error_set(err, EINVAL, "on-empty %u is unknown", (unsigned)c->on_empty);
+	if (c->backoff_min_ms > c->backoff_max_ms)
+		return error_set(err, EINVAL, "the shortest back-off is longer than the longest");
+	return 0;
+}
+
+int pool_create(const struct pool_config *config, const struct pool_ops *ops, void *arg,
+	uint64_t *next_id, struct pool **ret_pool, struct error *err)
+{
+	struct pool_config complete = *config;
+	struct pool *pool;
+	int r;
+
+	r = config_complete(&complete, err);
+	if (r < 0)
+		return error_prefix(err, r, "pool");
+
+	pool = calloc(1, sizeof(*pool));
+	if (!pool)
+		return error_set(err, ENOMEM, "pool: out of memory");
+	pool->config = complete;
+	pool->ops = *ops;
+	pool->arg = arg;
+	pool->next_id = next_id;
+	pool->wake_ms = UINT64_MAX;
+	list_init(&pool->waiters);
+	for (unsigned state = 0; state < POOL_STATES; state++)
+		list_init(&pool->sandboxes[state]);
+	*ret_pool = pool;
+	return 0;
+}
+
+void pool_destroy(struct pool *pool)
+{
+	if (!pool)
+		return;
+	for (unsigned state = 0; state < POOL_STATES; state++)
+		list_for_each_safe(pos, next, &pool->sandboxes[state])
+			pool_forget(pool, list_entry(pos, struct pool_sandbox, list));
+	list_for_each_safe(pos, next, &pool->waiters)
+		free(list_entry(pos, struct pool_waiter, list));
+	free(pool);
+}
+
+uint32_t pool_total(const struct pool *pool)
+{
+	return pool->count[SANDBOX_BUILDING] + pool->count[SANDBOX_READY] +
+	       pool->count[SANDBOX_LEASED] + pool->count[SANDBOX_DISCARDING];
+}
+
+void pool_set_state(
+	struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox, enum sandbox_state state)
+{
+	if (!list_is_empty(&sandbox->list))
+		pool->count[sandbox->state]--;
+	list_remove(&sandbox->list);
+	list_append(&pool->sandboxes[state], &sandbox->list);
+	pool->count[state]++;
+	sandbox->state = state;
+	sandbox->state_since_ms = now_ms;
+}
+
+void pool_forget(struct pool *pool, struct pool_sandbox *sandbox)
+{
+	pool->count[sandbox->state]--;
+	list_remove(&sandbox->list);
+	list_remove(&sandbox->by_lessee);
+	free(sandbox);
+}
+
+/* The asked limit, but never beyond the pool's; 0 is none. */
+static uint64_t limit_ms(uint32_t asked_ms, uint64_t pool_ms)
+{
+	if (asked_ms == 0 || (pool_ms > 0 && pool_ms < asked_ms))
+		return pool_ms;
+	return asked_ms;
+}
+
+static uint64_t idle_until(const struct pool_sandbox *sandbox)
+{
+	return sandbox->idle_ms == 0 ? UINT64_MAX
+				     : policy_add_ms(sandbox->touched_ms, sandbox->idle_ms);
+}
+
+static void lease(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox, void *lessee,
+	uint32_t lease_ms, uint32_t idle_ms)
+{
+	uint64_t longest_ms = limit_ms(lease_ms, pool->config.lease_ms);
+
+	pool_set_state(pool, now_ms, sandbox, SANDBOX_LEASED);
+	sandbox->lessee = lessee;
+	sandbox->deadline_ms = longest_ms == 0 ? UINT64_MAX : policy_add_ms(now_ms, longest_ms);
+	sandbox->idle_ms = limit_ms(idle_ms, pool->config.idle_ms);
+	sandbox->touched_ms = now_ms;
+	policy_wake_at(pool, sandbox->deadline_ms);
+	policy_wake_at(pool, idle_until(sandbox));
+}
+
+static void discard(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox)
+{
+	list_remove(&sandbox->by_lessee);
+	sandbox->lessee = NULL;
+	pool_set_state(pool, now_ms, sandbox, SANDBOX_DISCARDING);
+	pool->ops.discard(pool->arg, sandbox);
+}
+
+static void end_lease(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox,
+	enum lease_end_reason reason)
+{
+	pool->ops.ended(pool->arg, sandbox, reason);
+	discard(pool, now_ms, sandbox);
+}
+
+void pool_start(struct pool *pool, uint64_t now_ms)
+{
+	pool->running = true;
+	policy_refill(pool, now_ms);
+}
+
+int pool_acquire(struct pool *pool, uint64_t now_ms, const struct pool_request *request,
+	struct pool_sandbox **ret_sandbox, enum control_refusal *ret_refusal,
+	uint32_t *ret_retry_ms)
+{
+	struct pool_sandbox *sandbox =
+		list_first(&pool->sandboxes[SANDBOX_READY], struct pool_sandbox, list);
+	int r;
+
+	if (!pool->running) {
+		pool->counters.refused++;
+		*ret_refusal = REFUSED_STOPPING;
+		*ret_retry_ms = 0;
+		return -EAGAIN;
+	}
+	if (!sandbox) {
+		r = policy_wait(pool, now_ms, request, ret_refusal, ret_retry_ms);
+		return r < 0 ? r : -EINPROGRESS;
+	}
+
+	lease(pool, now_ms, sandbox, request->lessee, request->lease_ms, request->idle_ms);
+	pool->counters.hits++;
+	*ret_sandbox = sandbox;
+	policy_refill(pool, now_ms);
+	return 0;
+}
+
+void pool_release(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox)
+{
+	/* The lease may have ended by itself a moment before. */
+	if (sandbox->state == SANDBOX_LEASED)
+		discard(pool, now_ms, sandbox);
+}
+
+void pool_touch(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox)
+{
+	(void)pool;
+	if (sandbox->state == SANDBOX_LEASED)
+		sandbox->touched_ms = now_ms;
+}
+
+void pool_lessee_gone(struct pool *pool, uint64_t now_ms, void *lessee)
+{
+	list_for_each_safe(pos, next, &pool->waiters)
+	{
+		struct pool_waiter *waiter = list_entry(pos, struct pool_waiter, list);
+
+		if (waiter->lessee != lessee)
+			continue;
+		policy_take_waiter(pool, waiter);
+		free(waiter);
+	}
+	list_for_each_safe(pos, next, &pool->sandboxes[SANDBOX_LEASED])
+	{
+		struct pool_sandbox *sandbox = list_entry(pos, struct pool_sandbox, list);
+
+		if (sandbox->lessee == lessee)
+			discard(pool, now_ms, sandbox);
+	}
+}
+
+static void grant(struct pool *pool, uint64_t now_ms, struct pool_waiter *waiter,
+	struct pool_sandbox *sandbox)
+{
+	enum control_rung rung = sandbox->for_waiter ? RUNG_BUILT : RUNG_WAITED;
+
+	policy_take_waiter(pool, waiter);
+	lease(pool, now_ms, sandbox, waiter->lessee, waiter->lease_ms, waiter->idle_ms);
+	if (rung == RUNG_BUILT)
+		pool->counters.built++;
+	else
+		pool->counters.waited++;
+	pool->ops.grant(pool->arg, waiter, sandbox, rung);
+	free(waiter);
+}
+
+void pool_built(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox, uint64_t build_ns)
+{
+	struct pool_waiter *waiter = list_first(&pool->waiters, struct pool_waiter, list);
+
+	if (sandbox->state != SANDBOX_BUILDING)
+		return;
+	sandbox->build_ns = build_ns;
+	policy_build_succeeded(pool);
+	pool_set_state(pool, now_ms, sandbox, SANDBOX_READY);
+	if (!pool->running)
+		discard(pool, now_ms, sandbox);
+	else if (waiter)
+		grant(pool, now_ms, waiter, sandbox);
+	policy_refill(pool, now_ms);
+}
+
+void pool_build_failed(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox)
+{
+	pool_forget(pool, sandbox);
+	policy_build_failed(pool, now_ms);
+}
+
+void pool_died(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox,
+	enum lease_end_reason reason)
+{
+	switch (sandbox->state) {
+	case SANDBOX_BUILDING:
+		pool_build_failed(pool, now_ms, sandbox);
+		return;
+	case SANDBOX_LEASED:
+		pool->ops.ended(pool->arg, sandbox, reason);
+		pool->counters.deaths++;
+		break;
+	case SANDBOX_READY:
+		pool->counters.deaths++;
+		break;
+	case SANDBOX_DISCARDING:
+		break;
+	}
+	pool_forget(pool, sandbox);
+	policy_refill(pool, now_ms);
+}
+
+void pool_gone(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox)
+{
+	pool_forget(pool, sandbox);
+	policy_refill(pool, now_ms);
+}
+
+void pool_suspect(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox)
+{
+	if (sandbox->state != SANDBOX_READY)
+		return;
+	pool->counters.deaths++;
+	discard(pool, now_ms, sandbox);
+	policy_refill(pool, now_ms);
+}
+
+static void expire_leases(struct pool *pool, uint64_t now_ms)
+{
+	list_for_each_safe(pos, next, &pool->sandboxes[SANDBOX_LEASED])
+	{
+		struct pool_sandbox *sandbox = list_entry(pos, struct pool_sandbox, list);
+		bool idle_first = idle_until(sandbox) < sandbox->deadline_ms;
+		uint64_t until_ms = idle_first ? idle_until(sandbox) : sandbox->deadline_ms;
+
+		if (now_ms < until_ms)
+			policy_wake_at(pool, until_ms);
+		else if (until_ms != UINT64_MAX)
+			end_lease(pool, now_ms, sandbox, idle_first ? LEASE_IDLE : LEASE_DEADLINE);
+	}
+}
+
+uint64_t pool_tick(struct pool *pool, uint64_t now_ms)
+{
+	if (now_ms >= pool->wake_ms) {
+		pool->wake_ms = UINT64_MAX;
+		expire_leases(pool, now_ms);
+		policy_expire_waiters(pool, now_ms);
+		policy_refill(pool, now_ms);
+		if (pool->backing_off)
+			policy_wake_at(pool, pool->backoff_until_ms);
+	}
+	return pool->wake_ms == UINT64_MAX ? UINT64_MAX : pool->wake_ms - now_ms;
+}
+
+void pool_drain(struct pool *pool, uint64_t now_ms)
+{
+	pool->running = false;
+	list_for_each_safe(pos, next, &pool->waiters)
+		policy_refuse(pool, list_entry(pos, struct pool_waiter, list), REFUSED_STOPPING, 0);
+	list_for_each_safe(pos, next, &pool->sandboxes[SANDBOX_LEASED])
+		end_lease(pool, now_ms, list_entry(pos, struct pool_sandbox, list), LEASE_SHUTDOWN);
+	list_for_each_safe(pos, next, &pool->sandboxes[SANDBOX_READY])
+		discard(pool, now_ms, list_entry(pos, struct pool_sandbox, list));
+	/* What is being built is discarded when it is: a builder cannot be interrupted halfway. */
+}
+
+bool pool_is_empty(const struct pool *pool)
+{
+	return pool_total(pool) == 0;
+}
+
+void pool_get_counters(const struct pool *pool, struct pool_counters *ret_counters)
+{
+	*ret_counters = pool->counters;
+	ret_counters->building = pool->count[SANDBOX_BUILDING];
+	ret_counters->ready = pool->count[SANDBOX_READY];
+	ret_counters->leased = pool->count[SANDBOX_LEASED];
+	ret_counters->discarding = pool->count[SANDBOX_DISCARDING];
+	ret_counters->waiting = pool->waiting;
+}
+
+void pool_for_each(
+	struct pool *pool, void (*visit)(void *arg, struct pool_sandbox *sandbox), void *arg)
+{
+	for (unsigned state = 0; state < POOL_STATES; state++)
+		list_for_each(pos, &pool->sandboxes[state])
+			visit(arg, list_entry(pos, struct pool_sandbox, list));
+}
+
+uint32_t pool_failures_in_row(const struct pool *pool)
+{
+	return pool->failures_in_row;
+}
