@@ -76,6 +76,7 @@ struct pool_waiter {
 	uint64_t asked_ms, until_ms;
 	uint32_t lease_ms, idle_ms;
 	bool wants_build;
+	uint64_t arrived_ns; /* of the request */
 };
 
 struct pool_request {
@@ -83,6 +84,7 @@ struct pool_request {
 	uint32_t request_id;
 	enum control_on_empty on_empty;	     /* DEFAULT: the pool's */
 	uint32_t wait_ms, lease_ms, idle_ms; /* 0: the pool's; never beyond the pool's */
+	uint64_t arrived_ns;		     /* the embedder's; copied to the waiter */
 };
 
 struct pool_ops {
