@@ -58,6 +58,7 @@ struct cli {
 	const struct cli_command *command;
 	const char *directory; /* of the instance: --dir, else HEARTH_DIR, else /run/hearth */
 	bool json, quiet;
+	char **command_line; /* the program's whole argv */
 	unsigned given_count;
 	struct {
 		const struct cli_option *option;
@@ -71,7 +72,7 @@ const char *cli_option(const struct cli *cli, const char *name);
 /* Each value of an option in turn: *position starts at 0. NULL at the end. */
 const char *cli_option_next(const struct cli *cli, const char *name, unsigned *position);
 
-/* A whole number option in min..max; fallback when not given. 0, or a printed usage error's exit code. */
+/* A whole number option in min..max; fallback when not given. 0, or the exit code of a printed usage error. */
 int cli_option_number(const struct cli *cli, const char *name, unsigned long min,
 	unsigned long max, unsigned long fallback, unsigned long *ret_value);
 
@@ -81,7 +82,7 @@ int cli_option_number(const struct cli *cli, const char *name, unsigned long min
  */
 int cli_fail(const struct cli *cli, const struct error *err, const char *advice);
 
-/* As cli_fail() for a wrong command line; exits 2 (125 never). */
+/* As cli_fail() for a wrong command line: 2, or 125 where the command's own status is passed through. */
 int cli_usage_error(const struct cli *cli, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
