@@ -6,9 +6,9 @@
  *
  *   hearth.conf:12: unknown key 'imag' in [pool "base"]: did you mean 'image'?
  *
- * `key = value`, comments after ; or #, one line at most CONFIG_LINE_MAX bytes. A section stands once
- * (a named one once per name), a key once per section. Line ends may be CRLF and a UTF-8 byte order
- * mark may come first; NUL bytes and invalid UTF-8 are refused.
+ * `key = value`, without quotes; ; or # begins a comment line, " ;" a comment behind a value. A
+ * section stands once (a named one once per name), a key once per section. Line ends may be CRLF and
+ * a UTF-8 byte order mark may come first; control characters and invalid UTF-8 are refused.
  */
 #ifndef BASE_CONFIG_H
 #define BASE_CONFIG_H
@@ -24,8 +24,8 @@ struct error;
 #define CONFIG_OPTIONS_MAX  128 /* in one table */
 
 enum config_type {
-	CONFIG_STRING,	  /* char[]: any text; min, max: its length in bytes (max 0: what fits) */
-	CONFIG_NAME,	  /* char[]: as text_is_name(), "" only when it is the default */
+	CONFIG_STRING,	  /* char[]: any text; min, max: its length in bytes */
+	CONFIG_NAME,	  /* char[]: as text_is_name(); "" where that is the default */
 	CONFIG_BOOL,	  /* bool: yes, no, true, false, on, off */
 	CONFIG_NUMBER,	  /* uint32_t or uint64_t, as are the next three */
 	CONFIG_SIZE,	  /* bytes: "256M" */
@@ -44,7 +44,7 @@ struct config_option {
 	const char *key;
 	enum config_type type;
 	size_t offset, size;  /* by CONFIG_FIELD(): in the section's struct */
-	uint64_t min, max;    /* in the unit of the type; not for BOOL, CHOICE, NAME */
+	uint64_t min, max;    /* in the unit of the type; max 0: what the field holds */
 	const char *standard; /* the default, written as in a file; must be valid */
 	const struct config_choice *choices;
 	const char *help; /* one sentence */

@@ -3,6 +3,7 @@ libbase_a_SOURCES = \
 	base/cleanup.h \
 	base/clock.h \
 	base/config.c base/config.h \
+	base/config_value.c base/config_value.h \
 	base/error.c base/error.h \
 	base/fd.c base/fd.h \
 	base/file.c base/file.h \

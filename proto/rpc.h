@@ -89,11 +89,13 @@ int rpc_decode(struct rpc_decoder *decoder, const char **data, size_t *size,
  * Encoders: *ret_line is one line with its newline, *ret_size bytes, the caller's to free(). Each
  * takes over the reference to its json_t value (result, data, params), also when it fails; a NULL
  * result is null, NULL data and params are left out. id is borrowed; NULL becomes null.
- * 0; -ENOMEM (a NULL from a failed json_pack() that you pass on shows up as null, so check it there);
- * -EMSGSIZE beyond RPC_LINE_MAX: answer with RPC_TOO_LARGE instead; -EINVAL invalid UTF-8 in message.
+ * 0; -ENOMEM; -EMSGSIZE beyond RPC_LINE_MAX: answer with RPC_TOO_LARGE instead.
  */
 int rpc_encode_result(json_t *id, json_t *result, char **ret_line, size_t *ret_size);
-/* data (an object) gets "type" from rpc_code_name() added; without data it is {"type": ...}. */
+/*
+ * data (an object) gets "type" from rpc_code_name() added; without data it is {"type": ...}. Bytes
+ * of message that are not UTF-8 become '?'.
+ */
 int rpc_encode_error(json_t *id, enum rpc_code code, const char *message, json_t *data,
 	char **ret_line, size_t *ret_size);
 int rpc_encode_notification(const char *method, json_t *params, char **ret_line, size_t *ret_size);
