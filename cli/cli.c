@@ -2,7 +2,6 @@
 #include "cli/cli.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,6 +126,13 @@ int cli_usage_error(const struct cli *cli, const char *format, ...)
 	snprintf(advice, sizeof(advice), "see hearth %s%s--help",
 		cli->command ? cli->command->name : "", cli->command ? " " : "");
 	return say(cli, CLI_USAGE, &err, advice);
+}
+
+void cli_print_json(json_t *value)
+{
+	json_dumpf(value, stdout, JSON_REAL_PRECISION(6));
+	putchar('\n');
+	json_decref(value);
 }
 
 const char *cli_option_next(const struct cli *cli, const char *name, unsigned *position)

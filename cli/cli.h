@@ -8,6 +8,7 @@
  */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -85,6 +86,9 @@ int cli_fail(const struct cli *cli, const struct error *err, const char *advice)
 /* As cli_fail() for a wrong command line: 2, or 125 where the command's own status is passed through. */
 int cli_usage_error(const struct cli *cli, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* Print one JSON value, which is taken over, as a line on stdout. */
+void cli_print_json(json_t *value);
 
 /* Exit code of a positive errno. */
 enum cli_exit cli_exit_code(int code);

@@ -10,6 +10,7 @@ libcli_a_SOURCES = \
 	cli/exec.c \
 	cli/instance.c cli/instance.h \
 	cli/pool.c \
+	cli/query.c cli/query.h \
 	cli/progress.c cli/progress.h \
 	cli/rpc_link.c cli/rpc_link.h \
 	cli/run.c \
@@ -18,12 +19,14 @@ libcli_a_SOURCES = \
 	cli/terminal.c cli/terminal.h \
 	cli/up.c \
 	cli/version.c
-libcli_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(SMARTCOLS_CFLAGS)
+libcli_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(SMARTCOLS_CFLAGS) \
+	-DHEARTH_SBINDIR='"$(sbindir)"'
 cli_libraries = libcli.a libjail.a librpc.a libproto.a libbase.a
 cli_system_libraries = $(JANSSON_LIBS) $(SMARTCOLS_LIBS)
 
 bin_PROGRAMS += hearth
 hearth_SOURCES = cli/main.c cli/image_program.c
+hearth_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 hearth_LDADD = $(cli_libraries) $(cli_system_libraries)
 
 pkglibexec_PROGRAMS = hearth-image

@@ -1,0 +1,99 @@
+/* query.c - one LIST or POOLS request, its rows up to the end. */
+#include "cli/query.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "proto/control_client.h"
+
+#define QUERY_TIMEOUT_MS 10000
+
+struct query {
+	query_row_fn on_row;
+	void *arg;
+	bool is_done;
+	struct error refused; /* code 0: it was not */
+};
+
+static void on_answer(void *arg, const struct message_header *answer, int fd, bool is_last)
+{
+	struct query *query = arg;
+
+	fd_close(fd);
+	query->is_done = is_last;
+	if (answer->type == CONTROL_REFUSED)
+		error_set(&query->refused, EPERM, "%s",
+			((const struct control_refused *)(const void *)answer)->text);
+	else if (answer->type == CONTROL_SANDBOX_ROW || answer->type == CONTROL_POOL_ROW)
+		query->on_row(query->arg, answer);
+}
+
+int query_rows(const char *directory, uint16_t type, query_row_fn on_row, void *arg,
+	struct error *err)
+{
+	struct control_query request = { 0 };
+	struct query query = { .on_row = on_row, .arg = arg };
+	uint64_t until = clock_now_ms() + QUERY_TIMEOUT_MS;
+	struct control_client *client = NULL;
+	int r;
+
+	r = control_client_connect(directory, &client, err);
+	if (r == 0)
+		r = control_client_send(
+			client, type, &request, sizeof(request), on_answer, &query, err);
+	while (r == 0 && !query.is_done) {
+		struct pollfd p = { .fd = control_client_fd(client), .events = POLLIN };
+		uint64_t now = clock_now_ms();
+
+		if (now >= until)
+			r = error_set(err, ETIMEDOUT, "the supervisor does not answer");
+		else if (poll(&p, 1, (int)(until - now)) > 0)
+			r = control_client_process(client, err);
+	}
+	if (r == 0 && query.refused.code) {
+		*err = query.refused;
+		r = -query.refused.code;
+	}
+	control_client_destroy(client); /* calls on_answer() for a request that is still open */
+	return r;
+}
+
+struct pool_search {
+	const char *name;
+	struct control_pool_row row;
+	int rank; /* 0: none; 1: by its image; 2: by its own name */
+};
+
+static void on_pool(void *arg, const struct message_header *header)
+{
+	struct pool_search *search = arg;
+	const struct control_pool_row *row = (const void *)header;
+	int rank = 0;
+
+	if (!*search->name || strcmp(row->template_name, search->name) == 0)
+		rank = 2;
+	else if (strcmp(row->image, search->name) == 0)
+		rank = 1;
+	if (rank > search->rank) {
+		search->row = *row;
+		search->rank = rank;
+	}
+}
+
+int query_pool(const char *directory, const char *name, struct control_pool_row *ret_row,
+	struct error *err)
+{
+	struct pool_search search = { .name = name };
+	int r = query_rows(directory, CONTROL_POOLS, on_pool, &search, err);
+
+	if (r < 0)
+		return r;
+	if (!search.rank)
+		return error_set(err, ENOENT, "no pool '%s'", name);
+	*ret_row = search.row;
+	return 0;
+}
