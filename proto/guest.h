@@ -25,9 +25,10 @@
 #define GUEST_PACKET_MAX    (GUEST_ARGUMENTS_MAX + 256u)
 #define GUEST_INPUT_CREDIT  262144u /* INPUT bytes that a client may send before the first CREDIT */
 #define GUEST_REQUESTS_MAX  16384u  /* in flight; one more is answered -EBUSY */
-#define GUEST_QUEUED_MAX    (16u << 20) /* bytes of requests not yet started; beyond: -EBUSY */
-#define GUEST_RUNNING_MAX   64u		/* started at once; the rest waits in order */
-#define GUEST_FILE_MAX	    (64u << 20) /* content of WRITE; result of EDIT */
+#define GUEST_QUEUED_MAX    (16u << 20)	 /* bytes of requests not yet started; beyond: -EBUSY */
+#define GUEST_RUNNING_MAX   64u		 /* started at once; the rest waits in order */
+#define GUEST_FILE_MAX	    (64u << 20)	 /* content of WRITE; result of EDIT */
+#define GUEST_FILE_OUTPUT   (256u << 10) /* bytes of OUTPUT; a file request without max_bytes */
 #define GUEST_TIMEOUT_MAX   (24u * 3600u * 1000u)
 #define GUEST_FILE_TIMEOUT  30000u /* ms; a file request without a timeout of its own */
 #define GUEST_TEXT_MAX	    128
@@ -123,7 +124,7 @@ struct guest_file {
 	uint32_t timeout_ms; /* 0: GUEST_FILE_TIMEOUT */
 	uint64_t offset;
 	uint64_t length;
-	uint64_t max_bytes; /* of OUTPUT in all; 0: 256 KiB; at most GUEST_FILE_MAX */
+	uint64_t max_bytes; /* of OUTPUT in all; 0: GUEST_FILE_OUTPUT; at most GUEST_FILE_MAX */
 };
 
 struct guest_stat {

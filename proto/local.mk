@@ -5,7 +5,10 @@ libproto_a_SOURCES = \
 	proto/control.c proto/control.h \
 	proto/control_client.c proto/control_client.h \
 	proto/guest.c proto/guest.h \
-	proto/guest_client.c proto/guest_client.h \
+	proto/guest_client.c proto/guest_client.h proto/guest_client_private.h \
+	proto/guest_packet.c \
+	proto/guest_request.c \
+	proto/guest_table.c proto/guest_table.h \
 	proto/instance.c proto/instance.h
 
 # JSON ends in agentd: a library of its own, so that nothing else can link it by accident.
