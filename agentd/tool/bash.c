@@ -1,0 +1,122 @@
+/*
+ * A command line by `bash -c`, or by `sh -c` in an image without bash.
+ *
+ * Which shell there is, the owner of the sandbox may know (request.shell); otherwise sh looks for
+ * bash first, which costs one small program more. With background, the command goes on after the
+ * answer and writes to a file that the answer names.
+ */
+#include <errno.h>
+#include <event2/buffer.h>
+
+#include "agentd/tool/tool.h"
+#include "base/error.h"
+
+/* What stderr gets at least of the characters kept, when both streams are long. */
+#define STDERR_SHARE (HEADTAIL_KEPT / 3)
+
+static const char find_shell[] = "command -v bash >/dev/null 2>&1 && exec bash -c \"$1\"\n"
+				 "exec sh -c \"$1\"";
+static const char run_behind[] = "command -v bash >/dev/null 2>&1 && s=bash || s=sh\n"
+				 "f=$(mktemp /tmp/background.XXXXXX) || exit\n"
+				 "\"$s\" -c \"$1\" </dev/null >\"$f\" 2>&1 &\n"
+				 "echo \"started in the background: pid $!, output in $f\"";
+
+void tool_shell_argv(enum tool_shell shell, const char *command, const char *argv[static 6])
+{
+	size_t n = 0;
+
+	argv[n++] = shell == TOOL_SHELL_BASH ? "bash" : "sh";
+	argv[n++] = "-c";
+	if (shell == TOOL_SHELL_UNKNOWN) {
+		argv[n++] = find_shell;
+		argv[n++] = "sh";
+	}
+	argv[n++] = command;
+	argv[n] = NULL;
+}
+
+static void say_stream(
+	struct tool_run *run, const char *name, const struct headtail *kept, size_t budget)
+{
+	if (kept->total == 0)
+		return;
+	tool_say(run, "%s:\n", name);
+	if (headtail_format(kept, budget, run->text) < 0)
+		run->is_out_of_memory = true;
+	tool_end_line(run);
+}
+
+static size_t smaller(uint64_t a, size_t b)
+{
+	return a < b ? (size_t)a : b;
+}
+
+static void say_outputs(struct tool_run *run)
+{
+	size_t errors = smaller(run->errors.total, STDERR_SHARE);
+	size_t output = smaller(run->output.total, HEADTAIL_KEPT - errors);
+
+	errors = smaller(run->errors.total, HEADTAIL_KEPT - output);
+	say_stream(run, "stdout", &run->output, output);
+	say_stream(run, "stderr", &run->errors, errors);
+}
+
+static void on_exited(struct tool_run *run, const struct guest_reply *reply)
+{
+	uint64_t timeout_ms = tool_number(run, "timeout", TOOL_BASH_TIMEOUT_MS);
+
+	switch ((enum guest_end)reply->end) {
+	case GUEST_END_FAILED:
+		tool_has_failed(run, reply, "bash");
+		return;
+	case GUEST_END_TIMEOUT:
+		tool_fail(run,
+			"timed out after %llu ms, everything it started was killed: set a longer "
+			"timeout, or background\n",
+			(unsigned long long)timeout_ms);
+		break;
+	case GUEST_END_CANCELLED:
+		tool_fail(run, "cancelled, everything it started was killed\n");
+		break;
+	case GUEST_END_DONE:
+	case GUEST_END_LOST:
+		break;
+	}
+	tool_say(run, "exit code: %u\n", reply->exit_status);
+	if (reply->signal)
+		tool_say(run, "killed by signal %u\n", reply->signal);
+	say_outputs(run);
+}
+
+static int start(struct tool_run *run, struct error *err)
+{
+	const char *command = tool_string(run, "command", "");
+	const char *const behind[] = {"sh", "-c", run_behind, "sh", command, NULL};
+	const char *argv[6];
+	struct guest_exec_options options = {.argv = argv,
+		.cwd = run->request.cwd,
+		.timeout_ms = (uint32_t)tool_number(run, "timeout", TOOL_BASH_TIMEOUT_MS)};
+
+	tool_shell_argv(run->request.shell, command, argv);
+	if (tool_flag(run, "background"))
+		options.argv = behind;
+	return tool_send_exec(run, &options, on_exited, err);
+}
+
+const struct tool tool_bash = {
+	.name = "bash",
+	.description = "Run a command line in the sandbox by bash (sh where there is no bash), "
+		       "fresh each time. Answers exit code, stdout and stderr; of long output the "
+		       "head and the tail. It returns when the shell exits.",
+	.parameters =
+		"{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"command\"],"
+		"\"properties\":{"
+		"\"command\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":120000,"
+		"\"description\":\"Command line\"},"
+		"\"timeout\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":86400000,"
+		"\"description\":\"Milliseconds until it is killed with all that it started, exit "
+		"124 (120000)\"},"
+		"\"background\":{\"type\":\"boolean\","
+		"\"description\":\"Do not wait: answers the pid and the file with the output\"}}}",
+	.start = start,
+};
