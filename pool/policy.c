@@ -82,7 +82,7 @@ void policy_build_succeeded(struct pool *pool)
 }
 
 /* 0 or -errno: memory, or what ops.build() said. */
-static int start_build(struct pool *pool, uint64_t now_ms, bool for_waiter)
+static int start_build(struct pool *pool, uint64_t now_ms)
 {
 	struct pool_sandbox *sandbox = calloc(1, sizeof(*sandbox));
 	int r;
@@ -94,7 +94,7 @@ static int start_build(struct pool *pool, uint64_t now_ms, bool for_waiter)
 	sandbox->id = (*pool->next_id)++;
 	sandbox->created_ms = now_ms;
 	sandbox->deadline_ms = UINT64_MAX;
-	sandbox->for_waiter = for_waiter;
+	sandbox->for_waiter = pool->builds_wanted > pool->count[SANDBOX_BUILDING];
 	pool_set_state(pool, now_ms, sandbox, SANDBOX_BUILDING);
 
 	r = pool->ops.build(pool->arg, sandbox);
@@ -116,7 +116,7 @@ void policy_refill(struct pool *pool, uint64_t now_ms)
 		coming = (uint64_t)pool->count[SANDBOX_READY] + pool->count[SANDBOX_BUILDING];
 		if (coming >= (uint64_t)c->min + pool->builds_wanted)
 			return;
-		if (start_build(pool, now_ms, coming >= c->min) < 0)
+		if (start_build(pool, now_ms) < 0)
 			policy_build_failed(pool, now_ms);
 	}
 }

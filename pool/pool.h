@@ -65,7 +65,7 @@ struct pool_sandbox {
 	void *lessee;	       /* LEASED: whose it is, opaque */
 	struct list by_lessee; /* LEASED: for the embedder's own list of that lessee's leases */
 	void *data;	       /* the embedder's */
-	bool for_waiter;       /* built beyond min because acquires waited */
+	bool for_waiter;       /* when it was begun, more waited for builds than were in flight */
 };
 
 /* One acquire that waits. The pool owns it. */
@@ -94,8 +94,9 @@ struct pool_ops {
 	void (*discard)(void *arg, struct pool_sandbox *sandbox);
 	/*
 	 * A waiter's turn: the sandbox is LEASED to waiter->lessee. The waiter is freed afterwards.
-	 * RUNG_BUILT when this build was started beyond min because acquires waited, RUNG_WAITED
-	 * when the refill had started it anyway; whoever is first takes whichever comes first.
+	 * RUNG_BUILT when, as this build was begun, more acquires waited for builds than were in
+	 * flight: it was begun for one of them. RUNG_WAITED: the refill had begun it anyway.
+	 * Whoever is first in the queue takes whichever is finished first.
 	 */
 	void (*grant)(void *arg, const struct pool_waiter *waiter, struct pool_sandbox *sandbox,
 		enum control_rung rung);
