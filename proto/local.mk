@@ -3,7 +3,8 @@ libproto_a_SOURCES = \
 	proto/channel.c proto/channel.h \
 	proto/check.c proto/check.h \
 	proto/control.c proto/control.h \
-	proto/control_client.c proto/control_client.h \
+	proto/control_call.c \
+	proto/control_client.c proto/control_client.h proto/control_client_private.h \
 	proto/guest.c proto/guest.h \
 	proto/guest_client.c proto/guest_client.h proto/guest_client_private.h \
 	proto/guest_packet.c \
@@ -12,6 +13,6 @@ libproto_a_SOURCES = \
 	proto/instance.c proto/instance.h
 
 # JSON ends in agentd: a library of its own, so that nothing else can link it by accident.
-librpc_a_SOURCES = proto/rpc.c proto/rpc.h
+librpc_a_SOURCES = proto/rpc.c proto/rpc.h proto/rpc_encode.c
 librpc_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 EXTRA_DIST += proto/PROTOCOL.md

@@ -22,7 +22,7 @@
 #define RPC_DEPTH_MAX  32	     /* arrays and objects inside each other */
 #define RPC_METHOD_MAX 64	     /* bytes of a method's name */
 
-/* Each has its name in the table of rpc.c: it is sent as data.type. */
+/* Each has its name in the table of rpc_encode.c: it is sent as data.type. */
 enum rpc_code {
 	RPC_PARSE_ERROR = -32700,
 	RPC_INVALID_REQUEST = -32600,
