@@ -93,7 +93,7 @@ int rpc_decode(struct rpc_decoder *decoder, const char **data, size_t *size,
  */
 int rpc_encode_result(json_t *id, json_t *result, char **ret_line, size_t *ret_size);
 /*
- * data (an object) gets "type" from rpc_code_name() added; without data it is {"type": ...}. Bytes
+ * data (an object) gets "type" from rpc_code_name() unless it has one; without it is {"type": ...}. Bytes
  * of message that are not UTF-8 become '?'.
  */
 int rpc_encode_error(json_t *id, enum rpc_code code, const char *message, json_t *data,
