@@ -15,7 +15,7 @@ struct error;
 
 #define CONTROL_PENDING_MAX 1024 /* requests without an answer; one more is -EBUSY */
 
-/* Any checked answer: look at header->type. fd is -1 or (LEASED) the callee's. is_last: no more for this id. */
+/* Any checked answer of a type that fits the request: look at header->type. fd is -1 or (LEASED) the callee's. is_last: no more for this id. */
 typedef void (*control_answer_fn)(
 	void *arg, const struct message_header *answer, int fd, bool is_last);
 
@@ -27,23 +27,28 @@ int control_client_connect(
 	const char *directory, struct control_client **ret_client, struct error *err);
 /* Use a connected socket, which becomes the client's. */
 int control_client_adopt(int socket, struct control_client **ret_client, struct error *err);
-/* Callbacks of pending requests are called with a made-up REFUSED (STOPPING). Accepts NULL. */
+/* Callbacks of pending requests are called with a made-up REFUSED (STOPPING). Accepts NULL. Not from within a callback. */
 void control_client_destroy(struct control_client *client);
 
 void control_client_on_ended(struct control_client *client, control_ended_fn on_ended, void *arg);
 int control_client_fd(const struct control_client *client);
 
-/* Send a request (struct control_acquire, _lease or _query; its header is filled here). 0 or -errno (-EBUSY, -EPIPE). */
+/* Send a request (struct control_acquire, _lease or _query; its header is filled here). 0 or -errno (-EBUSY, -EPIPE, -EINVAL: not a request that control.h allows). */
 int control_client_send(struct control_client *client, uint16_t type, void *request, uint32_t size,
 	control_answer_fn on_answer, void *arg, struct error *err);
 
-/* Handle all that has arrived. 0, or -errno when the connection is lost: then destroy it. */
+/*
+ * Handle what has arrived; poll level-triggered. 0, or -errno when the connection is lost, also by an
+ * answer to nothing or one that control.h does not allow: then destroy it. Not from within a callback.
+ */
 int control_client_process(struct control_client *client, struct error *err);
 
 /*
- * Send and wait up to timeout_ms (0: no limit) for the one answer, at most ret_size bytes. A REFUSED
- * answer is a failure: -errno that fits the refusal, its text in err, and *ret_refusal when not NULL.
- * ret_fd may be NULL when no fd is expected.
+ * Send ACQUIRE, RELEASE or TOUCH and wait up to timeout_ms (0: no limit) for the one answer, of which
+ * at most ret_size bytes are kept. A REFUSED answer is a failure: -errno that fits the refusal, its
+ * text in err, and *ret_refusal, when not NULL, set; other failures leave *ret_refusal alone. ret_fd may
+ * be NULL when no fd is expected. After -ETIMEDOUT without a refusal the connection is lost, because
+ * the answer could still come.
  */
 int control_client_call(struct control_client *client, uint16_t type, void *request, uint32_t size,
 	void *ret_answer, uint32_t ret_size, int *ret_fd, uint32_t timeout_ms,
