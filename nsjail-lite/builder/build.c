@@ -1,0 +1,238 @@
+/* One sandbox: cgroup, root, channel, clone; then the child applies the rest and reports. */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "nsjail-lite/builder/builder.h"
+#include "nsjail-lite/kernel.h"
+#include "proto/channel.h"
+
+#define OPEN_FILES_DEFAULT 4096u
+
+/* All that one build opens; build_finish() closes what is still here. */
+struct build {
+	struct cgroup cgroup;
+	struct private_root root;
+	int bind_fds[JAIL_BINDS_MAX];
+	unsigned bind_count;
+	int channel_fd; /* the host's end */
+	int pidfd;
+	pid_t pid;
+};
+
+static void build_finish(struct build *build)
+{
+	cgroup_close(&build->cgroup);
+	root_close(&build->root);
+	for (unsigned i = 0; i < build->bind_count; i++)
+		fd_close(build->bind_fds[i]);
+	fd_close(build->channel_fd);
+	fd_close(build->pidfd);
+	/* The guest's end must not stay open here, or its death would show nobody an end. */
+	dup3(STDIN_FILENO, CHILD_CHANNEL_FD, O_CLOEXEC);
+}
+
+int build_stock_cgroup(struct builder *b, struct template *t, struct error *err)
+{
+	char name[64];
+	int r;
+
+	snprintf(name, sizeof(name), "%s%" PRIu64, b->prefix, b->cgroups_made++);
+	r = cgroup_create(&b->base, name, &t->limits, &t->stock[t->stocked], err);
+	if (r == 0)
+		t->stocked++;
+	return r;
+}
+
+static int take_cgroup(
+	struct builder *b, struct template *t, struct build *build, struct error *err)
+{
+	int r = t->stocked > 0 ? 0 : build_stock_cgroup(b, t, err);
+
+	if (r == 0)
+		build->cgroup = t->stock[--t->stocked];
+	return r;
+}
+
+static int prepare_binds(
+	const struct template *t, const struct slot *slot, struct build *build, struct error *err)
+{
+	for (unsigned i = 0; i < t->bind_count; i++) {
+		int fd = root_idmapped_clone(t->bind_fds[i], "", slot->userns_fd,
+			MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+				(t->binds[i].is_read_only ? MOUNT_ATTR_RDONLY : 0));
+
+		if (fd < 0)
+			return error_errno(err, "bind at %s", t->binds[i].destination);
+		build->bind_fds[build->bind_count++] = fd;
+	}
+	return 0;
+}
+
+static int open_channel(struct build *build, struct error *err)
+{
+	int pair[2];
+	int r = channel_pair(pair, err);
+
+	if (r < 0)
+		return r;
+	build->channel_fd = pair[0];
+	if (dup3(pair[1], CHILD_CHANNEL_FD, O_CLOEXEC) < 0)
+		r = error_errno(err, "channel");
+	fd_close(pair[1]);
+	return r;
+}
+
+static void clone_child(
+	struct builder *b, const struct template *t, const struct slot *slot, struct build *build)
+{
+	struct child_bind binds[JAIL_BINDS_MAX];
+	struct child_plan plan = {
+		.cgroup = &build->cgroup,
+		.netns_fd = slot->netns_fd,
+		.userns_fd = slot->userns_fd,
+		.uid_base = slot->uid_base,
+		.root_fd = build->root.root_fd,
+		.dev_fd = build->root.dev_fd,
+		.shm_fd = build->root.shm_fd,
+		.null_fd = b->null_fd,
+		.empty_fd = b->empty_fd,
+		.covers = &b->covers,
+		.binds = binds,
+		.bind_count = t->bind_count,
+		.hostname = t->hostname,
+		.filter = &b->filter,
+		.open_files = t->limits.open_files ? t->limits.open_files : OPEN_FILES_DEFAULT,
+		.arguments = b->arguments,
+		.arguments_size = b->arguments_size,
+		.defaults = &t->defaults,
+	};
+	struct clone_args args = {
+		.flags = CLONE_FILES | CLONE_PIDFD | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
+			 CLONE_NEWUTS,
+		.pidfd = (uintptr_t)&build->pidfd,
+		.exit_signal = SIGCHLD,
+	};
+
+	for (unsigned i = 0; i < t->bind_count; i++)
+		binds[i] = (struct child_bind){build->bind_fds[i], t->binds[i].destination};
+	if (build->cgroup.v2_fd >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (unsigned)build->cgroup.v2_fd;
+	}
+	build->pid = (pid_t)kernel_clone3(&args);
+	if (build->pid == 0)
+		child_run(&plan);
+}
+
+/* Its report, or what its death says. The fd table is shared: a silent death shows by pidfd only. */
+static int wait_for_child(const struct builder *b, const struct build *build,
+	struct child_report *report, struct error *err)
+{
+	struct pollfd fds[2] = {
+		{.fd = b->report_fd, .events = POLLIN}, {.fd = build->pidfd, .events = POLLIN}};
+	int n;
+
+	do
+		n = poll(fds, 2, BUILDER_CHILD_TIMEOUT_MS);
+	while (n < 0 && errno == EINTR);
+	if (n == 0)
+		return error_set(
+			err, ETIMEDOUT, "child: not ready after %d ms", BUILDER_CHILD_TIMEOUT_MS);
+	if (read(b->report_fd, report, sizeof(*report)) != (ssize_t)sizeof(*report))
+		return error_set(err, ECHILD, "child: died without a report");
+	if (report->error)
+		return error_set(err, (int)report->error, "%s: %s: %s",
+			jail_stage_name(report->stage), report->what, strerror((int)report->error));
+	return 0;
+}
+
+static void end_child(const struct builder *b, struct build *build)
+{
+	struct child_report late;
+	siginfo_t info;
+
+	if (build->pid <= 0)
+		return;
+	kernel_pidfd_send_signal(build->pidfd, SIGKILL);
+	waitid(P_PIDFD, (id_t)build->pidfd, &info, WEXITED);
+	fd_close(take_fd(&build->pidfd));
+	/* What it said too late would be taken for the next child's word. */
+	while (read(b->report_fd, &late, sizeof(late)) > 0)
+		;
+}
+
+static int make(struct builder *b, struct template *t, const struct slot *slot, struct build *build,
+	struct jail_stages *stages, struct error *err)
+{
+	uint64_t times[4] = {clock_now_ns()};
+	struct child_report report = {0};
+	int r = take_cgroup(b, t, build, err);
+
+	times[1] = clock_now_ns();
+	if (r == 0)
+		r = root_create(b, t, slot, &build->root, err);
+	if (r == 0)
+		r = prepare_binds(t, slot, build, err);
+	if (r == 0)
+		r = open_channel(build, err);
+	if (r < 0)
+		return r;
+	times[2] = clock_now_ns();
+	clone_child(b, t, slot, build);
+	if (build->pid < 0)
+		return error_errno(err, "clone");
+	times[3] = clock_now_ns();
+	r = wait_for_child(b, build, &report, err);
+	if (r < 0)
+		return r;
+	memcpy(stages->ns, report.stage_ns, sizeof(stages->ns));
+	for (int i = 0; i < 3; i++)
+		stages->ns[STAGE_CGROUP + i] = times[i + 1] - times[i];
+	stages->total_ns = clock_now_ns() - times[0];
+	return 0;
+}
+
+int build_sandbox(struct builder *b, const struct link_build *message, struct link_built *ret_built,
+	int *ret_channel, struct error *err)
+{
+	struct build build = {
+		.cgroup = {.v2_fd = -1, .tasks_fd = {-1, -1, -1}},
+		.root = {-1, -1, -1},
+		.channel_fd = -1,
+		.pidfd = -1,
+	};
+	struct template *t = &b->templates[message->template_index];
+	struct slot *slot = b->slots[message->slot];
+	int r;
+
+	if (!slot || slot->sandbox || !t->is_set)
+		return error_set(err, EINVAL, "slot %u: %s", message->slot,
+			!t->is_set ? "no such template"
+			: slot	   ? "in use"
+				   : "unknown");
+	r = make(b, t, slot, &build, &ret_built->stages, err);
+	if (r < 0) {
+		end_child(b, &build);
+		if (build.cgroup.name[0])
+			cgroup_remove(&b->base, build.cgroup.name, NULL);
+		build_finish(&build);
+		reap_sweep_fds(b);
+		return r;
+	}
+	slot->sandbox = message->sandbox;
+	slot->killed_ns = 0;
+	slot->pidfd = take_fd(&build.pidfd);
+	memcpy(slot->cgroup, build.cgroup.name, sizeof(slot->cgroup));
+	ret_built->sandbox = message->sandbox;
+	ret_built->pid = (uint32_t)build.pid;
+	*ret_channel = take_fd(&build.channel_fd);
+	build_finish(&build);
+	return 0;
+}

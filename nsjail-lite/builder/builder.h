@@ -1,0 +1,100 @@
+/*
+ * builder.h - the builder's state, shared by its own modules only.
+ *
+ *   main.c   the link: configuration first, then one message at a time; reaping
+ *   tree.c   its own tiny mount tree, the /dev template, what to cover in /proc
+ *   slot.c   what is recycled: a user namespace and a network namespace per slot
+ *   root.c   the private root: tmpfs upper, idmapped lower, overlay
+ *   build.c  one sandbox, from cgroup to ready
+ *   reap.c   the end of one sandbox, and the sweep of fds after a child died half-way
+ *
+ * Single-threaded, so that a child may share its fd table: between two builds every open fd is known.
+ */
+#ifndef NSJAIL_LITE_BUILDER_BUILDER_H
+#define NSJAIL_LITE_BUILDER_BUILDER_H
+#include <linux/filter.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "nsjail-lite/builder/link.h"
+#include "nsjail-lite/child/child.h"
+
+#define BUILDER_STOCK		 2    /* cgroups made ahead, while there is nothing else to do */
+#define BUILDER_CHILD_TIMEOUT_MS 5000 /* a child that is not ready by then is killed */
+
+/* Owner of the sandboxes' user namespaces: an id that no process has, just below the ranges. */
+#define BUILDER_USERNS_OWNER (16 * JAIL_UIDS - 1)
+
+struct slot {
+	uint32_t index;
+	uint32_t uid_base;
+	int userns_fd, netns_fd;
+	/* the sandbox in it; id 0: free */
+	uint64_t sandbox;
+	int pidfd;
+	char cgroup[64];
+	uint64_t killed_ns; /* when KILL came; 0: not asked */
+};
+
+struct template
+{
+	bool is_set;
+	int image_fd;		    /* detached mount of the image */
+	bool needs_dev, needs_proc; /* the image lacks these directories */
+	struct jail_limits limits;
+	char hostname[JAIL_HOSTNAME_MAX];
+	unsigned bind_count;
+	int bind_fds[JAIL_BINDS_MAX];
+	struct jail_bind binds[JAIL_BINDS_MAX];
+	char *strings; /* cwd and environment, as received */
+	const char **env;
+	struct guest_defaults defaults;
+	struct cgroup stock[BUILDER_STOCK];
+	unsigned stocked;
+};
+
+struct builder {
+	int link_fd, epoll_fd, report_fd; /* report_fd: the reading end */
+	int proc_fd; /* the host's /proc, as fd only: none may stand in the tree */
+	int host_netns_fd;
+	int dev_fd, empty_fd, null_fd; /* detached mounts */
+	struct proc_covers covers;
+	struct cgroup_base base;
+	char prefix[32];
+	uint64_t cgroups_made;
+	bool normal_priority;
+	struct sock_fprog filter;
+	struct template templates[JAIL_TEMPLATES_MAX];
+	struct slot *slots[JAIL_SLOTS_MAX];
+	char *arguments;
+	size_t arguments_size;
+};
+
+struct private_root {
+	int root_fd, shm_fd, dev_fd; /* detached mounts */
+};
+
+/* tree.c: once. After it the host's tree is out of reach. */
+int tree_set_up(struct builder *b, struct error *err);
+
+/* slot.c */
+int slot_create(struct builder *b, uint32_t index, uint32_t uid_base, struct error *err);
+
+/* root.c */
+int root_create(const struct builder *b, const struct template *t, const struct slot *slot,
+	struct private_root *ret_root, struct error *err);
+void root_close(struct private_root *root);
+/* Clone of a detached mount with ids 0.. of the mount shown as uid_base..; attributes added. -1 and errno. */
+int root_idmapped_clone(int mount_fd, const char *path, int userns_fd, uint64_t attributes);
+
+/* build.c */
+int build_sandbox(struct builder *b, const struct link_build *message, struct link_built *ret_built,
+	int *ret_channel, struct error *err);
+int build_stock_cgroup(struct builder *b, struct template *t, struct error *err);
+
+/* reap.c */
+void reap_slot(struct builder *b, struct slot *slot);
+void reap_sweep_fds(struct builder *b);
+void reap_everything(struct builder *b);
+#endif

@@ -1,0 +1,338 @@
+/*
+ * hearth-builder - builds and reaps sandboxes for the supervisor, off its event loop.
+ *
+ * A small root process, one of a few, started by the supervisor (or by nsjail-lite for its single
+ * sandbox) with a SEQPACKET link as fd 3; link.h is all it speaks. It opens no file by path after
+ * its start, reads no byte that comes from a sandbox, and runs at the lowest priority, so that a
+ * refill never delays a hand-over.
+ *
+ * Musl-static, and the guest is part of it: a sandbox is cloned without exec, so PID 1 inside is a
+ * copy of this small process that was born before the user namespace was joined. Root inside may
+ * neither trace nor stop nor kill it.
+ *
+ * It builds one sandbox at a time and blocks while it does (half a millisecond; a hung child is
+ * killed after five seconds). Parallel builds are parallel builders. Deaths come by pidfd through
+ * epoll. While nothing is asked it makes the next cgroups ahead.
+ *
+ * When the link ends, for whatever reason, it kills what it built, removes its cgroups, exits. When
+ * it is killed itself, its sandboxes die with it (parent death signal), and the cgroups are left to
+ * the next builder of the same prefix.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "nsjail-lite/builder/builder.h"
+#include "nsjail-lite/kernel.h"
+#include "proto/channel.h"
+
+#define LINK_FD	     3 /* where the host puts the link */
+#define FIRST_OWN_FD (CHILD_REPORT_FD + 1)
+
+static struct builder builder = {.report_fd = -1, .base = {.v2_fd = -1, .v1_fd = {-1, -1, -1}}};
+
+static void send_failed(struct builder *b, uint64_t sandbox, uint32_t slot, const struct error *err)
+{
+	struct link_failed failed = {
+		.sandbox = sandbox, .slot = slot, .error = (uint32_t)err->code};
+
+	link_header(&failed.header, LINK_FAILED, sizeof(failed));
+	snprintf(failed.text, sizeof(failed.text), "%.*s", (int)sizeof(failed.text) - 1, err->text);
+	channel_send(b->link_fd, &failed, sizeof(failed), NULL, 0, NULL, 0);
+}
+
+/* Hold the numbers that the child needs, and move the link out of their way. */
+static int reserve_fds(struct builder *b, struct error *err)
+{
+	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int pipe_fds[2];
+
+	b->link_fd = fcntl(LINK_FD, F_DUPFD_CLOEXEC, FIRST_OWN_FD);
+	if (null_fd < 0 || b->link_fd < 0)
+		return error_errno(err, "start: /dev/null or the link on fd %d", LINK_FD);
+	for (int fd = 0; fd <= CHILD_REPORT_FD; fd++)
+		if (fd != STDERR_FILENO && fd != null_fd && dup3(null_fd, fd, O_CLOEXEC) < 0)
+			return error_errno(err, "start: reserve fd %d", fd);
+	if (null_fd > CHILD_REPORT_FD)
+		fd_close(null_fd);
+	if (pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) < 0 ||
+		dup3(pipe_fds[1], CHILD_REPORT_FD, O_CLOEXEC) < 0)
+		return error_errno(err, "start: report pipe");
+	fd_close(pipe_fds[1]);
+	b->report_fd = pipe_fds[0];
+	b->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	return b->epoll_fd < 0 ? error_errno(err, "start: epoll") : 0;
+}
+
+static void take_base(struct builder *b, const struct link_base *m, int *fds, size_t count)
+{
+	size_t next = 0;
+
+	if (m->has_v2 && next < count)
+		b->base.v2_fd = take_fd(&fds[next++]);
+	for (int c = 0; c < CGROUP_CONTROLLERS; c++) {
+		b->base.place[c] = m->place[c];
+		if (m->place[c] == CGROUP_V1 && next < count)
+			b->base.v1_fd[c] = take_fd(&fds[next++]);
+	}
+	memcpy(b->prefix, m->prefix, sizeof(b->prefix));
+	b->normal_priority = m->normal_priority;
+}
+
+static int take_filter(struct builder *b, const struct link_filter *m)
+{
+	size_t size = m->header.size - sizeof(*m);
+
+	b->filter.filter = malloc(size);
+	if (!b->filter.filter)
+		return -ENOMEM;
+	memcpy(b->filter.filter, m + 1, size);
+	b->filter.len = (unsigned short)(size / sizeof(struct sock_filter));
+	return 0;
+}
+
+/* Strings behind the template: cwd first, then the environment. */
+static int take_strings(struct template *t, const struct link_template *m)
+{
+	size_t size = m->header.size - sizeof(*m), count = 0;
+	const char *end;
+
+	t->strings = malloc(size);
+	if (!t->strings)
+		return -ENOMEM;
+	memcpy(t->strings, m + 1, size);
+	end = t->strings + size;
+	for (const char *p = t->strings; p < end; p += strlen(p) + 1)
+		count++;
+	t->env = calloc(count, sizeof(*t->env)); /* the cwd's place is for the NULL */
+	if (!t->env)
+		return -ENOMEM;
+	count = 0;
+	for (const char *p = t->strings + strlen(t->strings) + 1; p < end; p += strlen(p) + 1)
+		t->env[count++] = p;
+	t->defaults = (struct guest_defaults){.cwd = t->strings, .env = t->env};
+	return 0;
+}
+
+static bool lacks_directory(int image_fd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(image_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+}
+
+static int take_template(struct builder *b, const struct link_template *m, int *fds, size_t count)
+{
+	struct template *t = &b->templates[m->index];
+
+	if (count != 1 + m->bind_count || t->is_set)
+		return -EPROTO;
+	t->is_set = true;
+	t->image_fd = take_fd(&fds[0]);
+	t->needs_dev = lacks_directory(t->image_fd, "dev");
+	t->needs_proc = lacks_directory(t->image_fd, "proc");
+	t->limits = m->limits;
+	memcpy(t->hostname, m->hostname, sizeof(t->hostname));
+	t->bind_count = m->bind_count;
+	memcpy(t->binds, m->binds, sizeof(t->binds));
+	for (unsigned i = 0; i < m->bind_count; i++)
+		t->bind_fds[i] = take_fd(&fds[1 + i]);
+	return take_strings(t, m);
+}
+
+static void lower_priority(const struct builder *b)
+{
+	struct sched_param none = {0};
+
+	if (!b->normal_priority && syscall(SYS_sched_setscheduler, 0, SCHED_IDLE, &none) < 0)
+		setpriority(PRIO_PROCESS, 0, 19);
+}
+
+static int start(struct builder *b, struct error *err)
+{
+	struct link_started started;
+	struct epoll_event event = {.events = EPOLLIN};
+	int r = tree_set_up(b, err);
+
+	if (r == 0)
+		r = cgroup_remove_matching(&b->base, b->prefix, err);
+	if (r < 0)
+		return error_prefix(err, r, "builder start");
+	if (epoll_ctl(b->epoll_fd, EPOLL_CTL_ADD, b->link_fd, &event) < 0)
+		return error_errno(err, "builder start: epoll");
+	lower_priority(b);
+	link_header(&started.header, LINK_STARTED, sizeof(started));
+	return channel_send(b->link_fd, &started, sizeof(started), NULL, 0, NULL, 0);
+}
+
+static void on_slot(struct builder *b, const struct link_slot *m)
+{
+	struct link_slot_ready ready = {.slot = m->slot};
+	struct error err = {0};
+
+	if (slot_create(b, m->slot, m->uid_base, &err) < 0) {
+		reap_sweep_fds(b);
+		send_failed(b, 0, m->slot, &err);
+		return;
+	}
+	link_header(&ready.header, LINK_SLOT_READY, sizeof(ready));
+	channel_send(b->link_fd, &ready, sizeof(ready), NULL, 0, NULL, 0);
+}
+
+static void on_build(struct builder *b, const struct link_build *m)
+{
+	struct link_built built = {0};
+	struct epoll_event event = {.events = EPOLLIN};
+	struct error err = {0};
+	int channel = -1;
+
+	if (build_sandbox(b, m, &built, &channel, &err) < 0) {
+		send_failed(b, m->sandbox, m->slot, &err);
+		return;
+	}
+	event.data.ptr = b->slots[m->slot];
+	if (epoll_ctl(b->epoll_fd, EPOLL_CTL_ADD, b->slots[m->slot]->pidfd, &event) < 0)
+		_exit(1); /* a sandbox whose death nobody would see: its end comes with ours */
+	link_header(&built.header, LINK_BUILT, sizeof(built));
+	channel_send(b->link_fd, &built, sizeof(built), NULL, 0, &channel, 1);
+	fd_close(channel);
+}
+
+static void on_kill(struct builder *b, const struct link_kill *m)
+{
+	for (size_t i = 0; i < JAIL_SLOTS_MAX; i++) {
+		struct slot *slot = b->slots[i];
+
+		if (!slot || slot->sandbox != m->sandbox)
+			continue;
+		slot->killed_ns = clock_now_ns();
+		/* Not cgroup.kill: PID 1's death ends its namespace, and its cgroup could be born into again. */
+		kernel_pidfd_send_signal(slot->pidfd, SIGKILL);
+		return;
+	}
+}
+
+static int on_message(struct builder *b, const struct message_header *m, int *fds, size_t count,
+	struct error *err)
+{
+	switch ((enum link_type)m->type) {
+	case LINK_BASE:
+		take_base(b, (const struct link_base *)m, fds, count);
+		break;
+	case LINK_FILTER:
+		return take_filter(b, (const struct link_filter *)m);
+	case LINK_TEMPLATE:
+		return take_template(b, (const struct link_template *)m, fds, count);
+	case LINK_START:
+		return start(b, err);
+	case LINK_SLOT:
+		on_slot(b, (const struct link_slot *)m);
+		break;
+	case LINK_BUILD:
+		on_build(b, (const struct link_build *)m);
+		break;
+	case LINK_KILL:
+		on_kill(b, (const struct link_kill *)m);
+		break;
+	case LINK_STARTED:
+	case LINK_SLOT_READY:
+	case LINK_BUILT:
+	case LINK_FAILED:
+	case LINK_ENDED:
+		return -EPROTO; /* not to us: check_message has refused them */
+	}
+	return 0;
+}
+
+/* One packet from the link. 0 when there was one, 1 at its end. */
+static int read_link(struct builder *b, struct error *err)
+{
+	static _Alignas(8) char packet[LINK_PACKET_MAX];
+	const struct message_rule *rule;
+	int fds[CHANNEL_FDS_MAX];
+	size_t count = 0;
+	ssize_t n = channel_receive(b->link_fd, packet, sizeof(packet), fds, &count);
+	int r;
+
+	if (n == 0 || n == -ECONNRESET)
+		return 1;
+	if (n < 0)
+		return error_set(err, (int)-n, "link: %s", strerror((int)-n));
+	r = check_message(&link_protocol, MESSAGE_TO_SERVER, packet, (size_t)n, count, &rule, err);
+	if (r == 0)
+		r = on_message(
+			b, (const struct message_header *)(const void *)packet, fds, count, err);
+	channel_close_fds(fds, count);
+	return r;
+}
+
+/* Something to stock, while nobody asks for anything. */
+static struct template *wants_stock(struct builder *b)
+{
+	for (size_t i = 0; i < JAIL_TEMPLATES_MAX; i++)
+		if (b->templates[i].is_set && b->templates[i].stocked < BUILDER_STOCK)
+			return &b->templates[i];
+	return NULL;
+}
+
+static int serve(struct builder *b, struct error *err)
+{
+	struct epoll_event events[64];
+	int r = 0;
+
+	while (r == 0) {
+		struct template *t = wants_stock(b);
+		int n = epoll_wait(b->epoll_fd, events, ARRAY_SIZE(events), t ? 0 : -1);
+
+		if (n < 0 && errno != EINTR)
+			return error_errno(err, "epoll_wait");
+		if (n == 0 && t && build_stock_cgroup(b, t, NULL) < 0)
+			epoll_wait(b->epoll_fd, events, 1, -1); /* the next build will say why */
+		for (int i = 0; i < n && r == 0; i++) {
+			if (events[i].data.ptr)
+				reap_slot(b, events[i].data.ptr);
+			else
+				r = read_link(b, err);
+		}
+	}
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct builder *b = &builder;
+	struct rlimit files;
+	struct error err = {0};
+	int r;
+
+	(void)argc;
+	b->arguments = argv[0];
+	b->arguments_size = strlen(argv[0]);
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	signal(SIGPIPE, SIG_IGN);
+	r = reserve_fds(b, &err);
+	/* Before START the link is read as it comes; afterwards it is one fd among many. */
+	while (r == 0 && !b->dev_fd)
+		r = read_link(b, &err);
+	if (r == 0)
+		r = serve(b, &err);
+	if (r < 0) {
+		send_failed(b, 0, 0, &err);
+		fprintf(stderr, "hearth-builder: %s\n", err.text);
+	}
+	reap_everything(b);
+	return r < 0;
+}

@@ -1,0 +1,161 @@
+/*
+ * A slot's namespaces, made once. The user namespace is made by a process that took an id of its own
+ * first, so that no living process owns it; the builder writes the maps. The network namespace
+ * belongs to the initial user namespace: root inside cannot reconfigure it.
+ */
+#include <errno.h>
+#include <linux/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "nsjail-lite/builder/builder.h"
+#include "nsjail-lite/kernel.h"
+
+/* In the maker: become the owner, make the namespace, say so, and wait to be killed. */
+static _Noreturn void userns_maker(int ready_fd)
+{
+	char result = 0;
+
+	if (syscall(SYS_setresgid, BUILDER_USERNS_OWNER, BUILDER_USERNS_OWNER,
+		    BUILDER_USERNS_OWNER) < 0 ||
+		syscall(SYS_setresuid, BUILDER_USERNS_OWNER, BUILDER_USERNS_OWNER,
+			BUILDER_USERNS_OWNER) < 0 ||
+		unshare(CLONE_NEWUSER) < 0)
+		result = (char)errno;
+	fd_write_full(ready_fd, &result, 1);
+	for (;;)
+		pause();
+}
+
+static int write_maps(int proc_fd, pid_t pid, uint32_t uid_base, struct error *err)
+{
+	static const char *const files[] = {"uid_map", "gid_map"};
+	char path[64], map[64];
+	int r = 0;
+
+	snprintf(map, sizeof(map), "0 %u %u", uid_base, JAIL_UIDS);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(files); i++) {
+		snprintf(path, sizeof(path), "%d/%s", pid, files[i]);
+		r = file_write_at(proc_fd, path, map, err);
+	}
+	return r;
+}
+
+static int open_userns(int proc_fd, pid_t pid, int *ret_fd, struct error *err)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "%d/ns/user", pid);
+	fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_errno(err, "open user namespace");
+	*ret_fd = fd;
+	return 0;
+}
+
+static int make_userns(int proc_fd, uint32_t uid_base, int *ret_fd, struct error *err)
+{
+	/* Sharing the fd table keeps the cost flat however many sandboxes are alive. */
+	struct clone_args args = {.flags = CLONE_FILES, .exit_signal = SIGCHLD};
+	int pipe_fds[2];
+	char result = EIO;
+	pid_t pid;
+	int r;
+
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return error_errno(err, "pipe");
+	pid = (pid_t)kernel_clone3(&args);
+	if (pid == 0)
+		userns_maker(pipe_fds[1]);
+	if (pid < 0) {
+		r = error_errno(err, "clone");
+	} else {
+		fd_read_full(pipe_fds[0], &result, 1);
+		errno = result;
+		r = result ? error_errno(err, "new user namespace") : 0;
+		if (r == 0)
+			r = write_maps(proc_fd, pid, uid_base, err);
+		if (r == 0)
+			r = open_userns(proc_fd, pid, ret_fd, err);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	fd_close(pipe_fds[0]);
+	fd_close(pipe_fds[1]);
+	return r;
+}
+
+static int loopback_up(struct error *err)
+{
+	auto_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = {.ifr_flags = IFF_UP | IFF_RUNNING};
+
+	strcpy(request.ifr_name, "lo");
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
+		return error_errno(err, "loopback up");
+	return 0;
+}
+
+/* In the new namespace: lo up, and ping without a capability for the slot's groups. */
+static int set_up_netns(const struct builder *b, uint32_t uid_base, int *ret_fd, struct error *err)
+{
+	char range[64];
+	int r = loopback_up(err);
+	int fd;
+
+	if (r < 0)
+		return r;
+	snprintf(range, sizeof(range), "%u %u", uid_base, uid_base + JAIL_UIDS - 1);
+	r = file_write_at(b->proc_fd, "sys/net/ipv4/ping_group_range", range, err);
+	if (r < 0)
+		return r;
+	fd = openat(b->proc_fd, "self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_errno(err, "open network namespace");
+	*ret_fd = fd;
+	return 0;
+}
+
+static int make_netns(const struct builder *b, uint32_t uid_base, int *ret_fd, struct error *err)
+{
+	int r;
+
+	if (unshare(CLONE_NEWNET) < 0)
+		return error_errno(err, "new network namespace");
+	r = set_up_netns(b, uid_base, ret_fd, err);
+	if (setns(b->host_netns_fd, CLONE_NEWNET) < 0)
+		_exit(1); /* never build with the wrong network */
+	return r;
+}
+
+int slot_create(struct builder *b, uint32_t index, uint32_t uid_base, struct error *err)
+{
+	struct slot *slot = b->slots[index];
+	int r;
+
+	if (slot)
+		return error_set(err, EEXIST, "slot %u: exists", index);
+	slot = malloc(sizeof(*slot));
+	if (!slot)
+		return error_set(err, ENOMEM, "slot %u: out of memory", index);
+	*slot = (struct slot){
+		.index = index, .uid_base = uid_base, .userns_fd = -1, .netns_fd = -1, .pidfd = -1};
+	r = make_userns(b->proc_fd, uid_base, &slot->userns_fd, err);
+	if (r == 0)
+		r = make_netns(b, uid_base, &slot->netns_fd, err);
+	if (r < 0) {
+		fd_close(slot->userns_fd);
+		free(slot);
+		return error_prefix(err, r, "slot %u", index);
+	}
+	b->slots[index] = slot;
+	return 0;
+}

@@ -1,0 +1,179 @@
+/*
+ * The builder's own mount tree: two mounts and no /proc. Each sandbox begins as a copy of it, so small
+ * means fast; and a /proc left in it would let a fresh, uncovered one be mounted inside.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "nsjail-lite/builder/builder.h"
+#include "nsjail-lite/kernel.h"
+
+/* A detached tmpfs. */
+static int make_tmpfs(const char *size, struct error *err)
+{
+	auto_close int fs = kernel_fsopen("tmpfs");
+	int fd;
+
+	if (fs < 0 || kernel_fsconfig(fs, FSCONFIG_SET_STRING, "size", size, 0) < 0 ||
+		kernel_fsconfig(fs, FSCONFIG_SET_STRING, "mode", "0755", 0) < 0 ||
+		kernel_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return error_errno(err, "tmpfs");
+	fd = kernel_fsmount(fs, 0);
+	return fd < 0 ? error_errno(err, "tmpfs: fsmount") : fd;
+}
+
+static int fill_dev(int fd)
+{
+	static const struct {
+		const char *name;
+		unsigned minor, major;
+	} nodes[] = {{"null", 3, 1}, {"zero", 5, 1}, {"full", 7, 1}, {"random", 8, 1},
+		{"urandom", 9, 1}, {"tty", 0, 5}};
+	static const char *const links[][2] = {{"fd", "/proc/self/fd"},
+		{"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"},
+		{"stderr", "/proc/self/fd/2"}, {"ptmx", "pts/ptmx"}};
+	static const char *const directories[] = {"pts", "shm", "mqueue"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++)
+		if (mknodat(fd, nodes[i].name, S_IFCHR | 0666,
+			    makedev(nodes[i].major, nodes[i].minor)) < 0 ||
+			fchmodat(fd, nodes[i].name, 0666, 0) < 0)
+			return -errno;
+	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
+		if (symlinkat(links[i][1], fd, links[i][0]) < 0)
+			return -errno;
+	/* Nothing writable: this tmpfs is shared by all sandboxes. shm and pts get mounts of their own. */
+	for (size_t i = 0; i < ARRAY_SIZE(directories); i++)
+		if (mkdirat(fd, directories[i], 0755) < 0)
+			return -errno;
+	return 0;
+}
+
+static int make_templates(struct builder *b, struct error *err)
+{
+	struct mount_attr read_only = {
+		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC};
+	int r;
+
+	b->dev_fd = make_tmpfs("64k", err);
+	if (b->dev_fd < 0)
+		return b->dev_fd;
+	r = fill_dev(b->dev_fd);
+	if (r < 0)
+		return error_set(err, -r, "/dev template: %s", strerror(-r));
+	b->null_fd = kernel_open_tree(b->dev_fd, "null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (b->null_fd < 0 || kernel_mount_setattr(b->null_fd, 0, &read_only) < 0)
+		return error_errno(err, "/dev template: clone of null");
+	b->empty_fd = make_tmpfs("4k", err);
+	if (b->empty_fd < 0)
+		return b->empty_fd;
+	if (kernel_mount_setattr(b->empty_fd, 0, &read_only) < 0)
+		return error_errno(err, "empty directory: read-only");
+	return 0;
+}
+
+/* Of what may tell of the host or change it, what this kernel has. */
+static void find_covers(struct builder *b)
+{
+	static const struct proc_cover all[] = {
+		{"kcore", COVER_FILE},
+		{"keys", COVER_FILE},
+		{"key-users", COVER_FILE},
+		{"timer_list", COVER_FILE},
+		{"kallsyms", COVER_FILE},
+		{"config.gz", COVER_FILE},
+		{"interrupts", COVER_FILE},
+		{"sched_debug", COVER_FILE},
+		{"sysrq-trigger", COVER_FILE},
+		{"latency_stats", COVER_FILE},
+		{"kpagecount", COVER_FILE},
+		{"kpageflags", COVER_FILE},
+		{"kpagecgroup", COVER_FILE},
+		{"cmdline", COVER_FILE},
+		{"vmallocinfo", COVER_FILE},
+		{"slabinfo", COVER_FILE},
+		{"iomem", COVER_FILE},
+		{"ioports", COVER_FILE},
+		{"mtrr", COVER_FILE},
+		{"kmsg", COVER_FILE},
+		{"modules", COVER_FILE},
+		{"mdstat", COVER_FILE},
+		{"partitions", COVER_FILE},
+		{"diskstats", COVER_FILE},
+		{"acpi", COVER_DIRECTORY},
+		{"scsi", COVER_DIRECTORY},
+		{"asound", COVER_DIRECTORY},
+		{"driver", COVER_DIRECTORY},
+		{"sys", COVER_READ_ONLY},
+		{"bus", COVER_READ_ONLY},
+		{"fs", COVER_READ_ONLY},
+		{"irq", COVER_READ_ONLY},
+	};
+	struct stat st;
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		if (fstatat(b->proc_fd, all[i].name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			b->covers.cover[b->covers.count++] = all[i];
+}
+
+/*
+ * unshare() leaves the root directory where it was, which in a chroot is not the root of the mount
+ * namespace: what lies above would come along into every sandbox. Joining the namespace moves it.
+ */
+static int to_namespace_root(const struct builder *b, struct error *err)
+{
+	auto_close int fd = openat(b->proc_fd, "self/ns/mnt", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || setns(fd, CLONE_NEWNS) < 0)
+		return error_errno(err, "root of the mount namespace");
+	return 0;
+}
+
+static int pivot_to_tiny_tree(struct error *err)
+{
+	struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
+	auto_close int fd = make_tmpfs("4k", err);
+
+	if (fd < 0)
+		return fd;
+	if (mkdirat(fd, "mnt", 0755) < 0)
+		return error_errno(err, "mkdir mnt");
+	/* Any directory serves to stand on for a moment. */
+	if (kernel_move_mount(fd, AT_FDCWD, "/proc", 0) < 0)
+		return error_errno(err, "attach the tiny tree");
+	if (fchdir(fd) < 0 || kernel_pivot_root(".", ".") < 0)
+		return error_errno(err, "pivot_root");
+	if (umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+		return error_errno(err, "leave the host's tree");
+	if (kernel_mount_setattr(fd, 0, &read_only) < 0)
+		return error_errno(err, "tiny tree read-only");
+	return 0;
+}
+
+int tree_set_up(struct builder *b, struct error *err)
+{
+	int r;
+
+	b->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (b->proc_fd < 0)
+		return error_errno(err, "open /proc");
+	b->host_netns_fd = openat(b->proc_fd, "self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (b->host_netns_fd < 0)
+		return error_errno(err, "open network namespace");
+	find_covers(b);
+	if (unshare(CLONE_NEWNS) < 0)
+		return error_errno(err, "new mount namespace");
+	r = to_namespace_root(b, err);
+	if (r < 0)
+		return r;
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return error_errno(err, "private mounts");
+	r = make_templates(b, err);
+	return r < 0 ? r : pivot_to_tiny_tree(err);
+}

@@ -1,0 +1,68 @@
+/*
+ * child.h - from clone to guest: a checklist that only applies what the builder prepared.
+ *
+ * Runs as PID 1 of the new pid namespace, as initial root until it joins the slot's user namespace.
+ * No heap, no log; failure is reported by pipe and ends the process. The fd table is the builder's
+ * until the very last step, so whatever it opens before must be closed again here; after a death
+ * half-way the builder sweeps.
+ */
+#ifndef NSJAIL_LITE_CHILD_CHILD_H
+#define NSJAIL_LITE_CHILD_CHILD_H
+#include <linux/filter.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "nsjail-lite/cgroup/cgroup.h"
+#include "nsjail-lite/guest/guest.h"
+#include "nsjail-lite/jail.h"
+
+/* Fixed numbers in the builder's table; only these and 0..2 survive into the guest's own. */
+#define CHILD_CHANNEL_FD 3 /* the guest's end of the channel */
+#define CHILD_REPORT_FD	 4 /* where the child reports; it closes it when it is ready */
+
+/* What to cover in /proc: found once by the builder, the same for every child. */
+struct proc_covers {
+	unsigned count;
+	struct proc_cover {
+		char name[20];
+		enum { COVER_FILE, COVER_DIRECTORY, COVER_READ_ONLY } kind;
+	} cover[40];
+};
+
+struct child_bind {
+	int mount_fd;
+	const char *destination; /* absolute, inside */
+};
+
+struct child_plan {
+	const struct cgroup *cgroup;
+	int netns_fd, userns_fd;
+	uint32_t uid_base;
+	int root_fd, dev_fd, shm_fd; /* detached mounts, ready to be moved */
+	int null_fd, empty_fd;	     /* detached: a null device, an empty directory */
+	const struct proc_covers *covers;
+	const struct child_bind *binds;
+	unsigned bind_count;
+	const char *hostname;
+	const struct sock_fprog *filter;
+	uint64_t open_files;
+	char *arguments; /* the builder's argument memory, to be blanked */
+	size_t arguments_size;
+	const struct guest_defaults *defaults;
+};
+
+struct child_report {
+	uint32_t stage; /* STAGE_COUNT: ready */
+	uint32_t error; /* errno of a failure */
+	char what[48];
+	uint64_t stage_ns[STAGE_COUNT]; /* STAGE_JOIN and later */
+};
+
+_Noreturn void child_run(const struct child_plan *plan);
+
+/* mounts.c: each 0, or -errno with *ret_what naming the step. */
+int child_mount_all(const struct child_plan *plan, int *ret_proc_fd, const char **ret_what);
+int child_cover_proc(const struct child_plan *plan, int proc_fd, const char **ret_what);
+int child_pivot(const char **ret_what);
+#endif
