@@ -34,7 +34,10 @@ struct image {
 	struct image_manifest manifest;
 };
 
-/* Open an image. ENOENT: it is not in the store; EPROTO: its manifest is broken. Finish with image_close(). */
+/*
+ * Open an image. ENOENT: it is not in the store; EPROTO: its manifest is broken; EBUSY: it is being
+ * removed. While root_fd or a copy of it is open the tree stays. Finish with image_close().
+ */
 int image_open(const char *store, const char *name, struct image *ret_image, struct error *err);
 void image_close(struct image *image);
 
@@ -60,5 +63,6 @@ int image_for_each(const char *store,
 int image_verify(const char *store, const char *name, const struct image_progress *progress,
 	struct error *err);
 
+/* ENOENT: not in the store; EBUSY: somebody has it open, or builds it. */
 int image_remove(const char *store, const char *name, struct error *err);
 #endif
