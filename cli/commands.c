@@ -39,6 +39,11 @@ static const struct cli_option bench_options[] = {
 	END,
 };
 
+static const struct cli_option image_options[] = {
+	{ "store", 0, "DIR", "store of images (default: /var/lib/hearth/images)" },
+	END,
+};
+
 const struct cli_command cli_commands[] = {
 	{ "up", "--image NAME --pool N [OPTION...]", "start an instance with one pool",
 		"Starts the supervisor and agentd in the background, with one pool named NAME, and\n"
@@ -64,15 +69,15 @@ const struct cli_command cli_commands[] = {
 		"Lists the pools: what they hold, how acquires were served, what builds took.", NULL,
 		0, 0, CLI_NO_COMMAND_LINE, false, cli_pool_ls },
 	{ "image build", "NAME", "build an image by its recipe and put it into the store",
-		"Builds the image and replaces one of that name when it is whole. Needs root.", NULL,
+		"Builds the image and replaces one of that name when it is whole. Needs root.", image_options,
 		1, 1, CLI_NO_COMMAND_LINE, false, cli_image },
-	{ "image ls", "[OPTION...]", "list the images of the store", "Lists the images.", NULL, 0,
+	{ "image ls", "[OPTION...]", "list the images of the store", "Lists the images.", image_options, 0,
 		0, CLI_NO_COMMAND_LINE, false, cli_image },
 	{ "image verify", "NAME", "compare an image with its digest",
-		"Computes the digest of the image's tree again and names what differs.", NULL, 1, 1,
+		"Computes the digest of the image's tree again and names what differs.", image_options, 1, 1,
 		CLI_NO_COMMAND_LINE, false, cli_image },
 	{ "image rm", "NAME", "remove an image from the store", "Removes the image. Needs root.",
-		NULL, 1, 1, CLI_NO_COMMAND_LINE, false, cli_image },
+		image_options, 1, 1, CLI_NO_COMMAND_LINE, false, cli_image },
 	{ "bench acquire", "[OPTION...]", "measure the round trip of an acquire",
 		"Times one ACQUIRE round trip per sample, in rounds that take at most half of the\n"
 		"ready sandboxes; they are released and refilled between rounds, untimed. The floor is\n"
