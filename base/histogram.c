@@ -113,8 +113,8 @@ uint64_t histogram_percentile(const struct histogram *h, double percent)
 
 	if (percent >= 100 || h->count == 0)
 		return h->max;
-	/* The rank is the smallest whole number that is not below the wanted share, and at least 1. */
-	if ((double)rank < wanted || rank == 0)
+	/* At least 1, and not below the wanted share, but for what 99.9 is off in binary. */
+	if ((double)rank < wanted * (1 - 1e-12) || rank == 0)
 		rank++;
 	for (size_t i = 0; i < CELLS; i++) {
 		seen += h->cells[i];

@@ -49,7 +49,7 @@ void log_set_level(enum log_level level)
 /* All of it or nothing, and after the first nothing no more, so that a line is cut at one place. */
 static void line_put(struct line *line, const char *text, size_t size)
 {
-	if (line->is_cut || size > line->limit - line->used) {
+	if (line->is_cut || line->used + size > line->limit) {
 		line->is_cut = true;
 		return;
 	}
@@ -111,7 +111,7 @@ static void line_put_value(struct line *line, const char *value)
 {
 	size_t left = strlen(value);
 
-	if (the_log.is_logfmt && is_bare(value) && left <= line->limit - line->used) {
+	if (the_log.is_logfmt && is_bare(value) && line->used + left <= line->limit) {
 		line_put(line, value, left);
 		return;
 	}
@@ -133,7 +133,7 @@ static void line_put_pair(struct line *line, const char *key, const char *value)
 	if (line->is_cut)
 		return;
 	/* Key, marks and one character of the value, or nothing of the pair. */
-	if (key_size + 12 > line->limit - line->used) {
+	if (line->used + key_size + 12 > line->limit) {
 		line->is_cut = true;
 		return;
 	}

@@ -80,7 +80,9 @@ static int parse_thousandths(const char **text, uint64_t *ret_value)
 		for (; **text >= '0' && **text <= '9'; (*text)++, scale /= 10) {
 			if (scale == 0)
 				return -EINVAL;
-			value += scale * (unsigned)(**text - '0');
+			if (__builtin_add_overflow(
+				    value, (uint64_t)scale * (uint64_t)(**text - '0'), &value))
+				return -ERANGE;
 		}
 	}
 	*ret_value = value;
