@@ -1,0 +1,240 @@
+/* What the world does to a pool, and what must come of it: see pool_model.h. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "tests/unit/pool_model.h"
+
+static void expect_refused(struct model *m, enum control_on_empty on_empty,
+	enum control_refusal refusal, uint32_t retry_ms, bool queue_was_full)
+{
+	if (on_empty == ON_EMPTY_DEFAULT)
+		on_empty = m->config.on_empty;
+	m->counters.refused++;
+	switch ((unsigned)refusal) {
+	case REFUSED_EMPTY:
+		model_require(m, on_empty == ON_EMPTY_FAIL || queue_was_full, "EMPTY has a reason");
+		m->tally.full++;
+		break;
+	case REFUSED_BROKEN:
+		model_require(m, m->failures_in_row > 0, "BROKEN is said when builds fail");
+		m->tally.broken++;
+		break;
+	case REFUSED_STOPPING:
+		model_require(m, m->draining, "STOPPING is said when draining");
+		break;
+	default:
+		model_require(m, false, "an acquire is refused EMPTY, BROKEN or STOPPING");
+	}
+	model_require(m, (retry_ms == 0) == m->draining, "there is a time to retry");
+}
+
+static void random_request(struct model *m, struct pool_request *request, unsigned *ret_lessee)
+{
+	*ret_lessee = (unsigned)model_random(m, MODEL_LESSEES);
+	request->lessee = (void *)(uintptr_t)&model_lessees[*ret_lessee];
+	request->request_id = ++m->request_id;
+	request->on_empty = (enum control_on_empty)model_random(m, 4);
+	request->wait_ms = (uint32_t)(model_random(m, 2) * model_random(m, 600));
+	request->lease_ms = (uint32_t)(model_random(m, 2) * model_random(m, 3000));
+	request->idle_ms = (uint32_t)(model_random(m, 2) * model_random(m, 500));
+}
+
+void model_acquire(struct model *m)
+{
+	struct pool_request request;
+	struct pool_sandbox *handle = NULL;
+	enum control_refusal refusal = 0;
+	uint32_t retry_ms = 0;
+	unsigned lessee, ready = model_count(m, SANDBOX_READY);
+	bool queue_full = m->waiting >= m->config.waiters_max;
+	int r;
+
+	random_request(m, &request, &lessee);
+	m->waiter_calloc_failed = false;
+	r = pool_acquire(m->pool, m->now_ms, &request, &handle, &refusal, &retry_ms);
+	model_require(m, (r == 0) == (ready > 0 && !m->draining), "what is ready is handed out");
+	switch (r) {
+	case 0:
+		model_lease(m, model_find(m, handle), lessee, request.lease_ms, request.idle_ms);
+		m->counters.hits++;
+		break;
+	case -EINPROGRESS:
+		model_require(m, m->waiting < m->config.waiters_max, "the queue has its limit");
+		m->queue[m->waiting++] = (struct model_waiter){.request_id = request.request_id,
+			.lessee = lessee,
+			.until_ms = model_later(
+				m->now_ms, model_tighter(request.wait_ms, m->config.wait_ms)),
+			.lease_ms = request.lease_ms,
+			.idle_ms = request.idle_ms};
+		break;
+	case -ENOMEM:
+		model_require(m, m->waiter_calloc_failed && retry_ms > 0, "memory ran out");
+		m->counters.refused++;
+		break;
+	case -EAGAIN:
+		expect_refused(m, request.on_empty, refusal, retry_ms, queue_full);
+		break;
+	default:
+		model_require(m, false, "an acquire ends as documented");
+	}
+}
+
+void model_release(struct model *m, struct model_sandbox *s)
+{
+	m->releasing = s->handle;
+	pool_release(m->pool, m->now_ms, s->handle);
+	m->releasing = NULL;
+	model_require(m, s->state == SANDBOX_DISCARDING, "what is released is discarded");
+	pool_release(m->pool, m->now_ms, s->handle); /* once more changes nothing */
+}
+
+void model_touch(struct model *m, struct model_sandbox *s)
+{
+	s->touched_ms = m->now_ms;
+	pool_touch(m->pool, m->now_ms, s->handle);
+}
+
+void model_lessee_gone(struct model *m)
+{
+	unsigned lessee = (unsigned)model_random(m, MODEL_LESSEES);
+	unsigned i = 0;
+
+	while (i < m->waiting) {
+		if (m->queue[i].lessee != lessee) {
+			i++;
+			continue;
+		}
+		model_take_waiter(m, i);
+		m->tally.vanished++;
+	}
+	m->lessee_gone = &model_lessees[lessee];
+	pool_lessee_gone(m->pool, m->now_ms, (void *)(uintptr_t)m->lessee_gone);
+	m->lessee_gone = NULL;
+	model_require(m, list_is_empty(&m->leases[lessee]), "a lessee that is gone has no leases");
+}
+
+void model_built(struct model *m, struct model_sandbox *s)
+{
+	bool somebody_waits = m->waiting > 0;
+	struct pool_sandbox *handle = s->handle;
+	enum sandbox_state expected = m->draining      ? SANDBOX_DISCARDING
+				      : somebody_waits ? SANDBOX_LEASED
+						       : SANDBOX_READY;
+
+	s->state = SANDBOX_READY;
+	m->failures_in_row = 0;
+	pool_built(m->pool, m->now_ms, handle, 1);
+	model_require(m, model_find(m, handle)->state == expected,
+		"a built sandbox goes where it should");
+}
+
+void model_build_failed(struct model *m, struct model_sandbox *s)
+{
+	struct model_sandbox failed = model_forget(m, s);
+
+	model_expect_build_failure(m);
+	pool_build_failed(m->pool, m->now_ms, failed.handle);
+}
+
+void model_died(struct model *m, struct model_sandbox *s)
+{
+	m->dying = model_forget(m, s);
+	m->reason = (enum lease_end_reason)(LEASE_OOM + model_random(m, 3));
+	if (m->dying.state == SANDBOX_BUILDING)
+		model_expect_build_failure(m);
+	else if (m->dying.state != SANDBOX_DISCARDING)
+		m->counters.deaths++;
+	pool_died(m->pool, m->now_ms, m->dying.handle, m->reason);
+	model_require(m, m->dying.state != SANDBOX_LEASED || m->dying.ended, "the lessee is told");
+	m->dying.handle = NULL;
+}
+
+void model_gone(struct model *m, struct model_sandbox *s)
+{
+	struct model_sandbox gone = model_forget(m, s);
+
+	pool_gone(m->pool, m->now_ms, gone.handle);
+}
+
+void model_suspect(struct model *m, struct model_sandbox *s)
+{
+	m->counters.deaths++;
+	m->tally.suspects++;
+	m->suspect = s->handle;
+	pool_suspect(m->pool, m->now_ms, s->handle);
+	m->suspect = NULL;
+	model_require(m, s->state == SANDBOX_DISCARDING, "a suspect is discarded");
+}
+
+void model_tick(struct model *m, uint64_t ms)
+{
+	uint64_t next_ms, nearest = UINT64_MAX;
+
+	m->now_ms = model_later(m->now_ms, ms);
+	if (m->now_ms == UINT64_MAX)
+		m->now_ms--;
+	next_ms = pool_tick(m->pool, m->now_ms);
+	for (unsigned i = 0; i < m->alive; i++) {
+		const struct model_sandbox *s = &m->sandboxes[i];
+
+		if (s->state != SANDBOX_LEASED)
+			continue;
+		nearest = s->deadline_ms < nearest ? s->deadline_ms : nearest;
+		nearest = model_idle_end(s) < nearest ? model_idle_end(s) : nearest;
+	}
+	for (unsigned i = 0; i < m->waiting; i++)
+		nearest = m->queue[i].until_ms < nearest ? m->queue[i].until_ms : nearest;
+	model_require(m, m->now_ms < nearest, "what is over has ended");
+	model_require(m, next_ms > 0, "a tick does not ask for another at once");
+	model_require(m, nearest == UINT64_MAX || next_ms <= nearest - m->now_ms,
+		"no deadline is slept through");
+}
+
+void model_drain(struct model *m)
+{
+	m->draining = true;
+	pool_drain(m->pool, m->now_ms);
+	model_require(m, m->waiting == 0, "a drain leaves nobody waiting");
+	model_require(m, model_count(m, SANDBOX_READY) + model_count(m, SANDBOX_LEASED) == 0,
+		"a drain discards everything");
+}
+
+static void visit(void *arg, struct pool_sandbox *handle)
+{
+	struct model *m = arg;
+
+	model_require(m, model_find(m, handle)->state == handle->state, "the states agree");
+}
+
+static void compare_leases(struct model *m)
+{
+	for (unsigned i = 0; i < MODEL_LESSEES; i++) {
+		unsigned listed = 0, leased = 0;
+
+		list_for_each(pos, &m->leases[i]) listed++;
+		for (unsigned j = 0; j < m->alive; j++)
+			leased += m->sandboxes[j].state == SANDBOX_LEASED &&
+				  m->sandboxes[j].lessee == i;
+		model_require(m, listed == leased, "a lessee's list holds its leases");
+	}
+}
+
+void model_compare(struct model *m)
+{
+	struct pool_counters is;
+	struct error err;
+
+	model_require(m, pool_check(m->pool, &err) == 0, err.text);
+	pool_get_counters(m->pool, &is);
+	m->counters.building = model_count(m, SANDBOX_BUILDING);
+	m->counters.ready = model_count(m, SANDBOX_READY);
+	m->counters.leased = model_count(m, SANDBOX_LEASED);
+	m->counters.discarding = model_count(m, SANDBOX_DISCARDING);
+	m->counters.waiting = m->waiting;
+	model_require(m, memcmp(&is, &m->counters, sizeof(is)) == 0, "the counters agree");
+	model_require(m, pool_failures_in_row(m->pool) == m->failures_in_row, "the failures agree");
+	model_require(m, m->waiting == 0 || is.ready == 0, "nobody waits while a sandbox is ready");
+	pool_for_each(m->pool, visit, m);
+	compare_leases(m);
+}
