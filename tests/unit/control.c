@@ -1,0 +1,259 @@
+/* Every field of every message of control.sock, and the names of its words. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "proto/control.h"
+#include "tests/unit/check_fields.h"
+
+static void fill_acquire(struct packet *packet)
+{
+	struct control_acquire *m = (void *)packet->bytes;
+
+	strcpy(m->template_name, "base");
+	strcpy(m->net, "none");
+	m->on_empty = ON_EMPTY_WAIT;
+	m->wait_ms = 1000;
+	m->lease_ms = 60000;
+	m->idle_ms = 5000;
+}
+
+static const struct field acquire_fields[] = {
+	NAME_OR_EMPTY(control_acquire, template_name),
+	NAME_OR_EMPTY(control_acquire, net),
+	RANGE(control_acquire, on_empty, ON_EMPTY_DEFAULT, ON_EMPTY_FAIL),
+	RANGE(control_acquire, wait_ms, 0, CONTROL_DEADLINE_MAX),
+	RANGE(control_acquire, lease_ms, 0, CONTROL_DEADLINE_MAX),
+	RANGE(control_acquire, idle_ms, 0, CONTROL_DEADLINE_MAX),
+};
+
+static void fill_lease(struct packet *packet)
+{
+	struct control_lease *m = (void *)packet->bytes;
+
+	m->handle = (struct control_handle){.sandbox = 3, .epoch = 9};
+}
+
+static const struct field lease_fields[] = {
+	RANGE(control_lease, handle.sandbox, 1, UINT64_MAX),
+	RANGE(control_lease, handle.epoch, 1, UINT64_MAX),
+};
+
+static void fill_leased(struct packet *packet)
+{
+	struct control_leased *m = (void *)packet->bytes;
+
+	m->handle = (struct control_handle){.sandbox = 3, .epoch = 9};
+	strcpy(m->template_name, "base");
+	m->rung = RUNG_READY;
+	m->memory_bytes = 1u << 30;
+	m->wait_ns = 7000;
+}
+
+static const struct field leased_fields[] = {
+	RANGE(control_leased, handle.sandbox, 1, UINT64_MAX),
+	RANGE(control_leased, handle.epoch, 1, UINT64_MAX),
+	NAME(control_leased, template_name),
+	RANGE(control_leased, rung, RUNG_READY, RUNG_WAITED),
+	ANY(control_leased, lease_ms), /* the pool's, which may be longer than a client may ask */
+	ANY(control_leased, idle_ms),
+	ZERO(control_leased, reserved),
+	ANY(control_leased, memory_bytes),
+	ANY(control_leased, disk_bytes),
+	ANY(control_leased, pids),
+	ANY(control_leased, cpu_milli),
+	ANY(control_leased, wait_ns),
+	ANY(control_leased, build_ns),
+};
+
+static void fill_refused(struct packet *packet)
+{
+	struct control_refused *m = (void *)packet->bytes;
+
+	m->refusal = REFUSED_EMPTY;
+	m->retry_ms = 100;
+	strcpy(m->text, "pool base is empty");
+}
+
+static const struct field refused_fields[] = {
+	RANGE(control_refused, refusal, REFUSED_DENIED, REFUSED_STOPPING),
+	ANY(control_refused, retry_ms),
+	TEXT(control_refused, text),
+};
+
+static void fill_sandbox_row(struct packet *packet)
+{
+	struct control_sandbox_row *m = (void *)packet->bytes;
+
+	m->handle = (struct control_handle){.sandbox = 3, .epoch = 9};
+	strcpy(m->template_name, "base");
+	m->state = SANDBOX_LEASED;
+	m->owner_pid = 1234;
+}
+
+static const struct field sandbox_row_fields[] = {
+	RANGE(control_sandbox_row, handle.sandbox, 1, UINT64_MAX),
+	RANGE(control_sandbox_row, handle.epoch, 1, UINT64_MAX),
+	NAME(control_sandbox_row, template_name),
+	RANGE(control_sandbox_row, state, SANDBOX_BUILDING, SANDBOX_DISCARDING),
+	ANY(control_sandbox_row, owner_pid),
+	ANY(control_sandbox_row, owner_uid),
+	ZERO(control_sandbox_row, reserved),
+	ANY(control_sandbox_row, age_ms),
+	ANY(control_sandbox_row, lease_age_ms),
+	ANY(control_sandbox_row, build_ns),
+};
+
+static void fill_pool_row(struct packet *packet)
+{
+	struct control_pool_row *m = (void *)packet->bytes;
+
+	strcpy(m->template_name, "base");
+	strcpy(m->image, "base");
+	strcpy(m->net, "none");
+	m->max = 16;
+}
+
+static const struct field pool_row_fields[] = {
+	NAME(control_pool_row, template_name),
+	NAME(control_pool_row, image),
+	NAME_OR_EMPTY(control_pool_row, net),
+	RANGE(control_pool_row, min, 0, 16), /* up to max */
+	RANGE(control_pool_row, max, 1, UINT32_MAX),
+	ANY(control_pool_row, building),
+	ANY(control_pool_row, ready),
+	ANY(control_pool_row, leased),
+	ANY(control_pool_row, discarding),
+	ANY(control_pool_row, waiting),
+	ZERO(control_pool_row, reserved),
+	ANY(control_pool_row, hits),
+	ANY(control_pool_row, built),
+	ANY(control_pool_row, waited),
+	ANY(control_pool_row, refused),
+	ANY(control_pool_row, build_failures),
+	ANY(control_pool_row, build_p50_ns),
+	ANY(control_pool_row, build_p99_ns),
+	TEXT(control_pool_row, broken),
+};
+
+static void fill_lease_ended(struct packet *packet)
+{
+	struct control_lease_ended *m = (void *)packet->bytes;
+
+	m->handle = (struct control_handle){.sandbox = 3, .epoch = 9};
+	m->reason = LEASE_OOM;
+	m->limits_hit = LIMIT_HIT_MEMORY;
+	m->limit = 1u << 30;
+}
+
+static const struct field lease_ended_fields[] = {
+	RANGE(control_lease_ended, handle.sandbox, 1, UINT64_MAX),
+	RANGE(control_lease_ended, handle.epoch, 1, UINT64_MAX),
+	RANGE(control_lease_ended, reason, LEASE_RELEASED, LEASE_SHUTDOWN),
+	BITS(control_lease_ended, limits_hit, LIMIT_HIT_ALL),
+	ANY(control_lease_ended, limit),
+	ANY(control_lease_ended, memory_peak_bytes),
+	ANY(control_lease_ended, cpu_ns),
+};
+
+#define CASE(type_, fill_, fields_)                                                                \
+	{                                                                                          \
+		.type = CONTROL_##type_, .fill = (fill_), .fields = (fields_),                     \
+		.field_count = ARRAY_SIZE(fields_)                                                 \
+	}
+
+static const struct message_case cases[] = {
+	CASE(ACQUIRE, fill_acquire, acquire_fields),
+	CASE(RELEASE, fill_lease, lease_fields),
+	CASE(TOUCH, fill_lease, lease_fields),
+	{.type = CONTROL_LIST},
+	{.type = CONTROL_POOLS},
+	CASE(LEASED, fill_leased, leased_fields),
+	{.type = CONTROL_DONE},
+	CASE(REFUSED, fill_refused, refused_fields),
+	CASE(SANDBOX_ROW, fill_sandbox_row, sandbox_row_fields),
+	CASE(POOL_ROW, fill_pool_row, pool_row_fields),
+	CASE(LEASE_ENDED, fill_lease_ended, lease_ended_fields),
+};
+
+/* Each value of first..last has a name of its own, and no other value has one. */
+static void assert_names(const char *(*name)(uint32_t), uint32_t first, uint32_t last)
+{
+	for (uint32_t i = first; i <= last; i++) {
+		assert_string_not_equal(name(i), "?");
+		for (uint32_t j = first; j < i; j++)
+			assert_string_not_equal(name(i), name(j));
+	}
+	assert_string_equal(name(first - 1), "?");
+	assert_string_equal(name(last + 1), "?");
+	assert_string_equal(name(UINT32_MAX), "?");
+}
+
+static void every_reason_why_a_lease_ends_has_a_name(void **state)
+{
+	(void)state;
+	assert_names(control_reason_name, LEASE_RELEASED, LEASE_SHUTDOWN);
+	assert_string_equal(control_reason_name(LEASE_OWNER_GONE), "owner_gone");
+}
+
+static void every_refusal_has_a_name(void **state)
+{
+	(void)state;
+	assert_names(control_refusal_name, REFUSED_DENIED, REFUSED_STOPPING);
+	assert_string_equal(control_refusal_name(REFUSED_NO_TEMPLATE), "no_template");
+}
+
+static void every_rung_has_a_name(void **state)
+{
+	(void)state;
+	assert_names(control_rung_name, RUNG_READY, RUNG_WAITED);
+	assert_string_equal(control_rung_name(RUNG_READY), "ready");
+}
+
+static void every_state_of_a_sandbox_has_a_name(void **state)
+{
+	(void)state;
+	assert_names(control_state_name, SANDBOX_BUILDING, SANDBOX_DISCARDING);
+	assert_string_equal(control_state_name(SANDBOX_LEASED), "leased");
+}
+
+static void no_message_is_larger_than_the_packet_maximum(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < control_protocol.rule_count; i++)
+		assert_true(control_protocol.rules[i].fixed_size +
+				    control_protocol.rules[i].payload_max <=
+			    CONTROL_PACKET_MAX);
+}
+
+static void header_carries_what_was_given(void **state)
+{
+	struct message_header h;
+
+	(void)state;
+	memset(&h, 0xff, sizeof(h));
+	control_header(&h, CONTROL_DONE, 16, 5);
+	assert_int_equal(h.version, CONTROL_VERSION);
+	assert_int_equal(h.type, CONTROL_DONE);
+	assert_int_equal(h.size, 16);
+	assert_int_equal(h.id, 5);
+	assert_int_equal(h.reserved, 0);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest others[] = {
+		cmocka_unit_test(every_reason_why_a_lease_ends_has_a_name),
+		cmocka_unit_test(every_refusal_has_a_name),
+		cmocka_unit_test(every_rung_has_a_name),
+		cmocka_unit_test(every_state_of_a_sandbox_has_a_name),
+		cmocka_unit_test(no_message_is_larger_than_the_packet_maximum),
+		cmocka_unit_test(header_carries_what_was_given),
+	};
+
+	return check_fields_run(
+		&control_protocol, cases, ARRAY_SIZE(cases), others, ARRAY_SIZE(others));
+}
