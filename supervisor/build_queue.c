@@ -1,0 +1,62 @@
+#include "supervisor/build_queue.h"
+
+#include <errno.h>
+
+#include "base/error.h"
+#include "supervisor/builder_link.h"
+#include "supervisor/sandbox.h"
+#include "supervisor/supervisor.h"
+
+/* The builder with the fewest builds among those that can take one, or NULL. */
+static struct builder_link *choose(const struct supervisor *supervisor)
+{
+	struct builder_link *best = NULL;
+
+	for (uint32_t i = 0; i < supervisor->config.builders; i++) {
+		struct builder_link *builder = supervisor->builders[i];
+
+		if (builder_link_has_room(builder) &&
+			(!best || builder->building_count < best->building_count))
+			best = builder;
+	}
+	return best;
+}
+
+static void on_dispatch(evutil_socket_t fd, short what, void *arg)
+{
+	struct supervisor *supervisor = arg;
+	struct builder_link *builder;
+	struct sandbox *sandbox;
+
+	(void)fd;
+	(void)what;
+	while ((sandbox = list_first(&supervisor->build_queue, struct sandbox, list)) &&
+		(builder = choose(supervisor)))
+		builder_link_build(builder, sandbox);
+}
+
+int build_queue_init(struct supervisor *supervisor, struct error *err)
+{
+	list_init(&supervisor->build_queue);
+	supervisor->dispatch = event_new(supervisor->events, -1, 0, on_dispatch, supervisor);
+	return supervisor->dispatch ? 0 : error_set(err, ENOMEM, "out of memory");
+}
+
+void build_queue_append(struct supervisor *supervisor, struct sandbox *sandbox)
+{
+	list_append(&supervisor->build_queue, &sandbox->list);
+	build_queue_dispatch_soon(supervisor);
+}
+
+void build_queue_dispatch_soon(struct supervisor *supervisor)
+{
+	event_active(supervisor->dispatch, EV_TIMEOUT, 0);
+}
+
+void build_queue_fail_all(struct supervisor *supervisor, const char *why)
+{
+	struct sandbox *sandbox;
+
+	while ((sandbox = list_first(&supervisor->build_queue, struct sandbox, list)))
+		sandbox_build_failed(sandbox, why);
+}

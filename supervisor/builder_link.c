@@ -1,0 +1,355 @@
+#include "supervisor/builder_link.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "nsjail-lite/builder/link.h"
+#include "pool/pool.h"
+#include "supervisor/build_queue.h"
+#include "supervisor/builder_messages.h"
+#include "supervisor/pool_host.h"
+#include "supervisor/sandbox.h"
+#include "supervisor/slots.h"
+#include "supervisor/supervisor.h"
+
+static const char *state_name(enum builder_state state)
+{
+	switch (state) {
+	case BUILDER_DOWN:
+		return "down";
+	case BUILDER_STARTING:
+		return "starting";
+	case BUILDER_RUNNING:
+		return "running";
+	case BUILDER_ENDING:
+		return "ending";
+	}
+	return "?";
+}
+
+static void arm(struct event *timer, uint64_t ms)
+{
+	struct timeval wait = {(time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000)};
+
+	event_add(timer, &wait);
+}
+
+void builder_link_set_state(struct builder_link *builder, enum builder_state state)
+{
+	char index[12], pid[12];
+
+	builder->state = state;
+	snprintf(index, sizeof(index), "%u", builder->index);
+	snprintf(pid, sizeof(pid), "%d", builder->process.pid);
+	log_event(LOG_LEVEL_INFO, "builder", "builder", index, "pid", pid, "state",
+		state_name(state), NULL);
+}
+
+/* Close what belongs to the process. */
+static void forget_process(struct builder_link *builder)
+{
+	if (builder->readable)
+		event_free(builder->readable);
+	if (builder->exited)
+		event_free(builder->exited);
+	builder->readable = builder->exited = NULL;
+	outbox_finish(&builder->outbox);
+	fd_close(take_fd(&builder->process.link_fd));
+	fd_close(take_fd(&builder->process.pidfd));
+}
+
+/* The process may still run: kill it; what it held ends now, and its death is awaited. */
+static void lose(struct builder_link *builder, const char *why)
+{
+	struct sandbox *sandbox;
+
+	log_error("builder %u (pid %d) is lost: %s%s%s", builder->index, builder->process.pid, why,
+		builder->why[0] ? ": " : "", builder->why);
+	builder_link_set_state(builder, BUILDER_ENDING);
+	event_free(builder->readable);
+	builder->readable = NULL;
+	event_del(builder->hung);
+	outbox_finish(&builder->outbox);
+	fd_close(take_fd(&builder->process.link_fd));
+	pidfd_send_signal(builder->process.pidfd, SIGKILL, NULL, 0);
+	slots_builder_lost(builder->supervisor->slots, builder->index);
+	builder->building_count = builder->kill_count = 0;
+	while ((sandbox = list_first(&builder->building, struct sandbox, list)))
+		sandbox_builder_lost(sandbox);
+	while ((sandbox = list_first(&builder->alive, struct sandbox, list)))
+		sandbox_builder_lost(sandbox);
+}
+
+/* Read what is there. -errno: the link is of no more use, with the reason in *err. */
+static int drain_link(struct builder_link *builder, struct error *err)
+{
+	int r;
+
+	if (builder->is_broken)
+		return error_set(err, EPIPE, "its link takes no more messages");
+	do
+		r = builder_messages_receive(builder, err);
+	while (r == 0);
+	return r == -EAGAIN ? 0 : r;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct builder_link *builder = arg;
+	struct error err;
+
+	(void)fd;
+	(void)what;
+	if (drain_link(builder, &err) < 0)
+		lose(builder, err.text);
+}
+
+/* Losses so far within the window, this one included. */
+static uint32_t note_loss(struct builder_link *builder)
+{
+	uint64_t now_ms = clock_now_ms();
+	uint32_t recent = 1;
+
+	for (uint32_t i = 0; i < RESTARTS_MAX && i < builder->lost_count; i++)
+		if (now_ms - builder->lost_ms[i] < RESTARTS_WINDOW_MS)
+			recent++;
+	builder->lost_ms[builder->lost_count++ % RESTARTS_MAX] = now_ms;
+	return recent;
+}
+
+/* The first replacement comes at once, the next ones after 100 ms, 200, 400, 800. */
+static uint64_t restart_pause_ms(uint32_t recent_losses)
+{
+	return recent_losses < 2 ? 0 : UINT64_C(100) << (recent_losses - 2);
+}
+
+static void on_exited(evutil_socket_t fd, short what, void *arg)
+{
+	struct builder_link *builder = arg;
+	struct error err;
+	uint32_t recent;
+	int status = 0;
+
+	(void)fd;
+	(void)what;
+	waitpid(builder->process.pid, &status, 0);
+	if (builder->state != BUILDER_ENDING) {
+		/* What it said last, of a failed START for instance, may still be in the socket. */
+		drain_link(builder, &err);
+		error_set(&err, ECHILD, "it %s %d",
+			WIFSIGNALED(status) ? "died of signal" : "exited with",
+			WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+		lose(builder, err.text);
+	}
+	forget_process(builder);
+	builder_link_set_state(builder, BUILDER_DOWN);
+	if (builder->supervisor->is_draining)
+		return;
+	recent = note_loss(builder);
+	if (recent > RESTARTS_MAX) {
+		log_error("builder %u was lost %u times within %d s: giving up", builder->index,
+			recent, RESTARTS_WINDOW_MS / 1000);
+		supervisor_fail(builder->supervisor, -ECHILD);
+		return;
+	}
+	arm(builder->restart, restart_pause_ms(recent));
+}
+
+/* A builder is single-threaded and does one thing at a time: no answer means that it hangs. */
+static void on_hung(evutil_socket_t fd, short what, void *arg)
+{
+	struct builder_link *builder = arg;
+	char why[80];
+
+	(void)fd;
+	(void)what;
+	snprintf(why, sizeof(why), "no answer for %d ms",
+		builder->state == BUILDER_STARTING ? START_TIMEOUT_MS : BUILD_TIMEOUT_MS);
+	lose(builder, why);
+}
+
+static void on_restart(evutil_socket_t fd, short what, void *arg)
+{
+	struct builder_link *builder = arg;
+	struct error err;
+	int r;
+
+	(void)fd;
+	(void)what;
+	if (builder->supervisor->is_draining)
+		return;
+	r = builder_link_start(builder, &err);
+	if (r < 0) {
+		log_error("builder %u cannot be started again: %s", builder->index, err.text);
+		supervisor_fail(builder->supervisor, r);
+	}
+}
+
+int builder_link_create(struct supervisor *supervisor, uint32_t index,
+	struct builder_link **ret_builder, struct error *err)
+{
+	struct builder_link *builder = calloc(1, sizeof(*builder));
+
+	if (!builder)
+		return error_set(err, ENOMEM, "out of memory");
+	*ret_builder = builder;
+	builder->supervisor = supervisor;
+	builder->index = index;
+	builder->process.pidfd = builder->process.link_fd = -1;
+	list_init(&builder->building);
+	list_init(&builder->alive);
+	builder->hung = evtimer_new(supervisor->events, on_hung, builder);
+	builder->restart = evtimer_new(supervisor->events, on_restart, builder);
+	if (!builder->hung || !builder->restart)
+		return error_set(err, ENOMEM, "out of memory");
+	return 0;
+}
+
+/* Watch a process that runs. */
+static int attach(struct builder_link *builder, struct error *err)
+{
+	struct event_base *events = builder->supervisor->events;
+	struct builder *process = &builder->process;
+	int r;
+
+	r = fd_set_nonblocking(process->link_fd, true);
+	if (r == 0)
+		r = outbox_init(&builder->outbox, events, process->link_fd, LINK_QUEUE_MAX);
+	if (r < 0)
+		return error_set(err, -r, "builder %u: its link", builder->index);
+	builder->readable =
+		event_new(events, process->link_fd, EV_READ | EV_PERSIST, on_readable, builder);
+	builder->exited = event_new(events, process->pidfd, EV_READ, on_exited, builder);
+	if (!builder->readable || !builder->exited || event_add(builder->readable, NULL) < 0 ||
+		event_add(builder->exited, NULL) < 0)
+		return error_set(err, ENOMEM, "builder %u: out of memory", builder->index);
+	return 0;
+}
+
+int builder_link_start(struct builder_link *builder, struct error *err)
+{
+	const struct supervisor_host *host = &builder->supervisor->host;
+	int r;
+
+	r = host->start_builder(host->arg, builder->index, &builder->process, err);
+	if (r < 0)
+		return error_prefix(err, r, "builder %u", builder->index);
+	builder->is_broken = false;
+	builder->why[0] = '\0';
+	r = attach(builder, err);
+	if (r < 0)
+		return r;
+	builder_link_set_state(builder, BUILDER_STARTING);
+	arm(builder->hung, START_TIMEOUT_MS);
+	return 0;
+}
+
+/* At the end of its link a builder kills what it built and exits; one that does not is killed. */
+static void stop_process(struct builder_link *builder)
+{
+	struct pollfd pidfd = {.fd = builder->process.pidfd, .events = POLLIN};
+
+	outbox_finish(&builder->outbox);
+	fd_close(take_fd(&builder->process.link_fd));
+	if (poll(&pidfd, 1, STOP_MS) <= 0) {
+		log_error("builder %u (pid %d) does not end: killed", builder->index,
+			builder->process.pid);
+		pidfd_send_signal(builder->process.pidfd, SIGKILL, NULL, 0);
+	}
+	waitpid(builder->process.pid, NULL, 0);
+}
+
+void builder_link_destroy(struct builder_link *builder)
+{
+	if (!builder)
+		return;
+	if (builder->process.pidfd >= 0)
+		stop_process(builder);
+	forget_process(builder);
+	if (builder->hung)
+		event_free(builder->hung);
+	if (builder->restart)
+		event_free(builder->restart);
+	free(builder);
+}
+
+bool builder_link_has_room(const struct builder_link *builder)
+{
+	return builder->state == BUILDER_RUNNING && !builder->is_broken &&
+	       builder->building_count < BUILDS_PER_BUILDER &&
+	       slots_has_free(builder->supervisor->slots, builder->index);
+}
+
+void builder_link_progress(struct builder_link *builder)
+{
+	if (builder->building_count + builder->kill_count > 0)
+		arm(builder->hung, BUILD_TIMEOUT_MS);
+	else
+		event_del(builder->hung);
+	build_queue_dispatch_soon(builder->supervisor);
+}
+
+/* Never gives the builder up itself: the caller may stand in the middle of a pool's step. */
+int builder_link_send(struct builder_link *builder, const void *message, size_t size)
+{
+	int r = outbox_send(&builder->outbox, message, size, -1);
+
+	if (r < 0) {
+		builder->is_broken = true;
+		event_active(builder->readable, EV_READ, 0);
+	} else if (!event_pending(builder->hung, EV_TIMEOUT, NULL)) {
+		arm(builder->hung, BUILD_TIMEOUT_MS);
+	}
+	return r;
+}
+
+void builder_link_send_build(struct builder_link *builder, struct sandbox *sandbox)
+{
+	struct link_build m = {
+		.sandbox = sandbox->core->id,
+		.slot = (uint32_t)sandbox->slot,
+		.template_index = sandbox->pool->index,
+	};
+
+	link_header(&m.header, LINK_BUILD, sizeof(m));
+	builder_link_send(builder, &m, sizeof(m));
+}
+
+void builder_link_build(struct builder_link *builder, struct sandbox *sandbox)
+{
+	struct supervisor *supervisor = builder->supervisor;
+	struct link_slot m = {0};
+
+	sandbox->slot = slots_take(supervisor->slots, builder->index);
+	sandbox->builder = builder;
+	list_remove(&sandbox->list);
+	list_append(&builder->building, &sandbox->list);
+	builder->building_count++;
+	if (slots_is_made(supervisor->slots, (uint32_t)sandbox->slot)) {
+		builder_link_send_build(builder, sandbox);
+		return;
+	}
+	m.slot = (uint32_t)sandbox->slot;
+	m.uid_base = supervisor->host.first_uid + m.slot * JAIL_UIDS;
+	link_header(&m.header, LINK_SLOT, sizeof(m));
+	builder_link_send(builder, &m, sizeof(m));
+}
+
+void builder_link_kill(struct builder_link *builder, struct sandbox *sandbox)
+{
+	struct link_kill m = {.sandbox = sandbox->core->id};
+
+	builder->kill_count++;
+	link_header(&m.header, LINK_KILL, sizeof(m));
+	builder_link_send(builder, &m, sizeof(m));
+}

@@ -1,0 +1,150 @@
+#include "supervisor/builder_messages.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "nsjail-lite/builder/link.h"
+#include "pool/pool.h"
+#include "proto/channel.h"
+#include "supervisor/builder_link.h"
+#include "supervisor/pool_host.h"
+#include "supervisor/sandbox.h"
+#include "supervisor/slots.h"
+#include "supervisor/supervisor.h"
+
+/* Which of its builds: by sandbox, or by slot when sandbox is 0. At most BUILDS_PER_BUILDER to look at. */
+static struct sandbox *find_build(const struct builder_link *builder, uint64_t id, uint32_t slot)
+{
+	list_for_each(pos, &builder->building)
+	{
+		struct sandbox *sandbox = list_entry(pos, struct sandbox, list);
+
+		if (id != 0 ? sandbox->core->id == id : sandbox->slot == (int)slot)
+			return sandbox;
+	}
+	return NULL;
+}
+
+static int on_started(struct builder_link *builder, struct error *err)
+{
+	if (builder->state != BUILDER_STARTING)
+		return error_set(err, EPROTO, "STARTED twice");
+	slots_builder_started(builder->supervisor->slots, builder->index);
+	builder_link_set_state(builder, BUILDER_RUNNING);
+	return 0;
+}
+
+static int on_slot_ready(
+	struct builder_link *builder, const struct link_slot_ready *m, struct error *err)
+{
+	struct sandbox *sandbox = find_build(builder, 0, m->slot);
+	struct slots *slots = builder->supervisor->slots;
+
+	if (!sandbox || slots_is_made(slots, m->slot))
+		return error_set(
+			err, EPROTO, "SLOT_READY of slot %u, which it was not asked for", m->slot);
+	slots_set_made(slots, m->slot);
+	builder_link_send_build(builder, sandbox);
+	return 0;
+}
+
+static int on_built(struct builder_link *builder, const struct link_built *m, int *channel_fd,
+	struct error *err)
+{
+	struct sandbox *sandbox = find_build(builder, m->sandbox, 0);
+
+	if (!sandbox)
+		return error_set(err, EPROTO,
+			"BUILT of sandbox %" PRIu64 ", which it was not asked for", m->sandbox);
+	builder->building_count--;
+	list_remove(&sandbox->list);
+	list_append(&builder->alive, &sandbox->list);
+	sandbox_built(sandbox, *channel_fd, m->stages.total_ns);
+	*channel_fd = -1;
+	return 0;
+}
+
+static int on_failed(struct builder_link *builder, const struct link_failed *m, struct error *err)
+{
+	struct sandbox *sandbox = find_build(builder, m->sandbox, m->slot);
+
+	memcpy(builder->why, m->text, sizeof(m->text));
+	/* START failed: it says why and exits. */
+	if (builder->state == BUILDER_STARTING)
+		return 0;
+	if (!sandbox)
+		return error_set(err, EPROTO, "FAILED of what it was not asked for");
+	builder->building_count--;
+	slots_give(builder->supervisor->slots, (uint32_t)sandbox->slot);
+	sandbox_build_failed(sandbox, m->text);
+	return 0;
+}
+
+static int on_ended(struct builder_link *builder, const struct link_ended *m, struct error *err)
+{
+	struct sandbox *sandbox = sandbox_find(builder->supervisor, m->sandbox);
+
+	if (!sandbox || sandbox->builder != builder || sandbox->slot != (int)m->slot ||
+		sandbox->core->state == SANDBOX_BUILDING)
+		return error_set(err, EPROTO,
+			"ENDED of sandbox %" PRIu64 ", which it does not hold", m->sandbox);
+	/* A KILL that crossed it finds nothing and is not answered. */
+	if (sandbox->core->state == SANDBOX_DISCARDING)
+		builder->kill_count--;
+	slots_give(builder->supervisor->slots, m->slot);
+	sandbox_ended(sandbox, m);
+	return 0;
+}
+
+static int dispatch(struct builder_link *builder, const void *message, int *fd, struct error *err)
+{
+	const struct message_header *h = message;
+
+	if (builder->state == BUILDER_STARTING && h->type != LINK_STARTED && h->type != LINK_FAILED)
+		return error_set(err, EPROTO, "an answer before STARTED");
+	switch (h->type) {
+	case LINK_STARTED:
+		return on_started(builder, err);
+	case LINK_SLOT_READY:
+		return on_slot_ready(builder, message, err);
+	case LINK_BUILT:
+		return on_built(builder, message, fd, err);
+	case LINK_FAILED:
+		return on_failed(builder, message, err);
+	default: /* check_message() lets only the five through */
+		return on_ended(builder, message, err);
+	}
+}
+
+int builder_messages_receive(struct builder_link *builder, struct error *err)
+{
+	union {
+		struct message_header header;
+		struct link_built built;
+		struct link_failed failed;
+		struct link_ended ended;
+	} packet; /* as large as the largest that may come from a builder */
+	const struct message_rule *rule;
+	int fds[CHANNEL_FDS_MAX];
+	size_t count = 0;
+	ssize_t n;
+	int r;
+
+	n = channel_receive(builder->process.link_fd, &packet, sizeof(packet), fds, &count);
+	if (n == -EAGAIN)
+		return -EAGAIN;
+	if (n < 0)
+		return error_set(err, (int)-n, "link: %s", error_name((int)-n));
+	if (n == 0)
+		return error_set(err, EPIPE, "it closed its link");
+	r = check_message(&link_protocol, MESSAGE_TO_CLIENT, &packet, (size_t)n, count, &rule, err);
+	if (r == 0)
+		r = dispatch(builder, &packet, fds, err);
+	/* BUILT's is taken and -1 by now, unless something was wrong. */
+	channel_close_fds(fds, count);
+	if (r == 0)
+		builder_link_progress(builder);
+	return r;
+}

@@ -1,0 +1,177 @@
+#include "supervisor/config.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/config.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "images/image.h"
+
+#define MEBIBYTE    (UINT64_C(1) << 20)
+#define TEBIBYTE    (UINT64_C(1) << 40)
+#define DISK_NO_MEM (1024 * MEBIBYTE) /* disk limit when there is no memory limit to halve */
+
+static const struct config_choice on_empty_choices[] = {
+	{"build", ON_EMPTY_BUILD},
+	{"wait", ON_EMPTY_WAIT},
+	{"fail", ON_EMPTY_FAIL},
+	{NULL, 0},
+};
+
+/* A new [pool "NAME"]. */
+static int add_pool(void *arg, const char *name, void **ret_element, struct error *err)
+{
+	struct supervisor_config *config = arg;
+	struct pool_section *pool;
+
+	if (config->pool_count == JAIL_TEMPLATES_MAX)
+		return error_set(err, EINVAL, "more than %d pools", JAIL_TEMPLATES_MAX);
+	if (!text_is_name(name, CONTROL_NAME_MAX - 1))
+		return error_set(err, EINVAL,
+			"pool name '%s': want 1 to %d of a-z, 0-9, '.', '_', '-', a letter or "
+			"digit first",
+			name, CONTROL_NAME_MAX - 1);
+	pool = &config->pools[config->pool_count++];
+	memcpy(pool->name, name, strlen(name) + 1);
+	*ret_element = pool;
+	return 0;
+}
+
+static const struct config_section sections[] = {
+	{"instance", NULL},
+	{"pool", add_pool},
+};
+
+#define INSTANCE(key, type, member, ...)                                                           \
+	{                                                                                          \
+		"instance", key, type, CONFIG_FIELD(struct supervisor_config, member), __VA_ARGS__ \
+	}
+#define POOL(key, type, member, ...)                                                               \
+	{                                                                                          \
+		"pool", key, type, CONFIG_FIELD(struct pool_section, member), __VA_ARGS__          \
+	}
+
+static const struct config_option options[] = {
+	INSTANCE("store", CONFIG_STRING, store, 1, 0, IMAGE_STORE_DEFAULT, NULL,
+		"Directory of the images."),
+	INSTANCE("user", CONFIG_NAME, user, 0, 0, "hearth", NULL,
+		"User that may use the control socket besides root; its group owns the socket."),
+	INSTANCE("builders", CONFIG_NUMBER, builders, 1, BUILDERS_MAX, "2", NULL,
+		"Builder processes; each builds one sandbox at a time."),
+	INSTANCE("connections_max", CONFIG_NUMBER, connections_max, 1, 4096, "256", NULL,
+		"Connections to the control socket in all."),
+	INSTANCE("connections_per_uid", CONFIG_NUMBER, connections_per_uid, 1, 4096, "128", NULL,
+		"Connections to the control socket of one user."),
+	INSTANCE("leases_per_connection", CONFIG_NUMBER, leases_per_connection, 1, JAIL_SLOTS_MAX,
+		"16384", NULL, "Sandboxes that one connection may hold."),
+	INSTANCE("waiters_per_connection", CONFIG_NUMBER, waiters_per_connection, 1, JAIL_SLOTS_MAX,
+		"1024", NULL, "Acquires of one connection that may wait at a time."),
+	INSTANCE("queue_bytes", CONFIG_SIZE, queue_bytes, 64 * 1024, 64 * MEBIBYTE, "4M", NULL,
+		"Answers that may wait for one connection to read them."),
+
+	POOL("image", CONFIG_NAME, image, 0, 0, "", NULL, "Image of its sandboxes."),
+	POOL("min", CONFIG_NUMBER, min, 0, JAIL_SLOTS_MAX, "8", NULL,
+		"Ready sandboxes that are kept."),
+	POOL("max", CONFIG_NUMBER, max, 0, JAIL_SLOTS_MAX, "0", NULL,
+		"Sandboxes in all, whatever their state; 0: twice min and 8 more."),
+	POOL("build_concurrency", CONFIG_NUMBER, build_concurrency, 0, 64, "0", NULL,
+		"Builds of this pool that may be under way at a time; 0: two per builder."),
+	POOL("on_empty", CONFIG_CHOICE, on_empty, 0, 0, "build", on_empty_choices,
+		"What an acquire does when none is ready."),
+	POOL("wait", CONFIG_DURATION, wait_ms, 1, CONTROL_DEADLINE_MAX, "10s", NULL,
+		"How long an acquire may wait at most."),
+	POOL("lease", CONFIG_DURATION, lease_ms, 0, CONTROL_DEADLINE_MAX, "0", NULL,
+		"How long a lease may last; 0: as long as its connection."),
+	POOL("idle", CONFIG_DURATION, idle_ms, 0, CONTROL_DEADLINE_MAX, "0", NULL,
+		"How long a lease may go without a touch; 0: for ever."),
+	POOL("waiters_max", CONFIG_NUMBER, waiters_max, 0, JAIL_SLOTS_MAX, "1024", NULL,
+		"Acquires that may wait at a time."),
+	POOL("memory", CONFIG_SIZE, limits.memory_bytes, 0, 16 * TEBIBYTE, "1G", NULL,
+		"Memory of one sandbox, its files included; 0: no limit."),
+	POOL("pids", CONFIG_NUMBER, limits.pids, 0, 1u << 22, "512", NULL,
+		"Processes and threads of one sandbox; 0: no limit."),
+	POOL("cpus", CONFIG_MILLI_CPU, limits.cpu_milli, 0, 1024 * 1000, "0", NULL,
+		"CPUs of one sandbox, such as 1.5; 0: no limit."),
+	POOL("disk", CONFIG_SIZE, limits.disk_bytes, 0, 16 * TEBIBYTE, "0", NULL,
+		"What one sandbox may write; 0: half of its memory."),
+	POOL("inodes", CONFIG_NUMBER, limits.disk_inodes, 1, 1u << 30, "200000", NULL,
+		"Files that one sandbox may make."),
+	POOL("open_files", CONFIG_NUMBER, limits.open_files, 64, 1u << 20, "4096", NULL,
+		"Descriptors of one process inside."),
+	POOL("net", CONFIG_NAME, net, 0, 0, "none", NULL, "Network profile: only none exists."),
+	POOL("hostname", CONFIG_NAME, hostname, 0, 0, "sandbox", NULL,
+		"Host name inside the sandbox."),
+};
+
+static const struct config_schema schema = {
+	.sections = sections,
+	.section_count = ARRAY_SIZE(sections),
+	.options = options,
+	.option_count = ARRAY_SIZE(options),
+};
+
+/* What no single key can tell. */
+static int judge_pool(
+	const struct supervisor_config *config, struct pool_section *pool, struct error *err)
+{
+	if (pool->image[0] == '\0')
+		memcpy(pool->image, pool->name, sizeof(pool->image));
+	if (pool->max == 0)
+		pool->max = 2 * pool->min + 8;
+	if (pool->build_concurrency == 0)
+		pool->build_concurrency = BUILDS_PER_BUILDER * config->builders;
+	if (pool->min > pool->max)
+		return error_set(err, EINVAL, "min %u is more than max %u", pool->min, pool->max);
+	if (strcmp(pool->net, "none") != 0)
+		return error_set(err, EINVAL, "no network profile '%s': there is: none", pool->net);
+	if (pool->limits.disk_bytes == 0)
+		pool->limits.disk_bytes =
+			pool->limits.memory_bytes > 0 ? pool->limits.memory_bytes / 2 : DISK_NO_MEM;
+	if (pool->limits.memory_bytes > 0 && pool->limits.memory_bytes < 4 * MEBIBYTE)
+		return error_set(err, EINVAL, "memory: less than 4M runs nothing");
+	return 0;
+}
+
+static int judge(struct supervisor_config *config, struct error *err)
+{
+	int r;
+
+	if (config->store[0] != '/')
+		return error_set(err, EINVAL, "store '%s': not an absolute path", config->store);
+	if (config->pool_count == 0)
+		return error_set(err, EINVAL, "no pool: add a section [pool \"NAME\"]");
+	for (uint32_t i = 0; i < config->pool_count; i++) {
+		r = judge_pool(config, &config->pools[i], err);
+		if (r < 0)
+			return error_prefix(err, r, "[pool \"%s\"]", config->pools[i].name);
+	}
+	if (supervisor_config_slots(config) > JAIL_SLOTS_MAX)
+		return error_set(err, EINVAL, "max of all pools is %u together, more than %d",
+			supervisor_config_slots(config), JAIL_SLOTS_MAX);
+	return 0;
+}
+
+int supervisor_config_load(
+	const char *path, struct supervisor_config *ret_config, struct error *err)
+{
+	int r;
+
+	*ret_config = (struct supervisor_config){0};
+	r = config_load(path, &schema, ret_config, err);
+	if (r < 0)
+		return r;
+	r = judge(ret_config, err);
+	return r < 0 ? error_prefix(err, r, "%s", path) : 0;
+}
+
+uint32_t supervisor_config_slots(const struct supervisor_config *config)
+{
+	uint32_t slots = 0;
+
+	for (uint32_t i = 0; i < config->pool_count; i++)
+		slots += config->pools[i].max;
+	return slots;
+}

@@ -1,0 +1,54 @@
+#include "supervisor/directory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+
+static int take_lock(int dirfd, struct error *err)
+{
+	auto_close int fd =
+		openat(dirfd, INSTANCE_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return error_errno(err, "open " INSTANCE_LOCK);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno == EWOULDBLOCK)
+			return error_set(err, EBUSY,
+				"another hearth-supervisor serves it: stop it first (hearth down)");
+		return error_errno(err, "lock " INSTANCE_LOCK);
+	}
+	return take_fd(&fd);
+}
+
+int directory_open(const char *path, struct directory *ret_directory, struct error *err)
+{
+	struct directory directory = {.path = path};
+	auto_close int fd = -1;
+	int r;
+
+	if (mkdir(path, 0755) < 0 && errno != EEXIST)
+		return error_errno(err, "make %s", path);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return error_errno(err, "open %s", path);
+	r = instance_id(path, directory.id, err);
+	if (r < 0)
+		return r;
+	r = take_lock(fd, err);
+	if (r < 0)
+		return error_prefix(err, r, "%s", path);
+	directory.lock_fd = r;
+	directory.fd = take_fd(&fd);
+	*ret_directory = directory;
+	return 0;
+}
+
+void directory_close(struct directory *directory)
+{
+	fd_close(take_fd(&directory->fd));
+	fd_close(take_fd(&directory->lock_fd));
+}

@@ -1,0 +1,33 @@
+#include "supervisor/permission.h"
+
+#include "base/cleanup.h"
+#include "proto/control.h"
+
+#define BIT(role) (1u << (role))
+#define BOTH	  (BIT(ROLE_USER) | BIT(ROLE_ROOT))
+
+static const struct {
+	uint16_t type;
+	unsigned roles;
+} table[] = {
+	{CONTROL_ACQUIRE, BOTH},
+	{CONTROL_RELEASE, BOTH},
+	{CONTROL_TOUCH, BOTH},
+	{CONTROL_LIST, BOTH},
+	{CONTROL_POOLS, BOTH},
+};
+
+enum role permission_role(uid_t uid, uid_t user_uid)
+{
+	if (uid == 0)
+		return ROLE_ROOT;
+	return uid == user_uid ? ROLE_USER : ROLE_NONE;
+}
+
+bool permission_allows(enum role role, uint16_t type)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		if (table[i].type == type)
+			return table[i].roles & BIT(role);
+	return false;
+}

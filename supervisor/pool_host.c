@@ -1,0 +1,163 @@
+#include "supervisor/pool_host.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/histogram.h"
+#include "base/log.h"
+#include "pool/pool.h"
+#include "supervisor/build_queue.h"
+#include "supervisor/client.h"
+#include "supervisor/lease.h"
+#include "supervisor/refusal.h"
+#include "supervisor/sandbox.h"
+#include "supervisor/supervisor.h"
+
+static int op_build(void *arg, struct pool_sandbox *core)
+{
+	struct pool_host *pool = arg;
+	struct sandbox *sandbox = sandbox_create(pool, core);
+
+	if (!sandbox)
+		return -ENOMEM;
+	build_queue_append(pool->supervisor, sandbox);
+	return 0;
+}
+
+static void op_discard(void *arg, struct pool_sandbox *core)
+{
+	(void)arg;
+	sandbox_discard(core->data);
+}
+
+static void op_grant(void *arg, const struct pool_waiter *waiter, struct pool_sandbox *core,
+	enum control_rung rung)
+{
+	struct client *client = waiter->lessee;
+
+	(void)arg;
+	client->waiter_count--;
+	lease_start(client, waiter->request_id, core->data, rung, waiter->arrived_ns);
+}
+
+static void op_refuse(void *arg, const struct pool_waiter *waiter, enum control_refusal refusal,
+	uint32_t retry_ms)
+{
+	struct client *client = waiter->lessee;
+
+	client->waiter_count--;
+	refuse_acquire(client, waiter->request_id, arg, refusal, retry_ms);
+}
+
+static void op_ended(void *arg, struct pool_sandbox *core, enum lease_end_reason reason)
+{
+	(void)arg;
+	lease_end(core->data, reason);
+}
+
+static const struct pool_ops ops = {
+	.build = op_build,
+	.discard = op_discard,
+	.grant = op_grant,
+	.refuse = op_refuse,
+	.ended = op_ended,
+};
+
+/* Whatever is due now; then sleep until the next deadline. */
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct pool_host *pool = arg;
+	uint64_t next_ms = pool_tick(pool->pool, clock_now_ms());
+	struct timeval wait;
+
+	(void)fd;
+	(void)what;
+	if (next_ms == UINT64_MAX)
+		return;
+	wait.tv_sec = (time_t)(next_ms / 1000);
+	wait.tv_usec = (suseconds_t)(next_ms % 1000 * 1000);
+	event_add(pool->tick, &wait);
+}
+
+void pool_host_changed(struct pool_host *pool)
+{
+	event_active(pool->tick, EV_TIMEOUT, 0);
+}
+
+int pool_host_create(struct supervisor *supervisor, uint32_t index, struct pool_host **ret_pool,
+	struct error *err)
+{
+	const struct pool_section *section = &supervisor->config.pools[index];
+	struct pool_config config = {
+		.min = section->min,
+		.max = section->max,
+		.build_concurrency = section->build_concurrency,
+		.waiters_max = section->waiters_max,
+		.on_empty = section->on_empty,
+		.wait_ms = section->wait_ms,
+		.lease_ms = section->lease_ms,
+		.idle_ms = section->idle_ms,
+	};
+	struct pool_host *pool = calloc(1, sizeof(*pool));
+
+	if (!pool)
+		return error_set(err, ENOMEM, "pool %s: out of memory", section->name);
+	*ret_pool = pool;
+	pool->supervisor = supervisor;
+	pool->section = section;
+	pool->index = index;
+	pool->build_times = histogram_create();
+	pool->tick = event_new(supervisor->events, -1, 0, on_tick, pool);
+	if (!pool->build_times || !pool->tick)
+		return error_set(err, ENOMEM, "pool %s: out of memory", section->name);
+	return pool_create(&config, &ops, pool, &supervisor->next_sandbox, &pool->pool, err);
+}
+
+void pool_host_destroy(struct pool_host *pool)
+{
+	if (!pool)
+		return;
+	if (pool->tick)
+		event_free(pool->tick);
+	histogram_destroy(pool->build_times);
+	pool_destroy(pool->pool);
+	free(pool);
+}
+
+struct pool_host *pool_host_find(const struct supervisor *supervisor, const char *template_name)
+{
+	uint32_t count = supervisor->config.pool_count;
+
+	if (template_name[0] == '\0')
+		return supervisor->pools[0];
+	for (uint32_t i = 0; i < count; i++)
+		if (strcmp(supervisor->pools[i]->section->name, template_name) == 0)
+			return supervisor->pools[i];
+	for (uint32_t i = 0; i < count; i++)
+		if (strcmp(supervisor->pools[i]->section->image, template_name) == 0)
+			return supervisor->pools[i];
+	return NULL;
+}
+
+void pool_host_build_succeeded(struct pool_host *pool, uint64_t build_ns)
+{
+	histogram_record(pool->build_times, build_ns);
+	if (pool->broken[0] != '\0')
+		log_event(LOG_LEVEL_INFO, "builds_work_again", "pool", pool->section->name, NULL);
+	pool->broken[0] = '\0';
+}
+
+void pool_host_build_failed(struct pool_host *pool, const char *why)
+{
+	if (pool->supervisor->is_draining)
+		return;
+	/* Each failure of one wave says the same: log the change, count the rest (POOLS tells). */
+	if (strncmp(pool->broken, why, sizeof(pool->broken) - 1) != 0)
+		log_event(LOG_LEVEL_ERROR, "build_failed", "pool", pool->section->name, "why", why,
+			NULL);
+	memset(pool->broken, 0, sizeof(pool->broken));
+	memcpy(pool->broken, why, strnlen(why, sizeof(pool->broken) - 1));
+}

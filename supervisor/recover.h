@@ -1,0 +1,15 @@
+/*
+ * recover.h - remove what a run of this instance has left on the host: its processes, cgroups, uid ranges.
+ *
+ * At the start it undoes a run that was killed, at the end the present one. It touches nothing that
+ * does not have the instance's id in its name, may be repeated, and may itself be killed anywhere.
+ */
+#ifndef SUPERVISOR_RECOVER_H
+#define SUPERVISOR_RECOVER_H
+#include <stdbool.h>
+
+struct error;
+
+/* *ret_found: there was something to end. May be NULL. 0 or -errno. */
+int recover(const char *instance_id, bool *ret_found, struct error *err);
+#endif

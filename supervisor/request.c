@@ -1,0 +1,222 @@
+#include "supervisor/request.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/histogram.h"
+#include "pool/pool.h"
+#include "supervisor/client.h"
+#include "supervisor/config.h"
+#include "supervisor/lease.h"
+#include "supervisor/permission.h"
+#include "supervisor/pool_host.h"
+#include "supervisor/refusal.h"
+#include "supervisor/sandbox.h"
+#include "supervisor/supervisor.h"
+
+static void done(struct client *client, uint32_t request_id)
+{
+	struct control_done m;
+
+	control_header(&m.header, CONTROL_DONE, sizeof(m), request_id);
+	client_send(client, &m, sizeof(m));
+}
+
+/* Whether this may be asked of the pool at all; if not, it has been answered. */
+static struct pool_host *admit_acquire(struct client *client, const struct control_acquire *m)
+{
+	const struct supervisor_config *config = &client->supervisor->config;
+	struct pool_host *pool = pool_host_find(client->supervisor, m->template_name);
+
+	if (!pool) {
+		refuse(client, m->header.id, REFUSED_NO_TEMPLATE, 0, "no pool or image named '%s'",
+			m->template_name);
+		return NULL;
+	}
+	if (m->net[0] != '\0' && strcmp(m->net, pool->section->net) != 0) {
+		refuse(client, m->header.id, REFUSED_UNSUPPORTED, 0,
+			"pool %s has network profile %s, not '%s'", pool->section->name,
+			pool->section->net, m->net);
+		return NULL;
+	}
+	if (client->lease_count + client->waiter_count >= config->leases_per_connection) {
+		refuse(client, m->header.id, REFUSED_LIMIT, 0,
+			"leases_per_connection: %u are held or waited for",
+			config->leases_per_connection);
+		return NULL;
+	}
+	return pool;
+}
+
+static void on_acquire(struct client *client, const struct control_acquire *m, uint64_t arrived_ns)
+{
+	const struct supervisor_config *config = &client->supervisor->config;
+	struct pool_host *pool = admit_acquire(client, m);
+	struct pool_request request = {
+		.lessee = client,
+		.request_id = m->header.id,
+		.on_empty = (enum control_on_empty)m->on_empty,
+		.wait_ms = m->wait_ms,
+		.lease_ms = m->lease_ms,
+		.idle_ms = m->idle_ms,
+		.arrived_ns = arrived_ns,
+	};
+	enum control_refusal refusal = REFUSED_EMPTY;
+	struct pool_sandbox *core;
+	uint32_t retry_ms = 0;
+	int r;
+
+	if (!pool)
+		return;
+	/* The pool counts waiters in all; that one connection has too many is asked when it would wait. */
+	if (client->waiter_count >= config->waiters_per_connection)
+		request.on_empty = ON_EMPTY_FAIL;
+	r = pool_acquire(pool->pool, arrived_ns / NS_PER_MS, &request, &core, &refusal, &retry_ms);
+	if (r == 0)
+		lease_start(client, m->header.id, core->data, RUNG_READY, arrived_ns);
+	else if (r == -EINPROGRESS)
+		client->waiter_count++;
+	else if (r == -ENOMEM)
+		refuse(client, m->header.id, REFUSED_LIMIT, retry_ms, "out of memory");
+	else if (refusal == REFUSED_EMPTY && client->waiter_count >= config->waiters_per_connection)
+		refuse(client, m->header.id, REFUSED_LIMIT, retry_ms,
+			"waiters_per_connection: %u wait already", config->waiters_per_connection);
+	else
+		refuse_acquire(client, m->header.id, pool, refusal, retry_ms);
+	pool_host_changed(pool);
+}
+
+static struct sandbox *own_lease(struct client *client, const struct control_lease *m)
+{
+	struct sandbox *sandbox = lease_find(client, &m->handle);
+
+	if (!sandbox)
+		refuse(client, m->header.id, REFUSED_STALE, 0,
+			"this connection has no lease %" PRIu64 " of epoch %" PRIu64,
+			m->handle.sandbox, m->handle.epoch);
+	return sandbox;
+}
+
+static void on_release(struct client *client, const struct control_lease *m)
+{
+	struct sandbox *sandbox = own_lease(client, m);
+	struct pool_host *pool;
+
+	if (!sandbox)
+		return;
+	pool = sandbox->pool;
+	pool_release(pool->pool, clock_now_ms(), sandbox->core);
+	done(client, m->header.id);
+	pool_host_changed(pool);
+}
+
+static void on_touch(struct client *client, const struct control_lease *m)
+{
+	struct sandbox *sandbox = own_lease(client, m);
+
+	if (!sandbox)
+		return;
+	pool_touch(sandbox->pool->pool, clock_now_ms(), sandbox->core);
+	done(client, m->header.id);
+}
+
+struct listing {
+	struct client *client;
+	uint32_t request_id;
+	uint64_t now_ms;
+};
+
+static void list_sandbox(void *arg, struct pool_sandbox *core)
+{
+	const struct listing *listing = arg;
+	const struct sandbox *sandbox = core->data;
+	struct control_sandbox_row m = {
+		.handle = {core->id, listing->client->supervisor->epoch},
+		.state = core->state,
+		.age_ms = listing->now_ms - core->created_ms,
+		.build_ns = core->build_ns,
+	};
+
+	control_header(&m.header, CONTROL_SANDBOX_ROW, sizeof(m), listing->request_id);
+	memcpy(m.template_name, sandbox->pool->section->name, sizeof(m.template_name));
+	if (sandbox->owner) {
+		m.owner_pid = (uint32_t)sandbox->owner->peer.pid;
+		m.owner_uid = sandbox->owner->peer.uid;
+		m.lease_age_ms = listing->now_ms - core->state_since_ms;
+	}
+	client_send(listing->client, &m, sizeof(m));
+}
+
+static void on_list(struct client *client, const struct control_query *m)
+{
+	const struct supervisor *supervisor = client->supervisor;
+	struct listing listing = {client, m->header.id, clock_now_ms()};
+
+	for (uint32_t i = 0; i < supervisor->config.pool_count; i++)
+		pool_for_each(supervisor->pools[i]->pool, list_sandbox, &listing);
+	done(client, m->header.id);
+}
+
+static void list_pool(struct client *client, uint32_t request_id, const struct pool_host *pool)
+{
+	const struct pool_section *section = pool->section;
+	struct control_pool_row m = {.min = section->min, .max = section->max};
+	struct pool_counters counters;
+
+	control_header(&m.header, CONTROL_POOL_ROW, sizeof(m), request_id);
+	memcpy(m.template_name, section->name, sizeof(m.template_name));
+	memcpy(m.image, section->image, sizeof(m.image));
+	memcpy(m.net, section->net, sizeof(m.net));
+	pool_get_counters(pool->pool, &counters);
+	m.building = counters.building;
+	m.ready = counters.ready;
+	m.leased = counters.leased;
+	m.discarding = counters.discarding;
+	m.waiting = counters.waiting;
+	m.hits = counters.hits;
+	m.built = counters.built;
+	m.waited = counters.waited;
+	m.refused = counters.refused;
+	m.build_failures = counters.build_failures;
+	m.build_p50_ns = histogram_percentile(pool->build_times, 50);
+	m.build_p99_ns = histogram_percentile(pool->build_times, 99);
+	memcpy(m.broken, pool->broken, sizeof(m.broken));
+	client_send(client, &m, sizeof(m));
+}
+
+static void on_pools(struct client *client, const struct control_query *m)
+{
+	const struct supervisor *supervisor = client->supervisor;
+
+	for (uint32_t i = 0; i < supervisor->config.pool_count; i++)
+		list_pool(client, m->header.id, supervisor->pools[i]);
+	done(client, m->header.id);
+}
+
+void request_handle(struct client *client, const union request *request, uint64_t arrived_ns)
+{
+	if (!permission_allows(client->role, request->header.type)) {
+		refuse(client, request->header.id, REFUSED_DENIED, 0, "uid %u may not ask this",
+			client->peer.uid);
+		return;
+	}
+	switch (request->header.type) {
+	case CONTROL_ACQUIRE:
+		on_acquire(client, &request->acquire, arrived_ns);
+		return;
+	case CONTROL_RELEASE:
+		on_release(client, &request->lease);
+		return;
+	case CONTROL_TOUCH:
+		on_touch(client, &request->lease);
+		return;
+	case CONTROL_LIST:
+		on_list(client, &request->query);
+		return;
+	default: /* check_message() lets only the five through */
+		on_pools(client, &request->query);
+		return;
+	}
+}

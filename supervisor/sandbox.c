@@ -1,0 +1,175 @@
+#include "supervisor/sandbox.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "nsjail-lite/builder/link.h"
+#include "pool/pool.h"
+#include "supervisor/builder_link.h"
+#include "supervisor/lease.h"
+#include "supervisor/pool_host.h"
+#include "supervisor/slots.h"
+#include "supervisor/supervisor.h"
+
+struct sandbox_table {
+	uint32_t mask;
+	struct list buckets[];
+};
+
+/* Ids are counted up, so their low bits spread evenly: no hash is better. */
+static struct list *bucket(const struct sandbox_table *table, uint64_t id)
+{
+	return (struct list *)(uintptr_t)&table->buckets[id & table->mask];
+}
+
+struct sandbox_table *sandbox_table_create(uint32_t live)
+{
+	struct sandbox_table *table;
+	uint32_t size = 16;
+
+	while (size < live)
+		size *= 2;
+	table = malloc(sizeof(*table) + size * sizeof(table->buckets[0]));
+	if (!table)
+		return NULL;
+	table->mask = size - 1;
+	for (uint32_t i = 0; i < size; i++)
+		list_init(&table->buckets[i]);
+	return table;
+}
+
+void sandbox_table_destroy(struct sandbox_table *table)
+{
+	free(table);
+}
+
+struct sandbox *sandbox_find(const struct supervisor *supervisor, uint64_t id)
+{
+	struct list *head = bucket(supervisor->sandboxes, id);
+
+	list_for_each(pos, head)
+	{
+		struct sandbox *sandbox = list_entry(pos, struct sandbox, by_id);
+
+		if (sandbox->core->id == id)
+			return sandbox;
+	}
+	return NULL;
+}
+
+struct sandbox *sandbox_create(struct pool_host *pool, struct pool_sandbox *core)
+{
+	struct sandbox *sandbox = calloc(1, sizeof(*sandbox));
+
+	if (!sandbox)
+		return NULL;
+	sandbox->core = core;
+	sandbox->pool = pool;
+	sandbox->slot = -1;
+	sandbox->channel_fd = -1;
+	list_init(&sandbox->list);
+	list_init(&sandbox->by_id);
+	list_append(bucket(pool->supervisor->sandboxes, core->id), &sandbox->by_id);
+	core->data = sandbox;
+	return sandbox;
+}
+
+/* The core is the pool's, and already gone. */
+static void sandbox_free(struct sandbox *sandbox)
+{
+	struct supervisor *supervisor = sandbox->pool->supervisor;
+
+	fd_close(sandbox_take_channel(sandbox));
+	list_remove(&sandbox->list);
+	list_remove(&sandbox->by_id);
+	free(sandbox);
+	supervisor_sandbox_gone(supervisor);
+}
+
+/* It hung up while it was ready: the pool must not hand it out. Its builder will report the end. */
+static void on_hangup(evutil_socket_t fd, short what, void *arg)
+{
+	struct sandbox *sandbox = arg;
+
+	(void)fd;
+	(void)what;
+	pool_suspect(sandbox->pool->pool, clock_now_ms(), sandbox->core);
+	pool_host_changed(sandbox->pool);
+}
+
+/* Without the event the death of a ready one is still told by its builder, only later. */
+static void watch(struct sandbox *sandbox)
+{
+	sandbox->hangup = event_new(sandbox->pool->supervisor->events, sandbox->channel_fd,
+		EV_CLOSED, on_hangup, sandbox);
+	if (sandbox->hangup)
+		event_add(sandbox->hangup, NULL);
+}
+
+int sandbox_take_channel(struct sandbox *sandbox)
+{
+	if (sandbox->hangup)
+		event_free(sandbox->hangup);
+	sandbox->hangup = NULL;
+	return take_fd(&sandbox->channel_fd);
+}
+
+void sandbox_built(struct sandbox *sandbox, int channel_fd, uint64_t build_ns)
+{
+	struct pool_host *pool = sandbox->pool;
+
+	sandbox->channel_fd = channel_fd;
+	pool_host_build_succeeded(pool, build_ns);
+	pool_built(pool->pool, clock_now_ms(), sandbox->core, build_ns);
+	if (sandbox->core->state == SANDBOX_READY)
+		watch(sandbox);
+	pool_host_changed(pool);
+}
+
+void sandbox_build_failed(struct sandbox *sandbox, const char *why)
+{
+	struct pool_host *pool = sandbox->pool;
+
+	pool_host_build_failed(pool, why);
+	pool_build_failed(pool->pool, clock_now_ms(), sandbox->core);
+	pool_host_changed(pool);
+	sandbox_free(sandbox);
+}
+
+static void sandbox_dead(struct sandbox *sandbox, enum lease_end_reason reason)
+{
+	struct pool_host *pool = sandbox->pool;
+	uint64_t now_ms = clock_now_ms();
+
+	if (sandbox->core->state == SANDBOX_DISCARDING)
+		pool_gone(pool->pool, now_ms, sandbox->core);
+	else
+		pool_died(pool->pool, now_ms, sandbox->core, reason);
+	pool_host_changed(pool);
+	sandbox_free(sandbox);
+}
+
+void sandbox_ended(struct sandbox *sandbox, const struct link_ended *ended)
+{
+	sandbox->limits_hit = ended->limits_hit;
+	sandbox->memory_peak_bytes = ended->memory_peak_bytes;
+	sandbox->cpu_ns = ended->cpu_ns;
+	sandbox_dead(sandbox, ended->limits_hit & LIMIT_HIT_MEMORY ? LEASE_OOM : LEASE_GUEST_DIED);
+}
+
+void sandbox_builder_lost(struct sandbox *sandbox)
+{
+	if (sandbox->core->state == SANDBOX_BUILDING)
+		sandbox_build_failed(sandbox, "the builder died while building it");
+	else
+		sandbox_dead(sandbox, LEASE_BUILDER_LOST);
+}
+
+void sandbox_discard(struct sandbox *sandbox)
+{
+	lease_forget(sandbox);
+	fd_close(sandbox_take_channel(sandbox));
+	builder_link_kill(sandbox->builder, sandbox);
+}

@@ -1,0 +1,54 @@
+/*
+ * sandbox.h - the supervisor's half of one sandbox: which slot, whose builder, its channel and owner.
+ *
+ * Born by the pool's build(), freed when the pool's half is. Builders report here; from here it goes
+ * to the pool, which decides.
+ */
+#ifndef SUPERVISOR_SANDBOX_H
+#define SUPERVISOR_SANDBOX_H
+#include <event2/event.h>
+#include <stdint.h>
+
+#include "base/list.h"
+
+struct builder_link;
+struct client;
+struct link_ended;
+struct pool_host;
+struct pool_sandbox;
+struct supervisor;
+
+struct sandbox {
+	struct pool_sandbox *core; /* whose data this is */
+	struct pool_host *pool;
+	struct list list;	      /* in the queue of builds, or among its builder's */
+	struct list by_id;	      /* in the table */
+	struct builder_link *builder; /* NULL: waits for one */
+	int slot;		      /* -1: none yet */
+	int channel_fd;		      /* of a ready one; -1 when it is handed out */
+	struct event *hangup;	      /* of the channel, while ready */
+	struct client *owner;	      /* LEASED */
+	uint32_t limits_hit;	      /* known when it has ended */
+	uint64_t memory_peak_bytes, cpu_ns;
+};
+
+/* For at least `live` sandboxes at a time. NULL: out of memory. */
+struct sandbox_table *sandbox_table_create(uint32_t live);
+void sandbox_table_destroy(struct sandbox_table *table);
+/* By id, or NULL. */
+struct sandbox *sandbox_find(const struct supervisor *supervisor, uint64_t id);
+
+/* For a core in state BUILDING; becomes core->data. NULL: out of memory. */
+struct sandbox *sandbox_create(struct pool_host *pool, struct pool_sandbox *core);
+
+/* What its builder reports. All but built() free it, and the pool's half. */
+void sandbox_built(struct sandbox *sandbox, int channel_fd, uint64_t build_ns);
+void sandbox_build_failed(struct sandbox *sandbox, const char *why);
+void sandbox_ended(struct sandbox *sandbox, const struct link_ended *ended);
+void sandbox_builder_lost(struct sandbox *sandbox);
+
+/* The pool throws it away: let go of the channel, have it killed. */
+void sandbox_discard(struct sandbox *sandbox);
+/* Its channel goes to an owner: stop watching it. The fd is the caller's. */
+int sandbox_take_channel(struct sandbox *sandbox);
+#endif

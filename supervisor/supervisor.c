@@ -1,0 +1,165 @@
+#include "supervisor/supervisor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "pool/pool.h"
+#include "supervisor/build_queue.h"
+#include "supervisor/builder_link.h"
+#include "supervisor/control.h"
+#include "supervisor/pool_host.h"
+#include "supervisor/sandbox.h"
+#include "supervisor/slots.h"
+
+static void on_drain_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	struct supervisor *supervisor = arg;
+
+	(void)fd;
+	(void)what;
+	log_warning("drain: sandboxes are left after %d ms: ending all the same", DRAIN_MS);
+	event_base_loopbreak(supervisor->events);
+}
+
+static int create_memory(struct supervisor *supervisor, struct error *err)
+{
+	uint32_t slots = supervisor_config_slots(&supervisor->config);
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	supervisor->epoch = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+	supervisor->next_sandbox = 1;
+	list_init(&supervisor->build_queue);
+	supervisor->events = event_base_new();
+	supervisor->slots = slots_create(slots, supervisor->config.builders);
+	supervisor->sandboxes = sandbox_table_create(slots);
+	if (!supervisor->events || !supervisor->slots || !supervisor->sandboxes)
+		return error_set(err, ENOMEM, "out of memory");
+	supervisor->drain_deadline = evtimer_new(supervisor->events, on_drain_deadline, supervisor);
+	if (!supervisor->drain_deadline)
+		return error_set(err, ENOMEM, "out of memory");
+	return build_queue_init(supervisor, err);
+}
+
+static int create_parts(struct supervisor *supervisor, struct error *err)
+{
+	int r = create_memory(supervisor, err);
+
+	for (uint32_t i = 0; r == 0 && i < supervisor->config.pool_count; i++)
+		r = pool_host_create(supervisor, i, &supervisor->pools[i], err);
+	for (uint32_t i = 0; r == 0 && i < supervisor->config.builders; i++)
+		r = builder_link_create(supervisor, i, &supervisor->builders[i], err);
+	return r;
+}
+
+int supervisor_create(const struct supervisor_config *config, const struct supervisor_host *host,
+	int listener, struct supervisor **ret_supervisor, struct error *err)
+{
+	struct supervisor *supervisor = calloc(1, sizeof(*supervisor));
+	int r;
+
+	if (!supervisor) {
+		fd_close(listener);
+		return error_set(err, ENOMEM, "out of memory");
+	}
+	supervisor->config = *config;
+	supervisor->host = *host;
+	r = create_parts(supervisor, err);
+	if (r == 0)
+		r = control_create(supervisor, take_fd(&listener), &supervisor->control, err);
+	fd_close(listener);
+	if (r < 0) {
+		supervisor_destroy(supervisor);
+		return r;
+	}
+	*ret_supervisor = supervisor;
+	return 0;
+}
+
+int supervisor_start(struct supervisor *supervisor, struct error *err)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < supervisor->config.builders; i++)
+		r = builder_link_start(supervisor->builders[i], err);
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < supervisor->config.pool_count; i++) {
+		pool_start(supervisor->pools[i]->pool, clock_now_ms());
+		pool_host_changed(supervisor->pools[i]);
+	}
+	return 0;
+}
+
+int supervisor_run(struct supervisor *supervisor)
+{
+	event_base_dispatch(supervisor->events);
+	return supervisor->failure;
+}
+
+static bool is_empty(const struct supervisor *supervisor)
+{
+	for (uint32_t i = 0; i < supervisor->config.pool_count; i++)
+		if (!pool_is_empty(supervisor->pools[i]->pool))
+			return false;
+	return true;
+}
+
+void supervisor_sandbox_gone(struct supervisor *supervisor)
+{
+	if (supervisor->is_draining && is_empty(supervisor))
+		event_base_loopbreak(supervisor->events);
+}
+
+void supervisor_drain(struct supervisor *supervisor)
+{
+	struct timeval deadline = {DRAIN_MS / 1000, DRAIN_MS % 1000 * 1000};
+
+	if (supervisor->is_draining) {
+		event_base_loopbreak(supervisor->events);
+		return;
+	}
+	log_info("drain: no more leases, all sandboxes end");
+	supervisor->is_draining = true;
+	control_stop(supervisor->control);
+	for (uint32_t i = 0; i < supervisor->config.pool_count; i++)
+		pool_drain(supervisor->pools[i]->pool, clock_now_ms());
+	build_queue_fail_all(supervisor, "the supervisor is stopping");
+	event_add(supervisor->drain_deadline, &deadline);
+	supervisor_sandbox_gone(supervisor); /* there may be none */
+}
+
+void supervisor_fail(struct supervisor *supervisor, int failure)
+{
+	if (supervisor->failure == 0)
+		supervisor->failure = failure;
+	if (!supervisor->is_draining)
+		supervisor_drain(supervisor);
+	event_base_loopbreak(supervisor->events);
+}
+
+void supervisor_destroy(struct supervisor *supervisor)
+{
+	if (!supervisor)
+		return;
+	supervisor->is_draining = true;
+	control_destroy(supervisor->control);
+	for (uint32_t i = 0; i < supervisor->config.builders; i++)
+		builder_link_destroy(supervisor->builders[i]);
+	for (uint32_t i = 0; i < supervisor->config.pool_count; i++)
+		pool_host_destroy(supervisor->pools[i]);
+	if (supervisor->dispatch)
+		event_free(supervisor->dispatch);
+	if (supervisor->drain_deadline)
+		event_free(supervisor->drain_deadline);
+	slots_destroy(supervisor->slots);
+	sandbox_table_destroy(supervisor->sandboxes);
+	if (supervisor->events)
+		event_base_free(supervisor->events);
+	free(supervisor);
+}

@@ -1,0 +1,79 @@
+/*
+ * supervisor.h - one running instance: its event loop, pools, builders and clients, and how they end.
+ *
+ * What needs a host (cgroups, uid ranges, images, the start of a builder) is given by the embedder:
+ * main.c, or a test with builders that only pretend.
+ */
+#ifndef SUPERVISOR_SUPERVISOR_H
+#define SUPERVISOR_SUPERVISOR_H
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/list.h"
+#include "nsjail-lite/builder_host.h"
+#include "supervisor/config.h"
+
+struct builder_link;
+struct control;
+struct error;
+struct pool_host;
+struct sandbox_table;
+struct slots;
+
+struct supervisor_host {
+	/* Start builder `index`; as builder_start(). */
+	int (*start_builder)(
+		void *arg, uint32_t index, struct builder *ret_builder, struct error *err);
+	void *arg;
+	uint32_t first_uid; /* of slot 0's range */
+	uid_t user_uid;	    /* may use control.sock besides root */
+};
+
+struct supervisor {
+	struct event_base *events;
+	struct supervisor_config config;
+	struct supervisor_host host;
+	uint64_t epoch;	       /* of this life, in every handle */
+	uint64_t next_sandbox; /* id of the next sandbox of any pool */
+	struct slots *slots;
+	struct sandbox_table *sandboxes;
+	struct pool_host *pools[JAIL_TEMPLATES_MAX]; /* as in config */
+	struct builder_link *builders[BUILDERS_MAX];
+	struct list build_queue; /* sandboxes that no builder has taken yet */
+	struct event *dispatch;
+	struct control *control;
+	struct event *drain_deadline;
+	bool is_draining;
+	int failure; /* negative errno when it ends because something gave out */
+};
+
+/*
+ * All objects, nothing running. config is copied, listener is taken over in any case. On failure -errno.
+ */
+int supervisor_create(const struct supervisor_config *config, const struct supervisor_host *host,
+	int listener, struct supervisor **ret_supervisor, struct error *err);
+
+/* Start the builders and fill the pools. */
+int supervisor_start(struct supervisor *supervisor, struct error *err);
+
+/* Serve until the end of a drain. 0, or the negative errno of what gave out. */
+int supervisor_run(struct supervisor *supervisor);
+
+/*
+ * No more connections and leases; what is leased ends SHUTDOWN. supervisor_run() returns when every
+ * sandbox is gone, at the latest after DRAIN_MS. The second call: at once.
+ */
+void supervisor_drain(struct supervisor *supervisor);
+#define DRAIN_MS 10000
+
+/* Something that cannot be repaired: tell the clients, then supervisor_run() returns failure. */
+void supervisor_fail(struct supervisor *supervisor, int failure);
+
+/* A sandbox has gone: while draining, it may have been the last. */
+void supervisor_sandbox_gone(struct supervisor *supervisor);
+
+/* End the builders, free everything. Accepts NULL and half-built ones. */
+void supervisor_destroy(struct supervisor *supervisor);
+#endif
