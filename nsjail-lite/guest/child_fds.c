@@ -1,0 +1,45 @@
+#include "nsjail-lite/guest/child_fds.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+int child_fds_pipe(int ours, int *ret_ours, int *ret_theirs)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	fd_set_nonblocking(fds[ours], true);
+	*ret_ours = fds[ours];
+	*ret_theirs = fds[!ours];
+	return 0;
+}
+
+void child_fds_close(const struct child_fds *fds)
+{
+	fd_close(fds->in);
+	fd_close(fds->out);
+	fd_close(fds->err);
+	fd_close(fds->report);
+}
+
+int child_fds_arrange(const struct child_fds *fds)
+{
+	int in = fds->in;
+
+	/* None of these numbers is below CHILD_REPORT_FD: guest_main() holds 0, 1 and 2. */
+	if (in < 0)
+		in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (in < 0 || dup3(fds->report, CHILD_REPORT_FD, O_CLOEXEC) < 0)
+		return -errno;
+	if (dup2(in, 0) < 0 || dup2(fds->out, 1) < 0 ||
+		dup2(fds->err < 0 ? fds->out : fds->err, 2) < 0)
+		return -errno;
+	if (syscall(SYS_close_range, CHILD_REPORT_FD + 1, ~0u, 0) < 0)
+		return -errno;
+	return 0;
+}

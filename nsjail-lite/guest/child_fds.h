@@ -1,0 +1,24 @@
+/*
+ * child_fds.h - the descriptors that a forked runner or worker keeps of those of PID 1.
+ */
+#ifndef NSJAIL_LITE_GUEST_CHILD_FDS_H
+#define NSJAIL_LITE_GUEST_CHILD_FDS_H
+
+#define CHILD_REPORT_FD 3 /* close-on-exec */
+
+struct child_fds {
+	int in; /* -1: /dev/null */
+	int out;
+	int err; /* -1: as out */
+	int report;
+};
+
+#define CHILD_FDS_NONE ((struct child_fds){-1, -1, -1, -1})
+
+/* In PID 1: a pipe whose end `ours` (0: for reading, 1: for writing) stays and does not block. 0 or -errno. */
+int child_fds_pipe(int ours, int *ret_ours, int *ret_theirs);
+void child_fds_close(const struct child_fds *fds);
+
+/* In the child: they become 0, 1, 2 and CHILD_REPORT_FD; all else is closed. 0 or -errno. */
+int child_fds_arrange(const struct child_fds *fds);
+#endif

@@ -1,0 +1,251 @@
+#include "nsjail-lite/guest/exec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/cleanup.h"
+#include "nsjail-lite/guest/child_fds.h"
+#include "nsjail-lite/guest/request.h"
+#include "nsjail-lite/guest/runner.h"
+#include "proto/control.h"
+
+#define TERMINAL_ROWS	 24
+#define TERMINAL_COLUMNS 80
+
+static void on_report(struct guest *guest, struct source *source, uint32_t events);
+
+static int open_pipes(struct guest *guest, struct job *job, struct child_fds *theirs)
+{
+	auto_close int out = -1, err = -1;
+	int in, r;
+
+	r = child_fds_pipe(0, &out, &theirs->out);
+	if (r == 0)
+		r = child_fds_pipe(0, &err, &theirs->err);
+	if (r == 0)
+		r = stream_open(guest, &job->out, take_fd(&out), false);
+	if (r == 0)
+		r = stream_open(guest, &job->err, take_fd(&err), false);
+	if (r < 0 || !job->request->input.is_wanted)
+		return r;
+	r = child_fds_pipe(1, &in, &theirs->in);
+	if (r == 0)
+		input_open(guest, &job->request->input, in, false);
+	return r;
+}
+
+static int set_size(int fd, uint16_t rows, uint16_t columns)
+{
+	struct winsize size = {
+		.ws_row = rows ? rows : TERMINAL_ROWS,
+		.ws_col = columns ? columns : TERMINAL_COLUMNS,
+	};
+
+	return ioctl(fd, TIOCSWINSZ, &size) < 0 ? -errno : 0;
+}
+
+static int open_terminal(struct guest *guest, struct job *job, const struct guest_exec *message,
+	struct child_fds *theirs)
+{
+	struct request *request = job->request;
+	auto_close int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+	int unlocked = 0, in, r;
+
+	if (master < 0 || ioctl(master, TIOCSPTLCK, &unlocked) < 0)
+		return -errno;
+	/* By the master, not by a name under /dev/pts. */
+	theirs->out = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	theirs->in = theirs->out < 0 ? -1 : fcntl(theirs->out, F_DUPFD_CLOEXEC, 3);
+	if (theirs->in < 0)
+		return -errno;
+	r = request->rows ? set_size(master, request->rows, request->columns)
+			  : set_size(master, message->rows, message->columns);
+	if (r < 0)
+		return r;
+	if (request->input.is_wanted) {
+		in = fcntl(master, F_DUPFD_CLOEXEC, 3); /* epoll knows it as another one */
+		if (in < 0)
+			return -errno;
+		input_open(guest, &request->input, in, true);
+	}
+	return stream_open(guest, &job->out, take_fd(&master), true);
+}
+
+static int open_stdio(struct guest *guest, struct job *job, const struct guest_exec *message,
+	struct child_fds *theirs)
+{
+	int r = child_fds_pipe(0, &job->report.fd, &theirs->report);
+
+	if (r < 0)
+		return r;
+	job->report.on_ready = on_report;
+	r = source_watch(&job->report, guest->epoll, EPOLLIN);
+	if (r < 0)
+		return r;
+	if (message->flags & GUEST_EXEC_PTY)
+		return open_terminal(guest, job, message, theirs);
+	return open_pipes(guest, job, theirs);
+}
+
+int exec_start(struct guest *guest, struct job *job, const struct guest_exec *message)
+{
+	struct child_fds theirs = CHILD_FDS_NONE;
+	int r;
+
+	job->is_command = true;
+	job->output_max = message->output_max;
+	r = open_stdio(guest, job, message, &theirs);
+	if (r == 0) {
+		job->pid = fork();
+		if (job->pid == 0)
+			runner_main(message, guest->defaults, &theirs);
+		if (job->pid < 0) {
+			r = -errno;
+			job->pid = 0;
+		}
+	}
+	child_fds_close(&theirs);
+	if (r == 0 && message->timeout_ms)
+		job->deadline_ns = clock_now_ns() + message->timeout_ms * NS_PER_MS;
+	return r;
+}
+
+static void on_started(struct job *job, pid_t command)
+{
+	struct request *request = job->request;
+
+	job->command = command;
+	if (!request)
+		return;
+	for (int signal = 1; signal <= 64; signal++)
+		if (request->signals & UINT64_C(1) << (signal - 1))
+			kill(-command, signal);
+	request->signals = 0;
+}
+
+static void on_exited(struct job *job, const struct runner_report *report)
+{
+	struct guest_reply *reply = &job->request->reply;
+
+	job->command = 0;
+	reply->user_us = report->user_us;
+	reply->system_us = report->system_us;
+	reply->max_rss_bytes = report->max_rss_bytes;
+	if (WIFSIGNALED(report->status)) {
+		reply->signal = (uint32_t)WTERMSIG(report->status);
+		reply->exit_status = 128 + reply->signal;
+	} else {
+		reply->exit_status = (uint32_t)WEXITSTATUS(report->status);
+	}
+}
+
+static void on_not_started(struct job *job, const struct runner_report *report)
+{
+	struct request *request = job->request;
+	int error = report->error > 0 ? report->error : EIO;
+
+	if (error == EAGAIN)
+		request->reply.limits_hit |= LIMIT_HIT_PIDS;
+	if (request->state != REQUEST_RUNNING)
+		return;
+	request->reply.exit_status = report->status == 127 ? 127 : 126;
+	request_fail(request, error, "%.*s: %s", (int)sizeof(report->text) - 1, report->text,
+		strerror(error));
+}
+
+static void handle_report(struct guest *guest, struct job *job, const struct runner_report *report)
+{
+	struct request *request = job->request;
+
+	if (report->kind == RUNNER_STARTED) {
+		on_started(job, report->command);
+		return;
+	}
+	if (!request)
+		return;
+	if (report->kind == RUNNER_EXITED)
+		on_exited(job, report);
+	else
+		on_not_started(job, report);
+	if (request->state == REQUEST_RUNNING)
+		request_drain(guest, request);
+}
+
+static void on_report(struct guest *guest, struct source *source, uint32_t events)
+{
+	struct job *job = list_entry(source, struct job, report);
+	struct runner_report report;
+	ssize_t n;
+
+	(void)events;
+	/* Each report is one write of less than PIPE_BUF bytes: whole or not there. */
+	while ((n = read(source->fd, &report, sizeof(report))) == (ssize_t)sizeof(report))
+		handle_report(guest, job, &report);
+	if (n >= 0)
+		source_close(source);
+}
+
+void exec_on_runner_gone(struct guest *guest, struct job *job, int status)
+{
+	struct request *request;
+
+	if (job->report.fd >= 0)
+		on_report(guest, &job->report, 0);
+	job->command = 0;
+	if (WIFSIGNALED(status))
+		tree_kill_strays(guest);
+	request = job->request;
+	if (!request)
+		return;
+	if (request->state == REQUEST_RUNNING && WIFSIGNALED(status)) {
+		/* `kill -9 -1` and the like: what the command did to its tree it did to itself. */
+		request->reply.signal = (uint32_t)WTERMSIG(status);
+		request->reply.exit_status = 128 + request->reply.signal;
+		request->state = REQUEST_KILLING;
+	} else if (request->state == REQUEST_RUNNING) {
+		request_fail(request, EIO, "the runner ended without a report");
+		request->state = REQUEST_KILLING;
+	}
+	if (request->state == REQUEST_KILLING && !guest->tree.strays.is_on)
+		request_drain(guest, request);
+}
+
+void exec_on_strays_gone(struct guest *guest)
+{
+	list_for_each_safe(l, next, &guest->jobs)
+	{
+		struct job *job = list_entry(l, struct job, member);
+
+		if (job->is_command && job->pid == 0 && job->request &&
+			job->request->state == REQUEST_KILLING)
+			request_drain(guest, job->request);
+	}
+}
+
+void exec_signal(struct request *request, int signal)
+{
+	struct job *job = request->job;
+
+	if (job && job->is_command && job->command)
+		kill(-job->command, signal);
+	else if (request->state == REQUEST_QUEUED || request->state == REQUEST_RUNNING)
+		request->signals |= UINT64_C(1) << (signal - 1);
+}
+
+void exec_resize(struct request *request, uint16_t rows, uint16_t columns)
+{
+	struct job *job = request->job;
+
+	if (request->state == REQUEST_QUEUED) {
+		request->rows = rows;
+		request->columns = columns;
+	} else if (job && job->out.is_terminal && job->out.source.fd >= 0) {
+		set_size(job->out.source.fd, rows, columns);
+	}
+}

@@ -1,0 +1,18 @@
+/* exec.h - EXEC in PID 1: pipes or a pty, a runner, and what it reports. */
+#ifndef NSJAIL_LITE_GUEST_EXEC_H
+#define NSJAIL_LITE_GUEST_EXEC_H
+#include "nsjail-lite/guest/job.h"
+
+/* 0 or -errno; -EAGAIN: the pids limit. The job is the caller's to release either way. */
+int exec_start(struct guest *guest, struct job *job, const struct guest_exec *message);
+
+/* The runner has been reaped with this status. */
+void exec_on_runner_gone(struct guest *guest, struct job *job, int status);
+
+/* Nothing is left of those that had lost their runner: reply what waited for it. */
+void exec_on_strays_gone(struct guest *guest);
+
+/* To the command's process group, at once or when it has started. */
+void exec_signal(struct request *request, int signal);
+void exec_resize(struct request *request, uint16_t rows, uint16_t columns);
+#endif

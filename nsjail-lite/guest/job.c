@@ -1,0 +1,141 @@
+#include "nsjail-lite/guest/job.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "nsjail-lite/guest/exec.h"
+#include "nsjail-lite/guest/request.h"
+#include "nsjail-lite/guest/worker.h"
+#include "proto/control.h"
+
+#define REAPED_PER_TURN 256
+
+struct job *job_create(struct guest *guest, struct request *request)
+{
+	struct job *job = calloc(1, sizeof(*job));
+
+	if (!job)
+		return NULL;
+	stream_init(&job->out, job, GUEST_STDOUT);
+	stream_init(&job->err, job, GUEST_STDERR);
+	source_init(&job->report, NULL);
+	job->request = request;
+	request->job = job;
+	list_append(&guest->jobs, &job->member);
+	return job;
+}
+
+void job_release(struct guest *guest, struct job *job)
+{
+	if (job->request || job->pid || job->out.source.fd >= 0 || job->err.source.fd >= 0)
+		return;
+	source_close(&job->report);
+	list_remove(&job->member);
+	list_append(&guest->dead_jobs, &job->member);
+}
+
+void job_leave_request(struct guest *guest, struct job *job)
+{
+	job->request->job = NULL;
+	job->request = NULL;
+	job->deadline_ns = 0;
+	stream_discard(guest, &job->out);
+	stream_discard(guest, &job->err);
+	job_release(guest, job);
+}
+
+void job_kill(struct guest *guest, struct job *job)
+{
+	if (!job->is_command && job->pid)
+		kill(job->pid, SIGKILL);
+	else if (job->is_command && job->pid)
+		tree_kill_start(guest, &job->kill);
+}
+
+static struct job *find(const struct guest *guest, pid_t pid)
+{
+	list_for_each(l, &guest->jobs)
+	{
+		struct job *job = list_entry(l, struct job, member);
+
+		if (job->pid == pid)
+			return job;
+	}
+	return NULL;
+}
+
+static void on_reaped(struct guest *guest, struct job *job, int status, const struct rusage *usage)
+{
+	job->pid = 0;
+	job->kill.is_on = false;
+	if (job->is_command)
+		exec_on_runner_gone(guest, job, status);
+	else
+		worker_on_gone(guest, job, status, usage);
+	job_release(guest, job);
+}
+
+bool job_reap(struct guest *guest)
+{
+	struct rusage usage;
+	int status;
+
+	for (int i = 0; i < REAPED_PER_TURN; i++) {
+		pid_t pid = wait4(-1, &status, WNOHANG | WUNTRACED, &usage);
+		struct job *job;
+
+		guest->has_more_children = pid > 0;
+		if (pid <= 0)
+			return pid == 0;
+		job = find(guest, pid);
+		if (!job)
+			continue; /* an orphan */
+		/* Whoever stops a runner or worker would make its request wait for ever. */
+		if (WIFSTOPPED(status))
+			kill(pid, SIGCONT);
+		else
+			on_reaped(guest, job, status, &usage);
+	}
+	return true;
+}
+
+void job_check_deadlines(struct guest *guest)
+{
+	uint64_t now = clock_now_ns();
+
+	list_for_each_safe(l, next, &guest->jobs)
+	{
+		struct job *job = list_entry(l, struct job, member);
+
+		if (job->deadline_ns == 0 || job->deadline_ns > now)
+			continue;
+		job->deadline_ns = 0;
+		if (job->request->state != REQUEST_RUNNING)
+			continue;
+		job->request->reply.limits_hit |= LIMIT_HIT_TIME;
+		request_abort(guest, job->request, GUEST_END_TIMEOUT, 0, "");
+	}
+}
+
+int job_next_timeout_ms(const struct guest *guest)
+{
+	uint64_t next = guest->tree.next_pass_ns ? guest->tree.next_pass_ns : UINT64_MAX;
+	uint64_t now;
+
+	if (guest->has_more_children)
+		return 0;
+	list_for_each(l, &guest->jobs)
+	{
+		const struct job *job = list_entry(l, struct job, member);
+
+		if (job->deadline_ns && job->deadline_ns < next)
+			next = job->deadline_ns;
+	}
+	if (next == UINT64_MAX)
+		return -1;
+	now = clock_now_ns();
+	return next <= now ? 0 : (int)((next - now + NS_PER_MS - 1) / NS_PER_MS);
+}

@@ -1,0 +1,47 @@
+/*
+ * job.h - a process of ours that serves one request: the runner of a command, or a file worker.
+ *
+ * A job lives until its request is replied, its process is reaped and its pipes are closed,
+ * whichever comes last: a command's children may outlive the request. In PID 1 only.
+ */
+#ifndef NSJAIL_LITE_GUEST_JOB_H
+#define NSJAIL_LITE_GUEST_JOB_H
+#include <sys/resource.h>
+
+#include "nsjail-lite/guest/loop.h"
+#include "nsjail-lite/guest/stream.h"
+
+struct job {
+	struct list member;	 /* of guest->jobs, or guest->dead_jobs */
+	struct request *request; /* NULL once replied */
+	bool is_command;	 /* a runner; else a worker */
+	pid_t pid;		 /* 0 once reaped */
+	pid_t command;		 /* leader of the command's session; 0: not started, or gone */
+	struct stream out, err;	 /* a worker's data comes as out */
+	struct source report;	 /* what the runner or worker says about the end */
+	struct tree_kill kill;
+	uint64_t deadline_ns; /* 0: none */
+	uint64_t output_max;  /* 0: none */
+};
+
+/* For a request that starts now. NULL: out of memory. */
+struct job *job_create(struct guest *guest, struct request *request);
+
+/* Free it at the end of the turn if nothing is left of it. */
+void job_release(struct guest *guest, struct job *job);
+
+/* The request is replied: pipes that are still held are read on for nothing. */
+void job_leave_request(struct guest *guest, struct job *job);
+
+/* End its processes; job_on_reaped() or the runner's exit follows. */
+void job_kill(struct guest *guest, struct job *job);
+
+/* Reap children, ours and orphans; a bounded number a turn. False: there is none at all. */
+bool job_reap(struct guest *guest);
+
+/* Abort what has run out of time. */
+void job_check_deadlines(struct guest *guest);
+
+/* Milliseconds until the next deadline or kill pass; -1: none. */
+int job_next_timeout_ms(const struct guest *guest);
+#endif

@@ -1,0 +1,51 @@
+/*
+ * loop.h - all that PID 1 knows: its sources, its requests, its processes.
+ *
+ * One object in one anonymous mapping, of which a guest that was never used has touched the first
+ * page only: the big members stand last.
+ */
+#ifndef NSJAIL_LITE_GUEST_LOOP_H
+#define NSJAIL_LITE_GUEST_LOOP_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/list.h"
+#include "nsjail-lite/guest/guest.h"
+#include "nsjail-lite/guest/source.h"
+#include "nsjail-lite/guest/tree.h"
+#include "proto/guest.h"
+
+#define GUEST_BUCKETS 4096u
+
+struct request;
+
+struct guest {
+	const struct guest_defaults *defaults;
+	pid_t self;
+	int epoll;	  /* everything but the streams */
+	int stream_epoll; /* what becomes OUTPUT; a member of epoll while the channel takes packets */
+	struct source channel, children, streams;
+	bool is_blocked; /* the channel is full */
+
+	struct list queued;	   /* requests in the order of their arrival */
+	struct list pending;	   /* requests that have a CREDIT or their REPLY to send */
+	struct list jobs;	   /* processes of ours and what they left open */
+	struct list dead_requests; /* freed at the end of the turn */
+	struct list dead_jobs;
+	unsigned request_count; /* of the table */
+	unsigned refused_count; /* of them, only waiting to be told EBUSY */
+	unsigned running_count;
+	size_t queued_bytes;
+
+	struct tree tree;
+	bool has_more_children; /* to reap */
+
+	uint32_t held_size; /* of the OUTPUT packet that did not fit into the channel; 0: none */
+	struct guest_output held;
+
+	struct request *buckets[GUEST_BUCKETS]; /* requests by id */
+	char chunk[GUEST_CHUNK_MAX];
+	char packet[GUEST_PACKET_MAX];
+};
+#endif

@@ -1,0 +1,215 @@
+#include "nsjail-lite/guest/runner.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+struct command {
+	const char **argv, **env;
+	const char *cwd, *path;
+	bool has_terminal;
+};
+
+static void report(struct runner_report *report)
+{
+	/* Who does not read it has gone, and this process is about to. */
+	if (write(CHILD_REPORT_FD, report, sizeof(*report)) < 0)
+		return;
+}
+
+/* 127: not found, 126: all else that keeps a command from running, as a shell says it. */
+static _Noreturn void fail(int error, int exit_status, const char *text)
+{
+	struct runner_report failed = {
+		.kind = RUNNER_FAILED, .error = error, .status = exit_status};
+
+	snprintf(failed.text, sizeof(failed.text), "%s", text);
+	report(&failed);
+	_exit(1);
+}
+
+static bool is_same_name(const char *a, const char *b)
+{
+	size_t length = strcspn(a, "=");
+
+	return strncmp(a, b, length + 1) == 0;
+}
+
+/* Set "K=V" in place of an earlier K. The array has room. */
+static void set_variable(const char **env, size_t *count, const char *variable)
+{
+	for (size_t i = 0; i < *count; i++) {
+		if (is_same_name(variable, env[i])) {
+			env[i] = variable;
+			return;
+		}
+	}
+	env[(*count)++] = variable;
+}
+
+static const char *find_variable(const char *const *env, const char *name_and_equals)
+{
+	size_t length = strlen(name_and_equals);
+
+	for (; *env; env++)
+		if (strncmp(*env, name_and_equals, length) == 0)
+			return *env + length;
+	return NULL;
+}
+
+/* The strings stay in the message and in the defaults. */
+static void parse(const struct guest_exec *message, const struct guest_defaults *defaults,
+	struct command *ret_command)
+{
+	const char *payload = (const char *)(message + 1);
+	const char *end = (const char *)message + message->header.size;
+	size_t defaults_count = 0, count = 0;
+
+	while (defaults->env[defaults_count])
+		defaults_count++;
+	ret_command->argv = calloc(message->argc + 1, sizeof(char *));
+	ret_command->env = calloc(defaults_count + message->envc + 1, sizeof(char *));
+	if (!ret_command->argv || !ret_command->env)
+		fail(ENOMEM, 126, "arguments");
+	for (uint32_t i = 0; i < message->argc; i++)
+		ret_command->argv[i] = guest_next_string(&payload, end);
+	for (size_t i = 0; i < defaults_count && !(message->flags & GUEST_EXEC_ENV_ONLY); i++)
+		ret_command->env[count++] = defaults->env[i];
+	for (uint32_t i = 0; i < message->envc; i++)
+		set_variable(ret_command->env, &count, guest_next_string(&payload, end));
+	ret_command->cwd = guest_next_string(&payload, end);
+	if (ret_command->cwd[0] == '\0')
+		ret_command->cwd = defaults->cwd;
+	ret_command->path = find_variable(ret_command->env, "PATH=");
+	if (!ret_command->path)
+		ret_command->path = DEFAULT_PATH;
+	ret_command->has_terminal = message->flags & GUEST_EXEC_PTY;
+}
+
+/* execve() argv[0], searched as a shell does. Returns the errno that tells most. */
+static int exec_search(const struct command *command)
+{
+	char *const *argv = (char *const *)command->argv, *const *env = (char *const *)command->env;
+	char file[PATH_MAX];
+	int error = ENOENT;
+
+	if (strchr(argv[0], '/') || argv[0][0] == '\0') {
+		execve(argv[0], argv, env);
+		return errno;
+	}
+	for (const char *p = command->path;; p++) {
+		int length = (int)strcspn(p, ":");
+
+		if (snprintf(file, sizeof(file), "%.*s%s%s", length, p, length ? "/" : "",
+			    argv[0]) < (int)sizeof(file)) {
+			execve(file, argv, env);
+			if (errno == EACCES)
+				error = EACCES; /* goes on, but says so at the end */
+			else if (errno != ENOENT && errno != ENOTDIR)
+				return errno;
+		}
+		p += length;
+		if (*p == '\0')
+			return error;
+	}
+}
+
+/* In the vforked child: the runner waits in its memory. Returns only when it fails. */
+static int command_main(const struct command *command, const char *volatile *what)
+{
+	sigset_t none;
+
+	*what = "session";
+	if (setsid() < 0 || (command->has_terminal && ioctl(0, TIOCSCTTY, 0) < 0))
+		return errno;
+	signal(SIGPIPE, SIG_DFL); /* all others are: PID 1 saw to it */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	*what = command->cwd;
+	if (chdir(command->cwd) < 0)
+		return errno;
+	*what = command->argv[0];
+	return exec_search(command);
+}
+
+static pid_t start(const struct command *command)
+{
+	struct runner_report started = {.kind = RUNNER_STARTED};
+	const char *volatile what = "fork";
+	volatile int error = 0;
+	pid_t pid = vfork();
+
+	if (pid == 0) {
+		error = command_main(command, &what);
+		_exit(127);
+	}
+	if (pid < 0)
+		error = errno;
+	if (error)
+		fail(error, error == ENOENT && what == command->argv[0] ? 127 : 126, what);
+	started.command = pid;
+	report(&started);
+	return pid;
+}
+
+static uint64_t microseconds(const struct timeval *tv)
+{
+	return (uint64_t)tv->tv_sec * 1000000 + (uint64_t)tv->tv_usec;
+}
+
+static void report_exit(int status, const struct rusage *usage)
+{
+	struct runner_report exited = {
+		.kind = RUNNER_EXITED,
+		.status = status,
+		.user_us = microseconds(&usage->ru_utime),
+		.system_us = microseconds(&usage->ru_stime),
+		.max_rss_bytes = (uint64_t)usage->ru_maxrss * 1024,
+	};
+
+	report(&exited);
+}
+
+void runner_main(const struct guest_exec *message, const struct guest_defaults *defaults,
+	const struct child_fds *fds)
+{
+	struct command command;
+	struct rusage usage;
+	sigset_t all;
+	pid_t pid, child;
+	int status, r;
+
+	/* Nothing but SIGKILL and SIGSTOP from inside is to reach it; PID 1 undoes the latter. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	r = child_fds_arrange(fds);
+	if (r < 0)
+		fail(-r, 126, "descriptors");
+	parse(message, defaults, &command);
+	child = start(&command);
+	/* Its pipes are the command's alone, or their end would never be seen. */
+	close(0);
+	close(1);
+	close(2);
+	do {
+		pid = wait4(-1, &status, 0, &usage);
+		if (pid == child) {
+			report_exit(status, &usage);
+			close(CHILD_REPORT_FD);
+			child = 0; /* the number may come again */
+		}
+	} while (pid > 0 || errno == EINTR);
+	_exit(0);
+}

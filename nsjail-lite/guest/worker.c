@@ -1,0 +1,197 @@
+#include "nsjail-lite/guest/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "nsjail-lite/guest/child_fds.h"
+#include "nsjail-lite/guest/file.h"
+#include "nsjail-lite/guest/request.h"
+
+#define MAX_BYTES_DEFAULT (256u << 10)
+#define WORKER_MEMORY_MAX                                                                          \
+	(512u << 20) /* EDIT: input, old and new content, and what malloc makes of it */
+#define INPUT_STEP (64u << 10)
+
+static work_function *const functions[] = {
+	[GUEST_READ] = file_read,
+	[GUEST_WRITE] = file_write,
+	[GUEST_EDIT] = file_edit,
+	[GUEST_STAT] = file_stat,
+	[GUEST_LIST] = file_list,
+};
+
+int work_fail(struct work *work, int error, const char *format, ...)
+{
+	va_list ap;
+
+	work->result.error = error;
+	va_start(ap, format);
+	vsnprintf(work->result.text, sizeof(work->result.text), format, ap);
+	va_end(ap);
+	return -error;
+}
+
+bool work_send(struct work *work, const void *data, size_t size)
+{
+	if (size > work->max_bytes - work->sent)
+		return false;
+	if (fd_write_full(1, data, size) < 0)
+		_exit(1); /* nobody listens any more */
+	work->sent += size;
+	return true;
+}
+
+int work_receive(struct work *work, char **ret_bytes, size_t *ret_size)
+{
+	size_t size = 0, capacity = 0;
+	char *bytes = NULL;
+	ssize_t n;
+
+	do {
+		if (capacity - size < INPUT_STEP) {
+			capacity = capacity ? capacity * 2 : INPUT_STEP * 2;
+			bytes = realloc(bytes, capacity);
+			if (!bytes)
+				return work_fail(work, ENOMEM, "content: out of memory");
+		}
+		n = read(0, bytes + size, INPUT_STEP);
+		if (n < 0)
+			return work_fail(work, errno, "content: %s", strerror(errno));
+		size += (size_t)n;
+		if (size > GUEST_FILE_MAX)
+			return work_fail(
+				work, EFBIG, "content: more than %u bytes", GUEST_FILE_MAX);
+	} while (n > 0);
+	*ret_bytes = bytes;
+	*ret_size = size;
+	return 0;
+}
+
+static void set_limits(uint32_t timeout_ms)
+{
+	struct rlimit core = {0, 0};
+	struct rlimit cpu = {timeout_ms / 1000 + 1, timeout_ms / 1000 + 1};
+
+	/* Where a limit is lower already, it stays. */
+	setrlimit(RLIMIT_CORE, &core);
+	setrlimit(RLIMIT_CPU, &cpu);
+#ifndef __SANITIZE_ADDRESS__ /* which reserves terabytes */
+	struct rlimit memory = {WORKER_MEMORY_MAX, WORKER_MEMORY_MAX};
+
+	setrlimit(RLIMIT_AS, &memory);
+#endif
+}
+
+static _Noreturn void worker_main(const struct guest_file *message, const struct child_fds *fds)
+{
+	const char *payload = (const char *)(message + 1);
+	const char *end = (const char *)message + message->header.size;
+	struct work work = {
+		.flags = message->flags,
+		.offset = message->offset,
+		.length = message->length,
+		.max_bytes = message->max_bytes ? message->max_bytes : MAX_BYTES_DEFAULT,
+	};
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	if (child_fds_arrange(fds) < 0)
+		_exit(1);
+	set_limits(message->timeout_ms ? message->timeout_ms : GUEST_FILE_TIMEOUT);
+	work.path = guest_next_string(&payload, end);
+	work.pattern = guest_next_string(&payload, end);
+	work.include = work.pattern ? guest_next_string(&payload, end) : NULL;
+	if (message->header.type < ARRAY_SIZE(functions))
+		functions[message->header.type](&work);
+	else
+		work_fail(&work, ENOSYS, "no such request");
+	if (fd_write_full(CHILD_REPORT_FD, &work.result, sizeof(work.result)) < 0)
+		_exit(1);
+	_exit(0);
+}
+
+static int open_pipes(struct guest *guest, struct job *job, struct child_fds *theirs)
+{
+	int out, in, r;
+
+	r = child_fds_pipe(0, &job->report.fd, &theirs->report);
+	if (r == 0)
+		r = child_fds_pipe(0, &out, &theirs->out);
+	if (r == 0)
+		r = stream_open(guest, &job->out, out, false);
+	if (r < 0 || !job->request->input.is_wanted)
+		return r;
+	r = child_fds_pipe(1, &in, &theirs->in);
+	if (r == 0)
+		input_open(guest, &job->request->input, in, false);
+	return r;
+}
+
+int worker_start(struct guest *guest, struct job *job, const struct guest_file *message)
+{
+	uint32_t timeout_ms = message->timeout_ms ? message->timeout_ms : GUEST_FILE_TIMEOUT;
+	struct child_fds theirs = CHILD_FDS_NONE;
+	int r;
+
+	job->out.kind = GUEST_DATA;
+	job->output_max = message->max_bytes ? message->max_bytes : MAX_BYTES_DEFAULT;
+	r = open_pipes(guest, job, &theirs);
+	if (r == 0) {
+		job->pid = fork();
+		if (job->pid == 0)
+			worker_main(message, &theirs);
+		if (job->pid < 0) {
+			r = -errno;
+			job->pid = 0;
+		}
+	}
+	child_fds_close(&theirs);
+	job->deadline_ns = clock_now_ns() + timeout_ms * NS_PER_MS;
+	return r;
+}
+
+static uint64_t microseconds(const struct timeval *tv)
+{
+	return (uint64_t)tv->tv_sec * 1000000 + (uint64_t)tv->tv_usec;
+}
+
+/* Its memory may have been tampered with: take nothing that the client's check would refuse. */
+static void take_result(struct request *request, struct worker_result *result)
+{
+	result->text[sizeof(result->text) - 1] = '\0';
+	request->reply.count = result->count;
+	request->reply.total = result->total;
+	if (result->error < 0 || result->error > 4095)
+		result->error = EIO;
+	if (result->error)
+		request_fail(request, result->error, "%s", result->text);
+}
+
+void worker_on_gone(struct guest *guest, struct job *job, int status, const struct rusage *usage)
+{
+	struct request *request = job->request;
+	struct worker_result result;
+	ssize_t n = read(job->report.fd, &result, sizeof(result));
+
+	if (!request)
+		return;
+	request->reply.user_us = microseconds(&usage->ru_utime);
+	request->reply.system_us = microseconds(&usage->ru_stime);
+	request->reply.max_rss_bytes = (uint64_t)usage->ru_maxrss * 1024;
+	if (request->state == REQUEST_RUNNING && n == (ssize_t)sizeof(result))
+		take_result(request, &result);
+	else if (request->state == REQUEST_RUNNING && WIFSIGNALED(status))
+		request_fail(request, EIO, "the worker was killed by signal %d", WTERMSIG(status));
+	else if (request->state == REQUEST_RUNNING)
+		request_fail(request, EIO, "the worker ended without a result");
+	request_drain(guest, request);
+}
