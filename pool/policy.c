@@ -56,8 +56,7 @@ void policy_build_failed(struct pool *pool, uint64_t now_ms)
 	const struct pool_config *c = &pool->config;
 
 	pool->counters.build_failures++;
-	if (pool->failures_in_row < UINT32_MAX)
-		pool->failures_in_row++;
+	pool->failures_in_row++;
 
 	/* Builds of one wave fail together: only a failure after the pause was over doubles it. */
 	if (!pool->backing_off || now_ms >= pool->backoff_until_ms) {

@@ -7,8 +7,9 @@
  *   BUILDING -> READY -> LEASED -> DISCARDING -> gone; never LEASED -> READY.
  *   BUILDING -> gone (failed); READY -> DISCARDING (suspect, drained); any state -> gone (died).
  *
- * Time only goes forward; UINT64_MAX is never. An op must not call back into the pool: it sends or
- * notes, and reports later. refuse() of earlier waiters may come from within any call.
+ * Time goes forward, but a call may bring a time that lies a little before an earlier call's;
+ * UINT64_MAX is never. An op must not call back into the pool: it sends or notes, and reports
+ * later. refuse() of earlier waiters may come from within any call.
  *
  * Refill: builds are started while building + ready < min + the waiters that asked for a build, at
  * most build_concurrency at once and never beyond max in all. So a leased sandbox is replaced at
@@ -41,14 +42,16 @@ struct pool_config {
 	uint32_t max;		    /* sandboxes in all, whatever state; 1..POOL_SANDBOXES_MAX */
 	uint32_t build_concurrency; /* builds in flight; 1.. */
 	uint32_t waiters_max;	    /* acquires that may wait; one more is refused EMPTY */
-	enum control_on_empty
-		on_empty;  /* BUILD: wait for a build of its own or any that comes first;
-	                                   WAIT: wait, without starting builds beyond the refill; FAIL */
-	uint64_t wait_ms;  /* longest wait; 0: 10 s */
-	uint64_t lease_ms; /* longest lease; 0: none */
-	uint64_t idle_ms;  /* longest time without touch; 0: none */
-	uint64_t backoff_min_ms,
-		backoff_max_ms; /* after a failed build, doubling; 0: 100 ms, 30 s */
+	/*
+	 * BUILD: wait for a build of its own or any that comes first; WAIT: wait, without starting
+	 * builds beyond the refill; FAIL. DEFAULT: BUILD.
+	 */
+	enum control_on_empty on_empty;
+	uint64_t wait_ms;	 /* longest wait; 0: 10 s */
+	uint64_t lease_ms;	 /* longest lease; 0: none */
+	uint64_t idle_ms;	 /* longest time without touch; 0: none */
+	uint64_t backoff_min_ms; /* after a failed build, doubling; 0: 100 ms */
+	uint64_t backoff_max_ms; /* 0: 30 s, or backoff_min_ms where that is more */
 };
 
 /* One sandbox. The pool allocates and owns it, from build() to pool_gone() or pool_build_failed(). */

@@ -48,9 +48,12 @@ void model_acquire(struct model *m)
 	uint32_t retry_ms = 0;
 	unsigned lessee, ready = model_count(m, SANDBOX_READY);
 	bool queue_full = m->waiting >= m->config.waiters_max;
+	uint64_t now_ms = m->now_ms;
 	int r;
 
 	random_request(m, &request, &lessee);
+	m->now_ms =
+		now_ms - model_random(m, now_ms < 3 ? 1 : 3); /* it may have come a little ago */
 	m->waiter_calloc_failed = false;
 	r = pool_acquire(m->pool, m->now_ms, &request, &handle, &refusal, &retry_ms);
 	model_require(m, (r == 0) == (ready > 0 && !m->draining), "what is ready is handed out");
@@ -78,6 +81,7 @@ void model_acquire(struct model *m)
 	default:
 		model_require(m, false, "an acquire ends as documented");
 	}
+	m->now_ms = now_ms;
 }
 
 void model_release(struct model *m, struct model_sandbox *s)

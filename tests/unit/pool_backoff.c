@@ -73,6 +73,18 @@ static void failures_of_one_wave_double_the_back_off_once(void **state)
 	world_close(w);
 }
 
+static void a_failure_at_the_very_end_of_the_back_off_is_a_new_one(void **state)
+{
+	struct world *w = world_open(&two_at_once);
+
+	(void)state;
+	world_build_failed(w);
+	w->now_ms += 100;
+	world_build_failed(w);
+	assert_int_equal(world_pass(w, 0), 200);
+	world_close(w);
+}
+
 static void a_success_of_the_same_wave_ends_the_back_off(void **state)
 {
 	struct world *w = world_open(&two_at_once);
@@ -252,6 +264,7 @@ int main(void)
 		cmocka_unit_test(a_failed_build_stops_building_until_the_back_off_is_over),
 		cmocka_unit_test(the_back_off_doubles_up_to_its_longest_and_ends_with_a_success),
 		cmocka_unit_test(failures_of_one_wave_double_the_back_off_once),
+		cmocka_unit_test(a_failure_at_the_very_end_of_the_back_off_is_a_new_one),
 		cmocka_unit_test(a_success_of_the_same_wave_ends_the_back_off),
 		cmocka_unit_test(an_acquire_that_nothing_in_flight_can_serve_is_refused_broken),
 		cmocka_unit_test(an_acquire_after_the_back_off_builds_even_before_the_tick),

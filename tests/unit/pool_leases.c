@@ -37,6 +37,23 @@ static void an_idle_lease_ends_when_its_limit_is_reached(void **state)
 	world_close(w);
 }
 
+static void a_sandbox_knows_since_when_it_is_in_its_state(void **state)
+{
+	struct world *w = world_open(&limited);
+	struct pool_sandbox *sandbox = w->building[0];
+
+	(void)state;
+	assert_int_equal(sandbox->created_ms, 1000);
+	world_pass(w, 5);
+	world_build_all(w);
+	assert_int_equal(sandbox->state_since_ms, 1005);
+	world_pass(w, 5);
+	assert_ptr_equal(world_lease(w), sandbox);
+	assert_int_equal(sandbox->state_since_ms, 1010);
+	assert_int_equal(sandbox->created_ms, 1000);
+	world_close(w);
+}
+
 static void the_lessee_is_told_before_the_discard(void **state)
 {
 	struct world *w = open_ready(&limited);
@@ -328,6 +345,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_idle_lease_ends_when_its_limit_is_reached),
+		cmocka_unit_test(a_sandbox_knows_since_when_it_is_in_its_state),
 		cmocka_unit_test(the_lessee_is_told_before_the_discard),
 		cmocka_unit_test(a_touch_starts_the_idle_time_anew_but_not_the_deadline),
 		cmocka_unit_test(of_two_limits_that_have_passed_the_earlier_is_the_reason),

@@ -179,6 +179,23 @@ static void settings_that_make_no_sense_are_refused_with_a_reason(void **state)
 	}
 }
 
+static void the_smallest_and_the_largest_settings_are_accepted(void **state)
+{
+	static const struct pool_config configs[] = {
+		{.min = 0, .max = 1, .build_concurrency = 1},
+		{.min = POOL_SANDBOXES_MAX,
+			.max = POOL_SANDBOXES_MAX,
+			.build_concurrency = UINT32_MAX,
+			.waiters_max = UINT32_MAX,
+			.backoff_min_ms = UINT64_MAX,
+			.backoff_max_ms = UINT64_MAX},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(configs) / sizeof(configs[0]); i++)
+		world_close(world_create(&configs[i]));
+}
+
 static void out_of_memory_at_creation_is_returned(void **state)
 {
 	struct pool_config config = {.max = 1, .build_concurrency = 1};
@@ -216,6 +233,7 @@ int main(void)
 		cmocka_unit_test(the_counters_tell_who_was_served_how),
 		cmocka_unit_test(every_sandbox_is_visited_once_the_oldest_of_a_state_first),
 		cmocka_unit_test(settings_that_make_no_sense_are_refused_with_a_reason),
+		cmocka_unit_test(the_smallest_and_the_largest_settings_are_accepted),
 		cmocka_unit_test(out_of_memory_at_creation_is_returned),
 		cmocka_unit_test(destroy_frees_sandboxes_and_waiters_and_accepts_null),
 	};

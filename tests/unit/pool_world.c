@@ -171,6 +171,7 @@ int world_acquire_as(struct world *w, const struct pool_request *request)
 	int answered = w->answered;
 	int r;
 
+	w->retry_ms = 4711; /* of nobody */
 	r = pool_acquire(w->pool, w->now_ms, request, &w->sandbox, &w->refusal, &w->retry_ms);
 	for (int i = answered; i < w->answered; i++)
 		assert_int_not_equal(w->answers[i].request_id, request->request_id);
