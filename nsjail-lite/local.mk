@@ -58,7 +58,7 @@ MUSL_LDFLAGS = -static -no-pie -Wl,-z,noexecstack -Wl,-z,norelro
 nsjail-lite/hearth-builder: $(builder_sources) $(builder_headers)
 	$(AM_V_CCLD)$(MKDIR_P) nsjail-lite && out=$$(pwd)/$@ && cd $(top_srcdir) && \
 	$(MUSL_CC) -I. -D_GNU_SOURCE $(MUSL_CPPFLAGS) $(MUSL_CFLAGS) $(MUSL_LDFLAGS) \
-		-o $$out $(builder_sources)
+		-o $$out $$(printf '%s\n' $(builder_sources) | grep '\.c$$')
 
 pkglibexec_SCRIPTS += nsjail-lite/hearth-builder
 EXTRA_DIST += $(builder_sources) $(builder_headers)

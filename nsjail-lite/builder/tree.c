@@ -78,7 +78,10 @@ static int make_templates(struct builder *b, struct error *err)
 	return 0;
 }
 
-/* Of what may tell of the host or change it, what this kernel has. */
+/*
+ * Of what may tell of the host or change it, what this kernel has. A file that only its owner may touch
+ * needs no cover: its owner is the host's root, whom nobody inside is, whatever capability he has there.
+ */
 static void find_covers(struct builder *b)
 {
 	static const struct proc_cover all[] = {
@@ -118,7 +121,8 @@ static void find_covers(struct builder *b)
 	struct stat st;
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
-		if (fstatat(b->proc_fd, all[i].name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		if (fstatat(b->proc_fd, all[i].name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+			(st.st_mode & (S_IRWXG | S_IRWXO)))
 			b->covers.cover[b->covers.count++] = all[i];
 }
 
@@ -135,6 +139,42 @@ static int to_namespace_root(const struct builder *b, struct error *err)
 	return 0;
 }
 
+/*
+ * A mount is cloned only by the namespace that it comes from: attach what the host handed over here, for
+ * a moment, and keep a clone of our own. Any directory serves; the attached one goes with the old root.
+ */
+static int adopt_mount(int *fd, struct error *err)
+{
+	int own;
+
+	if (kernel_move_mount(*fd, AT_FDCWD, "/proc", 0) < 0)
+		return error_errno(err, "attach a template's mount");
+	own = kernel_open_tree(*fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	if (own < 0)
+		return error_errno(err, "clone a template's mount");
+	fd_close(*fd);
+	*fd = own;
+	return 0;
+}
+
+static int adopt_templates(struct builder *b, struct error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < JAIL_TEMPLATES_MAX; i++) {
+		struct template *t = &b->templates[i];
+
+		if (!t->is_set)
+			continue;
+		r = adopt_mount(&t->image_fd, err);
+		for (unsigned k = 0; r == 0 && k < t->bind_count; k++)
+			r = adopt_mount(&t->bind_fds[k], err);
+		if (r < 0)
+			break;
+	}
+	return r;
+}
+
 static int pivot_to_tiny_tree(struct error *err)
 {
 	struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
@@ -144,7 +184,6 @@ static int pivot_to_tiny_tree(struct error *err)
 		return fd;
 	if (mkdirat(fd, "mnt", 0755) < 0)
 		return error_errno(err, "mkdir mnt");
-	/* Any directory serves to stand on for a moment. */
 	if (kernel_move_mount(fd, AT_FDCWD, "/proc", 0) < 0)
 		return error_errno(err, "attach the tiny tree");
 	if (fchdir(fd) < 0 || kernel_pivot_root(".", ".") < 0)
@@ -175,5 +214,7 @@ int tree_set_up(struct builder *b, struct error *err)
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return error_errno(err, "private mounts");
 	r = make_templates(b, err);
+	if (r == 0)
+		r = adopt_templates(b, err);
 	return r < 0 ? r : pivot_to_tiny_tree(err);
 }
