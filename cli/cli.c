@@ -15,12 +15,12 @@
 #define NEAREST_MAX 3 /* edits at which "did you mean" still helps */
 
 static const struct cli_option common_options[] = {
-	{ "dir", 0, "DIR", "directory of the instance (HEARTH_DIR, else /run/hearth)" },
-	{ "json", 0, NULL, "print results and errors as JSON" },
-	{ "quiet", 'q', NULL, "print names or ids only, no progress" },
-	{ "help", 'h', NULL, "show this help" },
-	{ "version", 0, NULL, "show the version" },
-	{ NULL, 0, NULL, NULL },
+	{"dir", 0, "DIR", "directory of the instance (HEARTH_DIR, else /run/hearth)"},
+	{"json", 0, NULL, "print results and errors as JSON"},
+	{"quiet", 'q', NULL, "print names or ids only, no progress"},
+	{"help", 'h', NULL, "show this help"},
+	{"version", 0, NULL, "show the version"},
+	{NULL, 0, NULL, NULL},
 };
 
 struct parser {
@@ -89,8 +89,8 @@ static const char *exit_name(enum cli_exit code)
 	return "own_failure";
 }
 
-static int say(const struct cli *cli, enum cli_exit code, const struct error *err,
-	const char *advice)
+static int say(
+	const struct cli *cli, enum cli_exit code, const struct error *err, const char *advice)
 {
 	const char *name = error_name(err->code);
 
@@ -116,7 +116,7 @@ int cli_fail(const struct cli *cli, const struct error *err, const char *advice)
 
 int cli_usage_error(const struct cli *cli, const char *format, ...)
 {
-	struct error err = { .code = EINVAL };
+	struct error err = {.code = EINVAL};
 	char advice[96];
 	va_list ap;
 
@@ -216,8 +216,8 @@ static const char *nearest(
 
 static void complain_option(struct parser *p, const char *word, size_t length)
 {
-	const struct cli_option *lists[] = { common_options,
-		p->cli->command ? p->cli->command->options : NULL };
+	const struct cli_option *lists[] = {
+		common_options, p->cli->command ? p->cli->command->options : NULL};
 	unsigned distance = NEAREST_MAX + 1;
 	const char *best = NULL;
 	char name[64];
@@ -405,8 +405,10 @@ static int print_help(const struct cli_command *command)
 		printf("  %-16s %s\n", cli_commands[i].name, cli_commands[i].summary);
 	printf("\nOptions of every command:\n");
 	print_options(common_options);
-	printf("\nExit codes: 0, 1 failed, 2 usage, 3 not found, 4 denied, 5 exhausted, 6 timeout,\n"
-	       "7 host unsupported. run and exec pass the command's own status through: 125 is then\n"
+	printf("\nExit codes: 0, 1 failed, 2 usage, 3 not found, 4 denied, 5 exhausted, 6 "
+	       "timeout,\n"
+	       "7 host unsupported. run and exec pass the command's own status through: 125 is "
+	       "then\n"
 	       "Hearth's own failure, 124 a timeout, 126 and 127 as in a shell, 128 + N signal N.\n"
 	       "`hearth COMMAND --help` says more.\n");
 	return CLI_OK;
@@ -415,10 +417,10 @@ static int print_help(const struct cli_command *command)
 int cli_main(int argc, char **argv)
 {
 	const char *directory = getenv("HEARTH_DIR");
-	struct cli cli = { .directory = directory && *directory ? directory : "/run/hearth",
-		.command_line = argv };
+	struct cli cli = {.directory = directory && *directory ? directory : "/run/hearth",
+		.command_line = argv};
 	auto_free char **operands = calloc((size_t)argc + 1, sizeof(*operands));
-	struct parser parser = { .cli = &cli, .argv = argv + (argc > 0), .operands = operands };
+	struct parser parser = {.cli = &cli, .argv = argv + (argc > 0), .operands = operands};
 	int status;
 
 	if (!operands)

@@ -44,10 +44,10 @@ struct cli_option {
 #define CLI_NO_COMMAND_LINE (-1)
 
 struct cli_command {
-	const char *name;     /* one or two words: "run", "sandbox ls" */
-	const char *synopsis; /* what follows the name: "[OPTION...] -- COMMAND..." */
-	const char *summary;  /* one line of `hearth --help` */
-	const char *help;     /* paragraphs of `hearth NAME --help` */
+	const char *name;		  /* one or two words: "run", "sandbox ls" */
+	const char *synopsis;		  /* what follows the name: "[OPTION...] -- COMMAND..." */
+	const char *summary;		  /* one line of `hearth --help` */
+	const char *help;		  /* paragraphs of `hearth NAME --help` */
 	const struct cli_option *options; /* beside --dir, --json, --quiet and --help */
 	int operands_min, operands_max;	  /* -1: no end */
 	int operands_before_command;	  /* CLI_NO_COMMAND_LINE, or the operands before COMMAND */
@@ -74,8 +74,8 @@ const char *cli_option(const struct cli *cli, const char *name);
 const char *cli_option_next(const struct cli *cli, const char *name, unsigned *position);
 
 /* A whole number option in min..max; fallback when not given. 0, or the exit code of a printed usage error. */
-int cli_option_number(const struct cli *cli, const char *name, unsigned long min,
-	unsigned long max, unsigned long fallback, unsigned long *ret_value);
+int cli_option_number(const struct cli *cli, const char *name, unsigned long min, unsigned long max,
+	unsigned long fallback, unsigned long *ret_value);
 
 /*
  * Say why the command failed and return its exit code: "hearth: TEXT (ERRNO): ADVICE", or with

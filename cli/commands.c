@@ -2,89 +2,97 @@
 #include "base/cleanup.h"
 #include "cli/cli.h"
 
-#define END { NULL, 0, NULL, NULL }
+#define END                                                                                        \
+	{                                                                                          \
+		NULL, 0, NULL, NULL                                                                \
+	}
 
 static const struct cli_option up_options[] = {
-	{ "image", 0, "NAME", "image of the sandboxes; built when the store has none" },
-	{ "pool", 0, "N", "sandboxes to keep ready" },
-	{ "net", 0, "PROFILE", "network of the sandboxes: none (the default)" },
+	{"image", 0, "NAME", "image of the sandboxes; built when the store has none"},
+	{"pool", 0, "N", "sandboxes to keep ready"},
+	{"net", 0, "PROFILE", "network of the sandboxes: none (the default)"},
 	END,
 };
 
 static const struct cli_option run_options[] = {
-	{ "image", 0, "NAME", "image of the sandbox (default: the instance's first pool)" },
-	{ "net", 0, "PROFILE", "network profile that the pool must have" },
-	{ "interactive", 'i', NULL, "pass standard input on; else it is empty" },
-	{ "tty", 't', NULL, "give the command a terminal" },
-	{ "timeout", 0, "TIME", "end the command after TIME (30s, 5m, 250ms): status 124" },
-	{ "env", 0, "K=V", "set a variable of its environment; may be repeated" },
-	{ "cwd", 0, "DIR", "working directory inside" },
+	{"image", 0, "NAME", "image of the sandbox (default: the instance's first pool)"},
+	{"net", 0, "PROFILE", "network profile that the pool must have"},
+	{"interactive", 'i', NULL, "pass standard input on; else it is empty"},
+	{"tty", 't', NULL, "give the command a terminal"},
+	{"timeout", 0, "TIME", "end the command after TIME (30s, 5m, 250ms): status 124"},
+	{"env", 0, "K=V", "set a variable of its environment; may be repeated"},
+	{"cwd", 0, "DIR", "working directory inside"},
 	END,
 };
 
 static const struct cli_option exec_options[] = {
-	{ "interactive", 'i', NULL, "pass standard input on; else it is empty" },
-	{ "tty", 't', NULL, "give the command a terminal" },
-	{ "timeout", 0, "TIME", "end the command after TIME (30s, 5m, 250ms): status 124" },
-	{ "env", 0, "K=V", "set a variable of its environment; may be repeated" },
-	{ "cwd", 0, "DIR", "working directory inside" },
+	{"interactive", 'i', NULL, "pass standard input on; else it is empty"},
+	{"tty", 't', NULL, "give the command a terminal"},
+	{"timeout", 0, "TIME", "end the command after TIME (30s, 5m, 250ms): status 124"},
+	{"env", 0, "K=V", "set a variable of its environment; may be repeated"},
+	{"cwd", 0, "DIR", "working directory inside"},
 	END,
 };
 
 static const struct cli_option bench_options[] = {
-	{ "count", 'n', "N", "samples (default 1000)" },
-	{ "pause-us", 0, "U", "microseconds of rest before each sample (default 0)" },
-	{ "refill", 0, NULL, "measure while the pool refills; a miss is then no failure" },
-	{ "image", 0, "NAME", "image to measure (default: the instance's first pool)" },
+	{"count", 'n', "N", "samples (default 1000)"},
+	{"pause-us", 0, "U", "microseconds of rest before each sample (default 0)"},
+	{"refill", 0, NULL, "measure while the pool refills; a miss is then no failure"},
+	{"image", 0, "NAME", "image to measure (default: the instance's first pool)"},
 	END,
 };
 
 static const struct cli_option image_options[] = {
-	{ "store", 0, "DIR", "store of images (default: /var/lib/hearth/images)" },
+	{"store", 0, "DIR", "store of images (default: /var/lib/hearth/images)"},
 	END,
 };
 
 const struct cli_command cli_commands[] = {
-	{ "up", "--image NAME --pool N [OPTION...]", "start an instance with one pool",
-		"Starts the supervisor and agentd in the background, with one pool named NAME, and\n"
+	{"up", "--image NAME --pool N [OPTION...]", "start an instance with one pool",
+		"Starts the supervisor and agentd in the background, with one pool named NAME, "
+		"and\n"
 		"returns when N sandboxes are ready. A missing image is built first. Needs root.",
-		up_options, 0, 0, CLI_NO_COMMAND_LINE, false, cli_up },
-	{ "down", "[OPTION...]", "stop an instance and remove all it made",
-		"Ends both daemons and every sandbox and returns when nothing is left. It is no error\n"
+		up_options, 0, 0, CLI_NO_COMMAND_LINE, false, cli_up},
+	{"down", "[OPTION...]", "stop an instance and remove all it made",
+		"Ends both daemons and every sandbox and returns when nothing is left. It is no "
+		"error\n"
 		"when nothing runs. Configuration and logs stay. Needs root.",
-		NULL, 0, 0, CLI_NO_COMMAND_LINE, false, cli_down },
-	{ "run", "[OPTION...] [--] COMMAND [ARGUMENT...]", "run a command in a fresh sandbox",
+		NULL, 0, 0, CLI_NO_COMMAND_LINE, false, cli_down},
+	{"run", "[OPTION...] [--] COMMAND [ARGUMENT...]", "run a command in a fresh sandbox",
 		"Takes a sandbox from the pool, runs the command in it and gives it back. The\n"
 		"command's status is passed through: 128 + N when signal N ended it, 124 at the\n"
 		"timeout, 126 and 127 as in a shell; 125 is Hearth's own failure.",
-		run_options, 1, -1, 0, true, cli_run },
-	{ "exec", "ID [OPTION...] [--] COMMAND [ARGUMENT...]",
+		run_options, 1, -1, 0, true, cli_run},
+	{"exec", "ID [OPTION...] [--] COMMAND [ARGUMENT...]",
 		"run a command in a sandbox that is leased",
 		"Runs the command in sandbox ID, which a client of agentd has leased. Only that\n"
 		"client's user and root may. The status is passed through as by hearth run.",
-		exec_options, 2, -1, 1, true, cli_exec },
-	{ "sandbox ls", "[OPTION...]", "list the sandboxes", "Lists every sandbox of the instance.",
-		NULL, 0, 0, CLI_NO_COMMAND_LINE, false, cli_sandbox_ls },
-	{ "pool ls", "[OPTION...]", "list the pools",
-		"Lists the pools: what they hold, how acquires were served, what builds took.", NULL,
-		0, 0, CLI_NO_COMMAND_LINE, false, cli_pool_ls },
-	{ "image build", "NAME", "build an image by its recipe and put it into the store",
-		"Builds the image and replaces one of that name when it is whole. Needs root.", image_options,
-		1, 1, CLI_NO_COMMAND_LINE, false, cli_image },
-	{ "image ls", "[OPTION...]", "list the images of the store", "Lists the images.", image_options, 0,
-		0, CLI_NO_COMMAND_LINE, false, cli_image },
-	{ "image verify", "NAME", "compare an image with its digest",
-		"Computes the digest of the image's tree again and names what differs.", image_options, 1, 1,
-		CLI_NO_COMMAND_LINE, false, cli_image },
-	{ "image rm", "NAME", "remove an image from the store", "Removes the image. Needs root.",
-		image_options, 1, 1, CLI_NO_COMMAND_LINE, false, cli_image },
-	{ "bench acquire", "[OPTION...]", "measure the round trip of an acquire",
+		exec_options, 2, -1, 1, true, cli_exec},
+	{"sandbox ls", "[OPTION...]", "list the sandboxes", "Lists every sandbox of the instance.",
+		NULL, 0, 0, CLI_NO_COMMAND_LINE, false, cli_sandbox_ls},
+	{"pool ls", "[OPTION...]", "list the pools",
+		"Lists the pools: what they hold, how acquires were served, what builds took.",
+		NULL, 0, 0, CLI_NO_COMMAND_LINE, false, cli_pool_ls},
+	{"image build", "NAME", "build an image by its recipe and put it into the store",
+		"Builds the image and replaces one of that name when it is whole. Needs root.",
+		image_options, 1, 1, CLI_NO_COMMAND_LINE, false, cli_image},
+	{"image ls", "[OPTION...]", "list the images of the store", "Lists the images.",
+		image_options, 0, 0, CLI_NO_COMMAND_LINE, false, cli_image},
+	{"image verify", "NAME", "compare an image with its digest",
+		"Computes the digest of the image's tree again and names what differs.",
+		image_options, 1, 1, CLI_NO_COMMAND_LINE, false, cli_image},
+	{"image rm", "NAME", "remove an image from the store", "Removes the image. Needs root.",
+		image_options, 1, 1, CLI_NO_COMMAND_LINE, false, cli_image},
+	{"bench acquire", "[OPTION...]", "measure the round trip of an acquire",
 		"Times one ACQUIRE round trip per sample, in rounds that take at most half of the\n"
-		"ready sandboxes; they are released and refilled between rounds, untimed. The floor is\n"
-		"an echo between two processes with messages of the same sizes and the same pauses.",
-		bench_options, 0, 0, CLI_NO_COMMAND_LINE, false, cli_bench_acquire },
-	{ "version", "[OPTION...]", "show the version", "Shows the versions of program and protocols.",
-		NULL, 0, 0, CLI_NO_COMMAND_LINE, false, cli_version },
+		"ready sandboxes; they are released and refilled between rounds, untimed. The "
+		"floor is\n"
+		"an echo between two processes with messages of the same sizes and the same "
+		"pauses.",
+		bench_options, 0, 0, CLI_NO_COMMAND_LINE, false, cli_bench_acquire},
+	{"version", "[OPTION...]", "show the version",
+		"Shows the versions of program and protocols.", NULL, 0, 0, CLI_NO_COMMAND_LINE,
+		false, cli_version},
 };
 
 const unsigned cli_command_count = ARRAY_SIZE(cli_commands);

@@ -19,9 +19,9 @@ int cli_down(struct cli *cli, int argc, char **argv)
 		error_set(&err, EPERM, "an instance is stopped by root only");
 		return cli_fail(cli, &err, "run it as root");
 	}
-	r = access(cli->directory, F_OK) < 0 && errno == ENOENT ?
-		0 :
-		instance_stop(cli->directory, &stopped, &err);
+	r = access(cli->directory, F_OK) < 0 && errno == ENOENT
+		    ? 0
+		    : instance_stop(cli->directory, &stopped, &err);
 	if (r < 0)
 		return cli_fail(cli, &err, NULL);
 	if (cli->json)

@@ -26,16 +26,16 @@ static int become(const struct passwd *user, struct error *err)
 
 int drop_privileges(struct error *err)
 {
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
 	int r = 0;
 
 	if (geteuid() == 0) {
 		const struct passwd *user = (errno = 0, getpwnam(DROP_USER));
 
 		if (!user)
-			return error_set(err, errno ? errno : ENOENT, "there is no user %s",
-				DROP_USER);
+			return error_set(
+				err, errno ? errno : ENOENT, "there is no user %s", DROP_USER);
 		if (user->pw_uid == 0)
 			return error_set(err, EPERM, "user %s is root", DROP_USER);
 		r = become(user, err);

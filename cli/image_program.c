@@ -17,8 +17,8 @@ int cli_image(struct cli *cli, int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	r = instance_program("libexec/hearth/hearth-image", HEARTH_LIBEXECDIR "/hearth-image", path,
-		&err);
+	r = instance_program(
+		"libexec/hearth/hearth-image", HEARTH_LIBEXECDIR "/hearth-image", path, &err);
 	if (r < 0)
 		return cli_fail(cli, &err, "install Hearth with make install");
 	execv(path, cli->command_line);

@@ -48,14 +48,14 @@ int instance_program(const char *relative, const char *installed, char ret_path[
 
 int instance_supervisor_program(char ret_path[INSTANCE_PATH_MAX], struct error *err)
 {
-	return instance_program("sbin/hearth-supervisor", HEARTH_SBINDIR "/hearth-supervisor",
-		ret_path, err);
+	return instance_program(
+		"sbin/hearth-supervisor", HEARTH_SBINDIR "/hearth-supervisor", ret_path, err);
 }
 
 /* True when the connection's other end is gone. */
 static bool is_hung_up(int fd)
 {
-	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
+	struct pollfd p = {.fd = fd, .events = POLLRDHUP};
 
 	return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLRDHUP | POLLERR));
 }
@@ -86,7 +86,7 @@ int instance_listener(const char *directory, const char *name, int type, struct 
 
 static bool has_ended(int pidfd, int timeout_ms)
 {
-	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	struct pollfd p = {.fd = pidfd, .events = POLLIN};
 
 	return poll(&p, 1, timeout_ms) > 0;
 }
@@ -101,7 +101,7 @@ int instance_end(int pidfd, int timeout_ms, struct error *err)
 		if (!has_ended(pidfd, KILLED_MS))
 			return error_set(err, ETIMEDOUT, "it does not end, although it was killed");
 	}
-	waitid(P_PIDFD, (id_t)pidfd, &(siginfo_t){ 0 }, WEXITED | WNOHANG);
+	waitid(P_PIDFD, (id_t)pidfd, &(siginfo_t){0}, WEXITED | WNOHANG);
 	return 0;
 }
 
@@ -161,7 +161,7 @@ int instance_run_program(char *const argv[], struct error *err)
 static int recover(const char *directory, struct error *err)
 {
 	char program[INSTANCE_PATH_MAX];
-	char *argv[] = { program, (char *)"--dir", (char *)directory, (char *)"--recover", NULL };
+	char *argv[] = {program, (char *)"--dir", (char *)directory, (char *)"--recover", NULL};
 	int r = instance_supervisor_program(program, err);
 
 	if (r < 0)
@@ -180,7 +180,8 @@ int instance_stop(const char *directory, unsigned *ret_stopped, struct error *er
 
 	if (dirfd < 0)
 		return error_errno(err, "%s", directory);
-	r = stop_daemon(directory, INSTANCE_AGENTD_SOCKET, SOCK_STREAM, INSTANCE_AGENTD_STOP_MS, &stopped, err);
+	r = stop_daemon(directory, INSTANCE_AGENTD_SOCKET, SOCK_STREAM, INSTANCE_AGENTD_STOP_MS,
+		&stopped, err);
 	if (r == 0)
 		r = stop_daemon(directory, INSTANCE_CONTROL_SOCKET, SOCK_SEQPACKET,
 			INSTANCE_SUPERVISOR_STOP_MS, &stopped, err);

@@ -43,6 +43,5 @@ int instance_stop(const char *directory, unsigned *ret_stopped, struct error *er
  * Start argv in the background: a session of its own, stdin empty, output appended to the file log.
  * cgroup_id: NULL, or the instance whose daemon cgroup it joins first. Returns a pidfd or -errno.
  */
-int instance_start(
-	char *const argv[], const char *log, const char *cgroup_id, struct error *err);
+int instance_start(char *const argv[], const char *log, const char *cgroup_id, struct error *err);
 #endif

@@ -2,7 +2,7 @@
 # libexec/hearth/hearth-image, the same program with the images floor linked in.
 noinst_LIBRARIES += libcli.a
 libcli_a_SOURCES = \
-	cli/bench.c \
+	cli/bench.c cli/bench.h \
 	cli/cli.c cli/cli.h \
 	cli/commands.c \
 	cli/down.c \
@@ -15,6 +15,7 @@ libcli_a_SOURCES = \
 	cli/rpc_link.c cli/rpc_link.h \
 	cli/run.c \
 	cli/sandbox.c \
+	cli/stream.c cli/stream.h \
 	cli/table.c cli/table.h \
 	cli/terminal.c cli/terminal.h \
 	cli/up.c \

@@ -6,32 +6,32 @@
 #include "cli/table.h"
 
 static const struct cli_column columns[] = {
-	{ "POOL", false },
-	{ "IMAGE", false },
-	{ "NET", false },
-	{ "MIN", true },
-	{ "MAX", true },
-	{ "BUILDING", true },
-	{ "READY", true },
-	{ "LEASED", true },
-	{ "DISCARDING", true },
-	{ "WAITING", true },
-	{ "HITS", true },
-	{ "BUILT", true },
-	{ "WAITED", true },
-	{ "REFUSED", true },
-	{ "FAILURES", true },
-	{ "BUILD_P50_US", true },
-	{ "BUILD_P99_US", true },
-	{ "BROKEN", false },
+	{"POOL", false},
+	{"IMAGE", false},
+	{"NET", false},
+	{"MIN", true},
+	{"MAX", true},
+	{"BUILDING", true},
+	{"READY", true},
+	{"LEASED", true},
+	{"DISCARDING", true},
+	{"WAITING", true},
+	{"HITS", true},
+	{"BUILT", true},
+	{"WAITED", true},
+	{"REFUSED", true},
+	{"FAILURES", true},
+	{"BUILD_P50_US", true},
+	{"BUILD_P99_US", true},
+	{"BROKEN", false},
 };
 
 static void on_row(void *arg, const struct message_header *header)
 {
 	const struct control_pool_row *row = (const void *)header;
-	const uint64_t numbers[] = { row->min, row->max, row->building, row->ready, row->leased,
+	const uint64_t numbers[] = {row->min, row->max, row->building, row->ready, row->leased,
 		row->discarding, row->waiting, row->hits, row->built, row->waited, row->refused,
-		row->build_failures, row->build_p50_ns / 1000, row->build_p99_ns / 1000 };
+		row->build_failures, row->build_p50_ns / 1000, row->build_p99_ns / 1000};
 	struct cli_table *table = arg;
 
 	cli_table_add(table, "%s", row->template_name);

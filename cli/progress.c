@@ -47,7 +47,8 @@ void cli_progress_report(void *progress, int permille, const char *text)
 		return;
 	p->drawn_ms = now;
 	if (permille < 0) {
-		snprintf(line, sizeof(line), "%s, %.0f s", text, (double)(now - p->started_ms) / 1000);
+		snprintf(line, sizeof(line), "%s, %.0f s", text,
+			(double)(now - p->started_ms) / 1000);
 	} else {
 		for (int i = 0; i < BAR_WIDTH; i++)
 			bar[i] = i < permille * BAR_WIDTH / 1000 ? '#' : '-';

@@ -32,11 +32,11 @@ static void on_answer(void *arg, const struct message_header *answer, int fd, bo
 		query->on_row(query->arg, answer);
 }
 
-int query_rows(const char *directory, uint16_t type, query_row_fn on_row, void *arg,
-	struct error *err)
+int query_rows(
+	const char *directory, uint16_t type, query_row_fn on_row, void *arg, struct error *err)
 {
-	struct control_query request = { 0 };
-	struct query query = { .on_row = on_row, .arg = arg };
+	struct control_query request = {0};
+	struct query query = {.on_row = on_row, .arg = arg};
 	uint64_t until = clock_now_ms() + QUERY_TIMEOUT_MS;
 	struct control_client *client = NULL;
 	int r;
@@ -46,7 +46,7 @@ int query_rows(const char *directory, uint16_t type, query_row_fn on_row, void *
 		r = control_client_send(
 			client, type, &request, sizeof(request), on_answer, &query, err);
 	while (r == 0 && !query.is_done) {
-		struct pollfd p = { .fd = control_client_fd(client), .events = POLLIN };
+		struct pollfd p = {.fd = control_client_fd(client), .events = POLLIN};
 		uint64_t now = clock_now_ms();
 
 		if (now >= until)
@@ -87,7 +87,7 @@ static void on_pool(void *arg, const struct message_header *header)
 int query_pool(const char *directory, const char *name, struct control_pool_row *ret_row,
 	struct error *err)
 {
-	struct pool_search search = { .name = name };
+	struct pool_search search = {.name = name};
 	int r = query_rows(directory, CONTROL_POOLS, on_pool, &search, err);
 
 	if (r < 0)

@@ -32,7 +32,7 @@ void terminal_restore(struct terminal *terminal)
 
 void terminal_size(uint16_t *ret_rows, uint16_t *ret_columns)
 {
-	struct winsize size = { 0 };
+	struct winsize size = {0};
 
 	if ((ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0 ||
 		    ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) &&

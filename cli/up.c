@@ -29,12 +29,12 @@
 #include "images/image.h"
 #include "proto/instance.h"
 
-#define POOL_SIZE_MAX	 8000
-#define LOOK_EVERY_MS	 5
-#define ANSWER_MS	 15000 /* for a daemon to open its socket */
-#define STANDSTILL_MS	 30000 /* without one more sandbox ready */
+#define POOL_SIZE_MAX	8000
+#define LOOK_EVERY_MS	5
+#define ANSWER_MS	15000 /* for a daemon to open its socket */
+#define STANDSTILL_MS	30000 /* without one more sandbox ready */
 #define FAILURES_ENOUGH 3     /* builds failed while the pool calls itself broken */
-#define LOG_TAIL	 4096
+#define LOG_TAIL	4096
 
 struct up {
 	struct cli *cli;
@@ -56,7 +56,7 @@ static void on_signal(int signal)
 /* Interrupts poll(2), so that up() can take back what it did. */
 static void catch_signals(void)
 {
-	struct sigaction action = { .sa_handler = on_signal };
+	struct sigaction action = {.sa_handler = on_signal};
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
@@ -82,7 +82,8 @@ static void read_last_line(const struct up *up, const char *log, char *line, siz
 		n--;
 	text[n > 0 ? n : 0] = '\0';
 	last = strrchr(text, '\n');
-	snprintf(line, size, "%s", last ? last + 1 : text);
+	last = last ? last + 1 : text;
+	snprintf(line, size, "%.*s", (int)size - 1, last);
 }
 
 static int say_ended(const struct up *up, const char *name, const char *log, struct error *err)
@@ -97,8 +98,8 @@ static int say_ended(const struct up *up, const char *name, const char *log, str
 static int look_on(const struct up *up, struct error *err)
 {
 	struct pollfd p[] = {
-		{ .fd = up->supervisor_pidfd, .events = POLLIN },
-		{ .fd = up->agentd_pidfd, .events = POLLIN },
+		{.fd = up->supervisor_pidfd, .events = POLLIN},
+		{.fd = up->agentd_pidfd, .events = POLLIN},
 	};
 
 	poll(p, ARRAY_SIZE(p), LOOK_EVERY_MS);
@@ -143,8 +144,8 @@ static int wait_until_ready(const struct up *up, struct error *err)
 		r = query_pool(up->directory, up->image, &row, err);
 		if (r < 0 || row.ready >= up->pool)
 			break;
-		cli_progress_report(&progress, (int)(row.ready * 1000ul / up->pool),
-			"building sandboxes");
+		cli_progress_report(
+			&progress, (int)(row.ready * 1000ul / up->pool), "building sandboxes");
 		if (row.ready > ready) {
 			ready = row.ready;
 			since_ms = clock_now_ms();
@@ -165,7 +166,8 @@ static int write_config(const struct up *up, struct error *err)
 	auto_close int dirfd = open(up->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	char text[512];
 	int length = snprintf(text, sizeof(text),
-		"# Written by hearth up.\n[pool \"%s\"]\nimage = %s\nnet = %s\nmin = %lu\nmax = %lu\n",
+		"# Written by hearth up.\n[pool \"%s\"]\nimage = %s\nnet = %s\nmin = %lu\nmax = "
+		"%lu\n",
 		up->image, up->image, up->net, up->pool, 2 * up->pool + 8);
 
 	if (dirfd < 0)
@@ -177,15 +179,15 @@ static int write_config(const struct up *up, struct error *err)
 static int build_missing_image(const struct up *up, struct error *err)
 {
 	char manifest[256], program[INSTANCE_PATH_MAX];
-	char *argv[] = { program, (char *)"image", (char *)"build", (char *)up->image, NULL };
+	char *argv[] = {program, (char *)"image", (char *)"build", (char *)up->image, NULL};
 	int r, status;
 	pid_t pid;
 
 	snprintf(manifest, sizeof(manifest), "%s/%s/manifest.json", IMAGE_STORE_DEFAULT, up->image);
 	if (access(manifest, F_OK) == 0)
 		return 0;
-	r = instance_program("libexec/hearth/hearth-image", HEARTH_LIBEXECDIR "/hearth-image",
-		program, err);
+	r = instance_program(
+		"libexec/hearth/hearth-image", HEARTH_LIBEXECDIR "/hearth-image", program, err);
 	if (r < 0)
 		return r;
 	pid = fork();
@@ -202,8 +204,8 @@ static int build_missing_image(const struct up *up, struct error *err)
 	if (is_interrupted)
 		return error_set(err, EINTR, "interrupted");
 	if (status != 0)
-		return error_set(err, WIFEXITED(status) && WEXITSTATUS(status) == CLI_NOT_FOUND ?
-				ENOENT : ECHILD,
+		return error_set(err,
+			WIFEXITED(status) && WEXITSTATUS(status) == CLI_NOT_FOUND ? ENOENT : ECHILD,
 			"image %s: it is not in %s and building it failed", up->image,
 			IMAGE_STORE_DEFAULT);
 	return 0;
@@ -213,7 +215,7 @@ static int start_daemon(struct up *up, const char *name, const char *log, const 
 	int *pidfd, struct error *err)
 {
 	char program[INSTANCE_PATH_MAX], relative[64], installed[256], path[INSTANCE_PATH_MAX + 32];
-	char *argv[] = { program, (char *)"--dir", up->directory, NULL };
+	char *argv[] = {program, (char *)"--dir", up->directory, NULL};
 	int r;
 
 	snprintf(relative, sizeof(relative), "sbin/%s", name);
@@ -240,8 +242,7 @@ static int start_all(struct up *up, struct error *err)
 		r = wait_for_socket(up, INSTANCE_CONTROL_SOCKET, SOCK_SEQPACKET, err);
 	/* The supervisor has made the cgroup and ended what an earlier run left in it. */
 	if (r == 0)
-		r = start_daemon(up, "hearth-agentd", "agentd.log", up->id,
-			&up->agentd_pidfd, err);
+		r = start_daemon(up, "hearth-agentd", "agentd.log", up->id, &up->agentd_pidfd, err);
 	if (r == 0)
 		r = wait_for_socket(up, INSTANCE_AGENTD_SOCKET, SOCK_STREAM, err);
 	if (r == 0)
@@ -303,7 +304,7 @@ static int check_nothing_runs(const struct up *up, struct error *err)
 
 int cli_up(struct cli *cli, int argc, char **argv)
 {
-	struct up up = { .cli = cli, .supervisor_pidfd = -1, .agentd_pidfd = -1 };
+	struct up up = {.cli = cli, .supervisor_pidfd = -1, .agentd_pidfd = -1};
 	const char *advice = NULL;
 	struct error err;
 	int r;

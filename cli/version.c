@@ -9,7 +9,7 @@
 
 int cli_version(struct cli *cli, int argc, char **argv)
 {
-	struct utsname host = { 0 };
+	struct utsname host = {0};
 
 	(void)argc;
 	(void)argv;
