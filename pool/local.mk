@@ -3,3 +3,4 @@ libpool_a_SOURCES = \
 	pool/check.c \
 	pool/policy.c pool/policy.h \
 	pool/pool.c pool/pool.h
+EXTRA_DIST += docs/pool.md
