@@ -122,7 +122,7 @@ int rpc_link_receive(struct rpc_link *link, struct rpc_message *ret_message, str
 
 static int errno_of(const json_t *rpc_error)
 {
-	json_t *data = json_object_get(rpc_error, "data"), *number = json_object_get(data, "errno");
+	const json_t *status = json_object_get(json_object_get(rpc_error, "data"), "exit_code");
 
 	switch ((enum rpc_code)json_integer_value(json_object_get(rpc_error, "code"))) {
 	case RPC_NOT_FOUND:
@@ -144,7 +144,7 @@ static int errno_of(const json_t *rpc_error)
 	case RPC_TOO_LARGE:
 		return EMSGSIZE;
 	case RPC_COMMAND_FAILED:
-		return json_integer_value(number) > 0 ? (int)json_integer_value(number) : EIO;
+		return json_integer_value(status) == 127 ? ENOENT : EACCES;
 	case RPC_METHOD_NOT_FOUND:
 		return ENOSYS;
 	case RPC_INVALID_PARAMS:

@@ -13,6 +13,6 @@ libproto_a_SOURCES = \
 	proto/instance.c proto/instance.h
 
 # JSON ends in agentd: a library of its own, so that nothing else can link it by accident.
-librpc_a_SOURCES = proto/rpc.c proto/rpc.h proto/rpc_encode.c
+librpc_a_SOURCES = proto/base64.c proto/base64.h proto/rpc.c proto/rpc.h proto/rpc_encode.c
 librpc_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 EXTRA_DIST += proto/PROTOCOL.md
