@@ -116,10 +116,18 @@ int pool_host_create(struct supervisor *supervisor, uint32_t index, struct pool_
 	return pool_create(&config, &ops, pool, &supervisor->next_sandbox, &pool->pool, err);
 }
 
+static void destroy_sandbox(void *arg, struct pool_sandbox *core)
+{
+	(void)arg;
+	sandbox_destroy(core->data);
+}
+
 void pool_host_destroy(struct pool_host *pool)
 {
 	if (!pool)
 		return;
+	if (pool->pool)
+		pool_for_each(pool->pool, destroy_sandbox, NULL);
 	if (pool->tick)
 		event_free(pool->tick);
 	histogram_destroy(pool->build_times);

@@ -76,15 +76,20 @@ struct sandbox *sandbox_create(struct pool_host *pool, struct pool_sandbox *core
 	return sandbox;
 }
 
-/* The core is the pool's, and already gone. */
-static void sandbox_free(struct sandbox *sandbox)
+void sandbox_destroy(struct sandbox *sandbox)
 {
-	struct supervisor *supervisor = sandbox->pool->supervisor;
-
 	fd_close(sandbox_take_channel(sandbox));
 	list_remove(&sandbox->list);
 	list_remove(&sandbox->by_id);
 	free(sandbox);
+}
+
+/* The pool's half has gone already. */
+static void finish(struct sandbox *sandbox)
+{
+	struct supervisor *supervisor = sandbox->pool->supervisor;
+
+	sandbox_destroy(sandbox);
 	supervisor_sandbox_gone(supervisor);
 }
 
@@ -135,7 +140,7 @@ void sandbox_build_failed(struct sandbox *sandbox, const char *why)
 	pool_host_build_failed(pool, why);
 	pool_build_failed(pool->pool, clock_now_ms(), sandbox->core);
 	pool_host_changed(pool);
-	sandbox_free(sandbox);
+	finish(sandbox);
 }
 
 static void sandbox_dead(struct sandbox *sandbox, enum lease_end_reason reason)
@@ -148,7 +153,7 @@ static void sandbox_dead(struct sandbox *sandbox, enum lease_end_reason reason)
 	else
 		pool_died(pool->pool, now_ms, sandbox->core, reason);
 	pool_host_changed(pool);
-	sandbox_free(sandbox);
+	finish(sandbox);
 }
 
 void sandbox_ended(struct sandbox *sandbox, const struct link_ended *ended)

@@ -1,1 +1,35 @@
-# see tests/local.mk
+# Fake builders, a real supervisor: see tests/unit/supervisor_world.h.
+check_PROGRAMS += tests/fake/fake_builder
+tests_fake_fake_builder_SOURCES = tests/fake/fake_builder.c
+tests_fake_fake_builder_LDADD = libjail.a libproto.a libbase.a
+
+supervisor_world = tests/unit/supervisor_world.c tests/unit/supervisor_world.h
+supervisor_test_cppflags = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) $(EVENT_CFLAGS)
+supervisor_test_libs = libsupervisor.a libpool.a libjail.a libproto.a libbase.a \
+	$(EVENT_LIBS) $(INIH_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/supervisor_leases.test
+tests_unit_supervisor_leases_test_SOURCES = tests/unit/supervisor_leases.c $(supervisor_world)
+tests_unit_supervisor_leases_test_CPPFLAGS = $(supervisor_test_cppflags)
+tests_unit_supervisor_leases_test_LDADD = $(supervisor_test_libs)
+
+UNIT_TESTS += tests/unit/supervisor_bad_input.test
+tests_unit_supervisor_bad_input_test_SOURCES = \
+	tests/unit/supervisor_bad_input.c $(supervisor_world)
+tests_unit_supervisor_bad_input_test_CPPFLAGS = $(supervisor_test_cppflags)
+tests_unit_supervisor_bad_input_test_LDADD = $(supervisor_test_libs)
+
+UNIT_TESTS += tests/unit/supervisor_builders.test
+tests_unit_supervisor_builders_test_SOURCES = tests/unit/supervisor_builders.c $(supervisor_world)
+tests_unit_supervisor_builders_test_CPPFLAGS = $(supervisor_test_cppflags)
+tests_unit_supervisor_builders_test_LDADD = $(supervisor_test_libs)
+
+UNIT_TESTS += tests/unit/supervisor_config.test
+tests_unit_supervisor_config_test_SOURCES = tests/unit/supervisor_config.c
+tests_unit_supervisor_config_test_CPPFLAGS = $(supervisor_test_cppflags)
+tests_unit_supervisor_config_test_LDADD = $(supervisor_test_libs)
+
+UNIT_TESTS += tests/unit/supervisor_tables.test
+tests_unit_supervisor_tables_test_SOURCES = tests/unit/supervisor_tables.c
+tests_unit_supervisor_tables_test_CPPFLAGS = $(supervisor_test_cppflags)
+tests_unit_supervisor_tables_test_LDADD = $(supervisor_test_libs)

@@ -1,0 +1,80 @@
+/*
+ * supervisor_world.h - a whole supervisor in this process, with fake builders and real clients.
+ *
+ * Its loop turns only while a test waits for something (world_await() and friends), so nothing
+ * happens behind a test's back. No root is needed.
+ */
+#ifndef TESTS_UNIT_SUPERVISOR_WORLD_H
+#define TESTS_UNIT_SUPERVISOR_WORLD_H
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "proto/control.h"
+#include "supervisor/supervisor.h"
+
+#define WORLD_PATIENCE_MS 20000 /* for what must happen */
+
+struct world {
+	char directory[64];
+	int dirfd;
+	struct supervisor *supervisor;
+	/* FAKE_BUILDER of the next builder that starts, used once; NULL: nothing goes wrong. */
+	const char *behaviour;
+	bool cannot_start; /* a builder cannot even be started */
+	unsigned starts;
+	pid_t builder;	/* the last one started */
+	int fds_before; /* open when the world began */
+};
+
+/* Any answer, and the fd that came with it (-1: none). */
+struct answer {
+	union {
+		struct message_header header;
+		struct control_leased leased;
+		struct control_refused refused;
+		struct control_sandbox_row sandbox;
+		struct control_pool_row pool;
+		struct control_lease_ended ended;
+	};
+	int fd;
+};
+
+/* config: text of a hearth.conf. behaviour: of the first builder. */
+struct world *world_open(const char *config, const char *behaviour);
+/* Checks that not one fd or process is left. */
+void world_close(struct world *w);
+
+/* Turn the loop until check(w, arg) or fail the test. */
+void world_until(struct world *w, bool (*check)(struct world *w, void *arg), void *arg);
+/* Until the first pool's counters are these. */
+void world_until_ready(struct world *w, uint32_t ready);
+void world_until_leased(struct world *w, uint32_t leased);
+/* Until supervisor_run() would return. */
+int world_run(struct world *w);
+
+/* A connected client. */
+int world_connect(struct world *w);
+/* Send raw bytes as they are, with fd unless it is -1. -errno. */
+int world_send(int client, const void *bytes, size_t size, int fd);
+void world_acquire(
+	int client, uint32_t id, const char *template_name, uint32_t on_empty, uint32_t wait_ms);
+void world_lease_request(
+	int client, uint16_t type, uint32_t id, const struct control_handle *handle);
+void world_query(int client, uint16_t type, uint32_t id);
+
+/* The next answer; fails the test when none comes or the connection ends. */
+struct answer world_await(struct world *w, int client);
+/* As world_await(), which must be of that type and id. */
+struct answer world_expect(struct world *w, int client, uint16_t type, uint32_t id);
+/* Until the connection is closed; whatever still arrives is thrown away. */
+void world_expect_closed(struct world *w, int client);
+/* Acquire from the first pool, id 1, and expect the lease. */
+struct answer world_lease(struct world *w, int client);
+/* Expect that request to be refused so. */
+void world_expect_refused(
+	struct world *w, int client, uint32_t id, enum control_refusal refusal, const char *text);
+#endif
