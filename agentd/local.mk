@@ -1,4 +1,41 @@
+# Tools know a guest client and nothing of agentd's clients: the unit tests link them alone.
+noinst_LIBRARIES += libtool.a
+libtool_a_SOURCES = \
+	agentd/base64.c agentd/base64.h \
+	agentd/schema.c agentd/schema.h \
+	agentd/utf8.c agentd/utf8.h \
+	agentd/tool/bash.c \
+	agentd/tool/edit.c \
+	agentd/tool/glob.c \
+	agentd/tool/grep.c \
+	agentd/tool/headtail.c agentd/tool/headtail.h \
+	agentd/tool/ls.c \
+	agentd/tool/read.c \
+	agentd/tool/table.c \
+	agentd/tool/tool.c agentd/tool/tool.h \
+	agentd/tool/write.c
+libtool_a_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS) $(JANSSON_CFLAGS)
+
 sbin_PROGRAMS += hearth-agentd
-hearth_agentd_SOURCES = agentd/main.c
+hearth_agentd_SOURCES = \
+	agentd/call.c agentd/call.h \
+	agentd/client.c agentd/client.h \
+	agentd/exec.c agentd/exec.h \
+	agentd/fault.c agentd/fault.h \
+	agentd/handle.c agentd/handle.h \
+	agentd/main.c \
+	agentd/method.c agentd/method.h \
+	agentd/method_exec.c \
+	agentd/method_lease.c \
+	agentd/method_list.c \
+	agentd/method_tool.c \
+	agentd/output.c agentd/output.h \
+	agentd/privilege.c agentd/privilege.h \
+	agentd/release.c agentd/release.h \
+	agentd/sandbox.c agentd/sandbox.h \
+	agentd/server.c agentd/server.h
 hearth_agentd_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS) $(JANSSON_CFLAGS)
-hearth_agentd_LDADD = librpc.a libproto.a libbase.a $(EVENT_LIBS) $(JANSSON_LIBS) $(INIH_LIBS)
+hearth_agentd_LDADD = libtool.a librpc.a libproto.a libbase.a \
+	$(EVENT_LIBS) $(JANSSON_LIBS) $(INIH_LIBS)
+EXTRA_DIST += docs/rpc.md examples/main_job.py
+dist_man_MANS += man/hearth-agentd.8

@@ -1,8 +1,8 @@
 /*
  * A command line by `bash -c`, or by `sh -c` in an image without bash.
  *
- * Which shell there is, the owner of the sandbox may know (request.shell); otherwise sh looks for
- * bash first, which costs one small program more. With background, the command goes on after the
+ * Where bash is not known to be there (request.has_bash), sh looks for it first, which costs one
+ * small program more. With background, the command goes on after the
  * answer and writes to a file that the answer names.
  */
 #include <errno.h>
@@ -21,13 +21,13 @@ static const char run_behind[] = "command -v bash >/dev/null 2>&1 && s=bash || s
 				 "\"$s\" -c \"$1\" </dev/null >\"$f\" 2>&1 &\n"
 				 "echo \"started in the background: pid $!, output in $f\"";
 
-void tool_shell_argv(enum tool_shell shell, const char *command, const char *argv[static 6])
+void tool_shell_argv(bool has_bash, const char *command, const char *argv[static 6])
 {
 	size_t n = 0;
 
-	argv[n++] = shell == TOOL_SHELL_BASH ? "bash" : "sh";
+	argv[n++] = has_bash ? "bash" : "sh";
 	argv[n++] = "-c";
-	if (shell == TOOL_SHELL_UNKNOWN) {
+	if (!has_bash) {
 		argv[n++] = find_shell;
 		argv[n++] = "sh";
 	}
@@ -97,7 +97,7 @@ static int start(struct tool_run *run, struct error *err)
 		.cwd = run->request.cwd,
 		.timeout_ms = (uint32_t)tool_number(run, "timeout", TOOL_BASH_TIMEOUT_MS)};
 
-	tool_shell_argv(run->request.shell, command, argv);
+	tool_shell_argv(run->request.has_bash, command, argv);
 	if (tool_flag(run, "background"))
 		options.argv = behind;
 	return tool_send_exec(run, &options, on_exited, err);

@@ -39,16 +39,13 @@ struct tool {
 	int (*start)(struct tool_run *run, struct error *err);
 };
 
-/* How `bash` finds its shell: images need not have one. */
-enum tool_shell { TOOL_SHELL_UNKNOWN, TOOL_SHELL_BASH, TOOL_SHELL_SH };
-
 /* All of it is borrowed until on_done(). */
 struct tool_request {
 	const struct tool *tool;
 	struct guest_client *guest;
 	const json_t *arguments; /* fit the tool's schema */
 	const char *cwd;	 /* NULL: the image's */
-	enum tool_shell shell;
+	bool has_bash;		 /* known to be there; else sh looks for it */
 };
 
 struct tool_result {
@@ -123,8 +120,8 @@ bool tool_flag(const struct tool_run *run, const char *name);
 int tool_path(const struct tool_run *run, const char *path, char to[static TOOL_PATH_MAX],
 	struct error *err);
 
-/* argv for a command line; both strings are borrowed. */
-void tool_shell_argv(enum tool_shell shell, const char *command, const char *argv[static 6]);
+/* argv for a command line by bash, or by sh where there is none; the string is borrowed. */
+void tool_shell_argv(bool has_bash, const char *command, const char *argv[static 6]);
 
 /* The next string of data that a guest wrote: it ends with a NUL before `end`. NULL: there is none. */
 const char *tool_next_string(const char **at, const char *end);

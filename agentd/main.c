@@ -1,0 +1,175 @@
+/*
+ * hearth-agentd - what clients talk to: JSON-RPC on agentd.sock, and tools that work in sandboxes.
+ *
+ * It leases sandboxes from the supervisor for its clients and speaks to each guest over the channel
+ * that comes with the lease. JSON ends here, and so does everything hostile: requests of clients,
+ * output of commands, files of sandboxes. So it is user hearth without a capability: started as root
+ * it opens DIR, connects to DIR/control.sock, listens on DIR/agentd.sock and then drops, before the
+ * first client is let in. After the drop nothing is opened by path.
+ *
+ *   clients --agentd.sock--> client -> method -> call -> sandbox --channel--> guest
+ *                                       |                  |
+ *                                       +------ control.sock: ACQUIRE RELEASE TOUCH LIST POOLS
+ *
+ * One thread, one libevent loop, no callback that waits. A lease belongs to the connection that
+ * acquired it and ends with it. Each request has exactly one answer, whatever dies: the client, the
+ * sandbox, the supervisor. Without the supervisor there is nothing left to serve: agentd answers what
+ * is open and exits 1; whoever started it, starts it again. SIGTERM and SIGINT: the same, exit 0.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agentd/privilege.h"
+#include "agentd/server.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/unix_socket.h"
+#include "proto/instance.h"
+
+#define USER_NAME   "hearth"
+#define SOCKET_MODE 0660
+
+static void show_usage(FILE *to)
+{
+	fprintf(to, "usage: hearth-agentd [--dir DIR]\n"
+		    "Serve JSON-RPC on DIR/agentd.sock (" INSTANCE_DIRECTORY_DEFAULT
+		    ") with sandboxes of the supervisor at DIR/control.sock.\n");
+}
+
+/* 0: go on with *ret_directory. Otherwise 1 + the exit status. */
+static int parse_options(int argc, char **argv, const char **ret_directory)
+{
+	static const struct option options[] = {
+		{"dir", required_argument, NULL, 'd'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'v'},
+		{NULL, 0, NULL, 0},
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+		switch (c) {
+		case 'd':
+			*ret_directory = optarg;
+			break;
+		case 'h':
+			show_usage(stdout);
+			return 1;
+		case 'v':
+			printf("hearth-agentd %s\n", PACKAGE_VERSION);
+			return 1;
+		default:
+			show_usage(stderr);
+			return 1 + 2;
+		}
+	}
+	if (optind == argc)
+		return 0;
+	show_usage(stderr);
+	return 1 + 2;
+}
+
+/* Everything that has a path: after it, privileges are dropped. */
+static int open_all(const char *directory, struct control_client **ret_control, int *ret_listener,
+	struct error *err)
+{
+	auto_close int dirfd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct privilege_user user = {.gid = (gid_t)-1};
+	struct control_client *control = NULL;
+	bool is_root = geteuid() == 0;
+	int r = 0;
+
+	if (dirfd < 0)
+		return error_errno(err, "open %s", directory);
+	if (is_root)
+		r = privilege_find(USER_NAME, &user, err);
+	if (r == 0)
+		r = control_client_connect(directory, &control, err);
+	if (r < 0)
+		return r;
+	r = unix_socket_listen(
+		dirfd, INSTANCE_AGENTD_SOCKET, SOCK_STREAM, SOCKET_MODE, user.gid, err);
+	if (r >= 0) {
+		*ret_listener = r;
+		r = privilege_drop(&user, err);
+	}
+	if (r < 0) {
+		control_client_destroy(control);
+		return r;
+	}
+	*ret_control = control;
+	return 0;
+}
+
+static void on_signal(evutil_socket_t number, short events, void *arg)
+{
+	(void)events;
+	log_info("%s: ending", strsignal(number));
+	server_stop(arg, "shutdown", 0);
+}
+
+static int serve(struct event_base *base, struct control_client *control, int listener)
+{
+	static struct server server;
+	struct event *term, *interrupt;
+	struct error err;
+
+	if (server_init(&server, base, listener, control, &err) < 0) {
+		log_error("%s", err.text);
+		server_finish(&server);
+		return 1;
+	}
+	term = evsignal_new(base, SIGTERM, on_signal, &server);
+	interrupt = evsignal_new(base, SIGINT, on_signal, &server);
+	if (!term || !interrupt || event_add(term, NULL) < 0 || event_add(interrupt, NULL) < 0) {
+		log_error("signals: out of memory");
+		server.exit_code = 1;
+	} else {
+		log_info("ready");
+		event_base_dispatch(base);
+	}
+	server_finish(&server);
+	if (term)
+		event_free(term);
+	if (interrupt)
+		event_free(interrupt);
+	return server.exit_code;
+}
+
+int main(int argc, char **argv)
+{
+	const char *directory = INSTANCE_DIRECTORY_DEFAULT;
+	struct control_client *control = NULL;
+	struct event_base *base;
+	struct error err;
+	int listener = -1;
+	int code;
+	int r = parse_options(argc, argv, &directory);
+
+	if (r > 0)
+		return r - 1;
+	log_open("hearth-agentd");
+	signal(SIGPIPE, SIG_IGN);
+	if (open_all(directory, &control, &listener, &err) < 0) {
+		log_error("%s", err.text);
+		return 1;
+	}
+	base = event_base_new();
+	if (!base) {
+		log_error("event loop: out of memory");
+		return 1;
+	}
+	code = serve(base, control, listener);
+	event_base_free(base);
+	return code;
+}

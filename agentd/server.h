@@ -1,0 +1,64 @@
+/*
+ * server.h - what all connections of agentd.sock share: the loop, the way to the supervisor, the
+ * sandboxes that are leased through it.
+ */
+#ifndef AGENTD_SERVER_H
+#define AGENTD_SERVER_H
+#include <event2/event.h>
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/list.h"
+#include "proto/control_client.h"
+
+#define SERVER_CLIENTS_MAX   512
+#define SERVER_SPARE_FDS     64	  /* log, sockets, epoll: what is neither a client nor a sandbox */
+#define SERVER_BUCKETS	     1024 /* of sandboxes by id */
+#define SERVER_STOP_MS	     2000 /* for clients to read their last answers */
+#define SERVER_METHODS_MAX   16
+#define SERVER_RELEASES_KEPT 512 /* of CONTROL_PENDING_MAX: not for acquires and lists */
+
+struct error;
+
+struct server {
+	struct event_base *base;
+	struct control_client *control;
+	struct event *control_event;
+	struct event *accept_event;
+	struct event *accept_timer; /* runs while accepting pauses */
+	struct event *stop_timer;
+	int listener;
+	struct list clients;
+	unsigned client_count;
+	unsigned refused_clients; /* since the last one that was let in: one log line for all */
+	struct list sandboxes[SERVER_BUCKETS];
+	unsigned lease_count; /* and acquires under way: bounded by the fds that we may have */
+	unsigned lease_max;
+	struct list releases; /* that wait for the supervisor's answer, or to be sent */
+	unsigned asked_count; /* acquires and lists without an answer */
+	json_t *method_schemas[SERVER_METHODS_MAX];
+	json_t *tools; /* what tool.list answers; also the schemas */
+	bool is_stopping;
+	int exit_code;
+};
+
+/* Listener (an fd) and control become the server's. 0 or -errno. */
+int server_init(struct server *server, struct event_base *base, int listener,
+	struct control_client *control, struct error *err);
+/* Everything that is left. Accepts a half-built one. */
+void server_finish(struct server *server);
+
+/*
+ * End every request and sandbox with this reason (a word: "shutdown", "supervisor_lost"), give the
+ * clients a moment to read it, then leave the loop.
+ */
+void server_stop(struct server *server, const char *reason, int exit_code);
+
+/* Ask the supervisor. 0, or -EBUSY: too much is asked already. server_answered() at the last answer. */
+int server_ask(struct server *server, uint16_t type, void *request, uint32_t size,
+	control_answer_fn on_answer, void *arg, struct error *err);
+void server_answered(struct server *server);
+
+/* A client has gone: when stopping, leave with the last one. */
+void server_on_client_gone(struct server *server);
+#endif
