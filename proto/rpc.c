@@ -145,6 +145,12 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r'; /* what JSON calls blank, and a line can hold */
 }
 
+/* jansson words what is wrong with the text; a failed allocation it mostly leaves without a word. */
+static bool is_out_of_memory(const json_error_t *error)
+{
+	return error->text[0] == '\0';
+}
+
 /* One line, without its newline. 1: *message is set. 0: the line is empty. -ENOMEM. */
 static int parse_line(const char *line, size_t length, struct rpc_message *message)
 {
@@ -162,7 +168,7 @@ static int parse_line(const char *line, size_t length, struct rpc_message *messa
 	if (is_too_deep(line, length))
 		return refuse(message, RPC_PARSE_ERROR, "nested deeper than %d", RPC_DEPTH_MAX);
 	message->root = json_loadb(line, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-	if (!message->root && json_error_code(&error) == json_error_out_of_memory)
+	if (!message->root && is_out_of_memory(&error))
 		return -ENOMEM;
 	if (!message->root)
 		return refuse(

@@ -42,15 +42,15 @@ static int encode(json_t *envelope, char **ret_line, size_t *ret_size)
 {
 	auto_free char *line = NULL;
 	size_t size = envelope ? json_dumpb(envelope, NULL, 0, JSON_COMPACT) : 0;
+	bool is_complete;
 
 	if (size > 0 && size <= RPC_LINE_MAX)
 		line = malloc(size + 2);
-	if (line)
-		json_dumpb(envelope, line, size, JSON_COMPACT);
+	is_complete = line && json_dumpb(envelope, line, size, JSON_COMPACT) == size;
 	json_decref(envelope);
 	if (size > RPC_LINE_MAX)
 		return -EMSGSIZE;
-	if (!line)
+	if (!is_complete)
 		return -ENOMEM;
 	line[size] = '\n';
 	line[size + 1] = '\0';

@@ -9,9 +9,14 @@ tests_unit_base_clock_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_base_clock_test_LDADD = libbase.a $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/base_config.test
-tests_unit_base_config_test_SOURCES = tests/unit/base_config.c
+tests_unit_base_config_test_SOURCES = tests/unit/base_config.c tests/unit/config_fixture.h
 tests_unit_base_config_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_base_config_test_LDADD = libbase.a $(CMOCKA_LIBS) $(INIH_LIBS)
+
+UNIT_TESTS += tests/unit/base_config_refusals.test
+tests_unit_base_config_refusals_test_SOURCES = tests/unit/base_config_refusals.c tests/unit/config_fixture.h
+tests_unit_base_config_refusals_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_base_config_refusals_test_LDADD = libbase.a $(CMOCKA_LIBS) $(INIH_LIBS)
 
 UNIT_TESTS += tests/unit/base_config_value.test
 tests_unit_base_config_value_test_SOURCES = tests/unit/base_config_value.c
