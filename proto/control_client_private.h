@@ -1,6 +1,6 @@
 /*
  * control_client_private.h - shared by control_client.c (life, event loop) and control_call.c (the
- * waiting call). Nobody else includes it.
+ * waiting call). Nobody else includes it but their tests.
  */
 #ifndef PROTO_CONTROL_CLIENT_PRIVATE_H
 #define PROTO_CONTROL_CLIENT_PRIVATE_H

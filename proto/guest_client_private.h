@@ -1,6 +1,6 @@
 /*
  * guest_client_private.h - shared by guest_client.c (life, what arrives), guest_request.c (what is
- * asked) and guest_packet.c (what waits to be sent). Nobody else includes it.
+ * asked) and guest_packet.c (what waits to be sent). Nobody else includes it but their tests.
  */
 #ifndef PROTO_GUEST_CLIENT_PRIVATE_H
 #define PROTO_GUEST_CLIENT_PRIVATE_H
