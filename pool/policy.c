@@ -139,7 +139,6 @@ static struct pool_waiter *waiter_new(const struct pool *pool, uint64_t now_ms,
 		return NULL;
 	if (request->wait_ms > 0 && request->wait_ms < wait_ms)
 		wait_ms = request->wait_ms;
-	list_init(&waiter->list);
 	waiter->lessee = request->lessee;
 	waiter->request_id = request->request_id;
 	waiter->asked_ms = now_ms;

@@ -215,6 +215,20 @@ static void a_waiter_whose_lessee_is_gone_vanishes_without_an_answer(void **stat
 	world_close(w);
 }
 
+static void an_answer_tells_when_its_request_came(void **state)
+{
+	struct world *w = world_open(&empty_pool);
+	struct pool_request request = {.lessee = "a", .request_id = 1, .arrived_ns = 999999999};
+
+	(void)state;
+	world_acquire_as(w, &request);
+	world_pass(w, 7);
+	world_built(w);
+	assert_int_equal(w->answers[0].asked_ms, 1000);
+	assert_int_equal(w->answers[0].arrived_ns, 999999999);
+	world_close(w);
+}
+
 static void no_memory_for_a_waiter_is_returned_and_starts_no_build(void **state)
 {
 	struct world *w = world_open(&empty_pool);
@@ -245,6 +259,7 @@ int main(void)
 		cmocka_unit_test(a_pool_without_a_wait_limit_lets_wait_ten_seconds),
 		cmocka_unit_test(what_was_built_for_a_waiter_that_gave_up_stays_ready),
 		cmocka_unit_test(a_waiter_whose_lessee_is_gone_vanishes_without_an_answer),
+		cmocka_unit_test(an_answer_tells_when_its_request_came),
 		cmocka_unit_test(no_memory_for_a_waiter_is_returned_and_starts_no_build),
 	};
 

@@ -85,6 +85,8 @@ static struct world_answer *next_answer(struct world *w, const struct pool_waite
 
 	assert_in_range(w->answered, 1, WORLD_MAX);
 	answer->request_id = waiter->request_id;
+	answer->asked_ms = waiter->asked_ms;
+	answer->arrived_ns = waiter->arrived_ns;
 	return answer;
 }
 

@@ -22,6 +22,7 @@
 
 struct world_answer {
 	uint32_t request_id;
+	uint64_t asked_ms, arrived_ns;
 	struct pool_sandbox *sandbox; /* NULL: refused */
 	enum control_rung rung;
 	enum control_refusal refusal;
