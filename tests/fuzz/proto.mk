@@ -1,0 +1,1 @@
+# The targets of the control and guest packets; see local.mk.
