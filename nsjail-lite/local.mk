@@ -51,13 +51,13 @@ builder_headers = \
 	$(guest_headers)
 # No PIE: relocations would dirty pages in every sandbox. musl's CMSG macros trip -Wconversion,
 # under which the same sources are compiled with glibc.
-MUSL_CFLAGS = -std=gnu17 -O2 -g -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes \
+musl_cflags = -std=gnu17 -O2 -g -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wstrict-prototypes \
 	-Wmissing-prototypes -fstack-protector-strong -fno-pie
-MUSL_LDFLAGS = -static -no-pie -Wl,-z,noexecstack -Wl,-z,norelro
+musl_ldflags = -static -no-pie -Wl,-z,noexecstack -Wl,-z,norelro
 
 nsjail-lite/hearth-builder: $(builder_sources) $(builder_headers)
 	$(AM_V_CCLD)$(MKDIR_P) nsjail-lite && out=$$(pwd)/$@ && cd $(top_srcdir) && \
-	$(MUSL_CC) -I. -D_GNU_SOURCE $(MUSL_CPPFLAGS) $(MUSL_CFLAGS) $(MUSL_LDFLAGS) \
+	$(MUSL_CC) -I. -D_GNU_SOURCE $(MUSL_CPPFLAGS) $(musl_cflags) $(musl_ldflags) \
 		-o $$out $$(printf '%s\n' $(builder_sources) | grep '\.c$$')
 
 pkglibexec_SCRIPTS += nsjail-lite/hearth-builder

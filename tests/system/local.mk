@@ -1,1 +1,32 @@
-# see tests/local.mk
+# Root: these make sandboxes. See tests/local.mk.
+check_LIBRARIES += libjailfixture.a
+libjailfixture_a_SOURCES = tests/system/jail_fixture.c tests/system/jail_fixture.h
+libjailfixture_a_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+jail_fixture_libs = libjailfixture.a libjail.a libproto.a libbase.a $(SECCOMP_LIBS) $(CMOCKA_LIBS)
+
+SYSTEM_BINARIES += tests/system/jail_inside.test
+tests_system_jail_inside_test_SOURCES = tests/system/jail_inside.c
+tests_system_jail_inside_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_system_jail_inside_test_LDADD = $(jail_fixture_libs)
+
+SYSTEM_BINARIES += tests/system/jail_limits.test
+tests_system_jail_limits_test_SOURCES = tests/system/jail_limits.c
+tests_system_jail_limits_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_system_jail_limits_test_LDADD = $(jail_fixture_libs)
+
+SYSTEM_BINARIES += tests/system/jail_faults.test
+tests_system_jail_faults_test_SOURCES = tests/system/jail_faults.c
+tests_system_jail_faults_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_system_jail_faults_test_LDADD = $(jail_fixture_libs)
+EXTRA_tests_system_jail_faults_test_DEPENDENCIES = tests/system/hearth-builder-faulty
+
+# A builder whose n-th step fails: see tests/fake/builder_faults.c.
+faulty_calls = build_sandbox guest_main syscall setns unshare write read sethostname setpriority setsid dup2 \
+	dup3 setrlimit fchdir chdir umount2 mkdirat fchownat socketpair
+tests/system/hearth-builder-faulty: tests/fake/builder_faults.c $(builder_sources) $(builder_headers)
+	$(AM_V_CCLD)$(MKDIR_P) tests/system && out=$$(pwd)/$@ && cd $(top_srcdir) && \
+	$(MUSL_CC) -I. -D_GNU_SOURCE $(MUSL_CPPFLAGS) $(musl_cflags) $(musl_ldflags) \
+		$$(printf -- '-Wl,--wrap=%s\n' $(faulty_calls)) -o $$out tests/fake/builder_faults.c \
+		$$(printf '%s\n' $(builder_sources) | grep '\.c$$')
+CLEANFILES += tests/system/hearth-builder-faulty
+EXTRA_DIST += tests/fake/builder_faults.c

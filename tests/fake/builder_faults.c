@@ -1,0 +1,109 @@
+/*
+ * builder_faults.c - linked into a builder for tests (--wrap): build number i fails at its step i / 3.
+ *
+ * Three kinds of failure take turns: a call of the child returns EIO; the child is killed at the call;
+ * a call of the builder during the build returns EIO. The test asks for builds until several in a row
+ * succeed: then every step has had its turn.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "nsjail-lite/builder/builder.h"
+#include "nsjail-lite/kernel.h"
+
+enum kind { CHILD_ERROR, CHILD_KILLED, BUILDER_ERROR, KINDS };
+
+static unsigned builds, step;
+static bool is_building, is_child;
+
+int __real_build_sandbox(struct builder *b, const struct link_build *m,
+	struct link_built *ret_built, int *ret_channel, struct error *err);
+int __wrap_build_sandbox(struct builder *b, const struct link_build *m,
+	struct link_built *ret_built, int *ret_channel, struct error *err);
+_Noreturn void __real_guest_main(int channel, const struct guest_defaults *defaults);
+_Noreturn void __wrap_guest_main(int channel, const struct guest_defaults *defaults);
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+
+int __wrap_build_sandbox(struct builder *b, const struct link_build *m,
+	struct link_built *ret_built, int *ret_channel, struct error *err)
+{
+	int r;
+
+	step = 0;
+	is_building = true;
+	r = __real_build_sandbox(b, m, ret_built, ret_channel, err);
+	is_building = false;
+	builds++;
+	return r;
+}
+
+/* The build is over where the guest begins. */
+_Noreturn void __wrap_guest_main(int channel, const struct guest_defaults *defaults)
+{
+	is_building = false;
+	__real_guest_main(channel, defaults);
+}
+
+/* True when this call is the one that fails: errno is set, or the process is gone. */
+static bool fails(void)
+{
+	enum kind kind = (enum kind)(builds % KINDS);
+
+	if (!is_building || is_child != (kind != BUILDER_ERROR) || step++ != builds / KINDS)
+		return false;
+	if (kind == CHILD_KILLED) {
+		/* PID 1 of a namespace takes no SIGKILL from inside: an exit as abrupt serves. */
+		_exit(9);
+	}
+	errno = EIO;
+	return true;
+}
+
+long __wrap_syscall(long number, ...)
+{
+	long a[6], r;
+	va_list ap;
+
+	va_start(ap, number);
+	for (int i = 0; i < 6; i++)
+		a[i] = va_arg(ap, long);
+	va_end(ap);
+	if (fails())
+		return -1;
+	r = __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	if (number == SYS_clone3 && r == 0 && is_building) {
+		is_child = true;
+		step = 0;
+	}
+	return r;
+}
+
+/* clang-format off */
+#define WRAP(type, name, parameters, arguments)                                                    \
+	type __real_##name parameters;                                                             \
+	type __wrap_##name parameters;                                                             \
+	type __wrap_##name parameters { return fails() ? -1 : __real_##name arguments; }
+
+WRAP(int, setns, (int fd, int type), (fd, type))
+WRAP(int, unshare, (int flags), (flags))
+WRAP(ssize_t, write, (int fd, const void *data, size_t size), (fd, data, size))
+WRAP(ssize_t, read, (int fd, void *data, size_t size), (fd, data, size))
+WRAP(int, sethostname, (const char *name, size_t size), (name, size))
+WRAP(int, setpriority, (int which, id_t who, int value), (which, who, value))
+WRAP(pid_t, setsid, (void), ())
+WRAP(int, dup2, (int from, int to), (from, to))
+WRAP(int, dup3, (int from, int to, int flags), (from, to, flags))
+WRAP(int, setrlimit, (int which, const struct rlimit *limit), (which, limit))
+WRAP(int, fchdir, (int fd), (fd))
+WRAP(int, chdir, (const char *path), (path))
+WRAP(int, umount2, (const char *path, int flags), (path, flags))
+WRAP(int, mkdirat, (int fd, const char *name, mode_t mode), (fd, name, mode))
+WRAP(int, fchownat, (int fd, const char *name, uid_t u, gid_t g, int flags), (fd, name, u, g, flags))
+WRAP(int, socketpair, (int domain, int type, int protocol, int *fds), (domain, type, protocol, fds))
+/* clang-format on */

@@ -1,0 +1,114 @@
+/*
+ * Every step of a build fails once, in the child and in the builder: the reason arrives, and nothing
+ * stays: no fd of the child in the builder's shared table, no cgroup, no process; the slot is free.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "tests/system/jail_fixture.h"
+
+#define SUCCESSES_IN_A_ROW 12 /* more than calls whose failure is no failure */
+#define BUILDS_MAX	   3000
+#define SETTLE_MS	   3000
+
+static struct fixture f;
+static int fds_at_rest, cgroups_at_rest;
+
+static int set_up(void **state)
+{
+	static char program[4096];
+	const struct fixture_options options = {
+		.program = program, .limits = {.memory_bytes = 64 << 20, .pids = 32}};
+
+	(void)state;
+	snprintf(program, sizeof(program), "%s/tests/system/hearth-builder-faulty",
+		getenv("top_builddir") ? getenv("top_builddir") : ".");
+	fixture_start(&f, &options);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	fixture_stop(&f);
+	return 0;
+}
+
+/* The builder stocks cgroups while nobody asks: wait for the counts to be as at rest. */
+static void assert_at_rest(unsigned build)
+{
+	uint64_t until = clock_now_ms() + SETTLE_MS;
+	int fds, cgroups;
+
+	do {
+		struct timespec nap = {.tv_nsec = 100000};
+
+		fds = fixture_count_fds(f.builder.pid);
+		cgroups = fixture_count_cgroups(&f);
+		if (fds == fds_at_rest && cgroups == cgroups_at_rest)
+			return;
+		nanosleep(&nap, NULL);
+	} while (clock_now_ms() < until);
+	fail_msg("after build %u (%s): %d fds, at rest %d; %d cgroups, at rest %d", build,
+		f.failed.text, fds, fds_at_rest, cgroups, cgroups_at_rest);
+}
+
+static void learn_rest(void)
+{
+	int before;
+
+	do {
+		struct timespec nap = {.tv_nsec = 50000000};
+
+		before = fixture_count_fds(f.builder.pid);
+		nanosleep(&nap, NULL);
+		fds_at_rest = fixture_count_fds(f.builder.pid);
+	} while (before != fds_at_rest);
+	cgroups_at_rest = fixture_count_cgroups(&f);
+}
+
+static void every_failed_step_is_told_and_leaves_nothing(void **state)
+{
+	unsigned failures = 0, in_a_row = 0, build;
+	struct fixture_result result;
+	struct guest_client *client;
+
+	(void)state;
+	learn_rest();
+	for (build = 0; build < BUILDS_MAX && in_a_row < SUCCESSES_IN_A_ROW; build++) {
+		int r = fixture_build(&f, 0, &client);
+
+		if (r < 0) {
+			failures++;
+			in_a_row = 0;
+			assert_true(f.failed.text[0] != '\0');
+		} else {
+			in_a_row++;
+			fixture_run_ok(client, "echo works", &result);
+			assert_string_equal(result.output, "works\n");
+			fixture_kill(&f);
+			guest_client_destroy(client);
+		}
+		assert_at_rest(build);
+	}
+	print_message("# %u builds, %u failures\n", build, failures);
+	assert_int_equal(in_a_row, SUCCESSES_IN_A_ROW);
+	assert_true(failures > 150);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_failed_step_is_told_and_leaves_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
