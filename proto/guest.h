@@ -97,12 +97,15 @@ struct guest_exec {
  *                                   at most length entries (0: 10000); total = entries seen
  *   GLOB   path, pattern            paths below path, newest first, each + NUL; at most length (0: 200).
  *                                   `**`, `*`, `?`, [..], {a,b}; flag HIDDEN; .gitignore respected unless
- *                                   NO_IGNORE. total = matches seen
+ *                                   NO_IGNORE. total = matches seen. A name that the pattern begins with
+ *                                   a dot is found without HIDDEN. Directories are not found.
  *   GREP   path, pattern, include   extended regular expression; include is a glob of file names or "".
  *                                   OUTPUT: records, struct guest_match + path + NUL + line + NUL.
  *                                   flags ICASE, FILES (one record per file, no line), COUNT (number of
  *                                   matching lines in `line`). length: at most so many records (0: 100),
- *                                   offset: lines of context. total = matches seen
+ *                                   offset: lines of context. total = matches seen: lines; with FILES and
+ *                                   COUNT files. Hidden and ignored files are not looked at.
+ * Paths that GLOB and GREP answer begin with the path that was asked, as it was written.
  * A path is relative to "/" when it is not absolute. Only regular files are read; a device, FIFO or
  * socket is EINVAL; files of unbounded size are cut at max_bytes.
  */

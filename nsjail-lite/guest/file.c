@@ -184,7 +184,10 @@ int file_stat(struct work *work)
 	if (fstatat(AT_FDCWD, work->path, &st, flags) < 0)
 		return fail(work);
 	file_fill_stat(&data, &st);
-	work_send(work, &data, sizeof(data));
-	work->result.count = work->result.total = 1;
+	work->result.total = 1;
+	if (work_fits(work, sizeof(data))) {
+		work_send(work, &data, sizeof(data));
+		work->result.count = 1;
+	}
 	return 0;
 }

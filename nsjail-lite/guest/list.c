@@ -24,8 +24,9 @@ static bool send_entry(struct work *work, int directory, const char *name)
 	memcpy(record, &data, sizeof(data));
 	memcpy(record + sizeof(data), name, size);
 	record[sizeof(data) + size] = '\0';
-	if (!work_send(work, record, sizeof(data) + size + 1))
+	if (!work_fits(work, sizeof(data) + size + 1))
 		return false;
+	work_send(work, record, sizeof(data) + size + 1);
 	work->result.count++;
 	return true;
 }

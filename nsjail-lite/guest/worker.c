@@ -14,11 +14,13 @@
 #include "nsjail-lite/guest/child_fds.h"
 #include "nsjail-lite/guest/file.h"
 #include "nsjail-lite/guest/request.h"
+#include "nsjail-lite/guest/search.h"
 
 #define MAX_BYTES_DEFAULT (256u << 10)
-#define WORKER_MEMORY_MAX                                                                          \
-	(512u << 20) /* EDIT: input, old and new content, and what malloc makes of it */
-#define INPUT_STEP (64u << 10)
+#define MEMORY_MAX	  (128u << 20)
+/* WRITE, EDIT: input, old and new content at GUEST_FILE_MAX */
+#define EDIT_MEMORY_MAX (512u << 20)
+#define INPUT_STEP	(64u << 10)
 
 static work_function *const functions[] = {
 	[GUEST_READ] = file_read,
@@ -26,6 +28,8 @@ static work_function *const functions[] = {
 	[GUEST_EDIT] = file_edit,
 	[GUEST_STAT] = file_stat,
 	[GUEST_LIST] = file_list,
+	[GUEST_GLOB] = search_glob,
+	[GUEST_GREP] = search_grep,
 };
 
 int work_fail(struct work *work, int error, const char *format, ...)
@@ -39,14 +43,39 @@ int work_fail(struct work *work, int error, const char *format, ...)
 	return -error;
 }
 
-bool work_send(struct work *work, const void *data, size_t size)
+bool work_fits(const struct work *work, size_t size)
 {
-	if (size > work->max_bytes - work->sent)
-		return false;
+	return size <= work->max_bytes - work->sent;
+}
+
+static char waiting[GUEST_CHUNK_MAX]; /* small pieces of data, to be written together */
+static size_t waiting_size;
+
+static void write_data(const void *data, size_t size)
+{
 	if (fd_write_full(1, data, size) < 0)
 		_exit(1); /* nobody listens any more */
+}
+
+static void flush(void)
+{
+	write_data(waiting, waiting_size);
+	waiting_size = 0;
+}
+
+void work_send(struct work *work, const void *data, size_t size)
+{
+	if (!work_fits(work, size))
+		abort();
 	work->sent += size;
-	return true;
+	if (size > sizeof(waiting) - waiting_size)
+		flush();
+	if (size > sizeof(waiting)) {
+		write_data(data, size);
+		return;
+	}
+	memcpy(waiting + waiting_size, data, size);
+	waiting_size += size;
 }
 
 int work_receive(struct work *work, char **ret_bytes, size_t *ret_size)
@@ -75,7 +104,7 @@ int work_receive(struct work *work, char **ret_bytes, size_t *ret_size)
 	return 0;
 }
 
-static void set_limits(uint32_t timeout_ms)
+static void set_limits(uint16_t type, uint32_t timeout_ms)
 {
 	struct rlimit core = {0, 0};
 	struct rlimit cpu = {timeout_ms / 1000 + 1, timeout_ms / 1000 + 1};
@@ -83,8 +112,11 @@ static void set_limits(uint32_t timeout_ms)
 	/* Where a limit is lower already, it stays. */
 	setrlimit(RLIMIT_CORE, &core);
 	setrlimit(RLIMIT_CPU, &cpu);
-#ifndef __SANITIZE_ADDRESS__ /* which reserves terabytes */
-	struct rlimit memory = {WORKER_MEMORY_MAX, WORKER_MEMORY_MAX};
+#ifdef __SANITIZE_ADDRESS__ /* which reserves terabytes */
+	(void)type;
+#else
+	rlim_t bytes = type == GUEST_WRITE || type == GUEST_EDIT ? EDIT_MEMORY_MAX : MEMORY_MAX;
+	struct rlimit memory = {bytes, bytes};
 
 	setrlimit(RLIMIT_AS, &memory);
 #endif
@@ -106,14 +138,13 @@ static _Noreturn void worker_main(const struct guest_file *message, const struct
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	if (child_fds_arrange(fds) < 0)
 		_exit(1);
-	set_limits(message->timeout_ms ? message->timeout_ms : GUEST_FILE_TIMEOUT);
+	set_limits(message->header.type,
+		message->timeout_ms ? message->timeout_ms : GUEST_FILE_TIMEOUT);
 	work.path = guest_next_string(&payload, end);
 	work.pattern = guest_next_string(&payload, end);
 	work.include = work.pattern ? guest_next_string(&payload, end) : NULL;
-	if (message->header.type < ARRAY_SIZE(functions))
-		functions[message->header.type](&work);
-	else
-		work_fail(&work, ENOSYS, "no such request");
+	functions[message->header.type](&work);
+	flush();
 	if (fd_write_full(CHILD_REPORT_FD, &work.result, sizeof(work.result)) < 0)
 		_exit(1);
 	_exit(0);

@@ -38,8 +38,11 @@ typedef int work_function(struct work *work);
 int work_fail(struct work *work, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Data for the client, whole or not at all: false when it would go beyond max_bytes. */
-bool work_send(struct work *work, const void *data, size_t size);
+/* Would so much more data stay within max_bytes? */
+bool work_fits(const struct work *work, size_t size);
+
+/* Data for the client; it fits. */
+void work_send(struct work *work, const void *data, size_t size);
 
 /* All INPUT, at most GUEST_FILE_MAX bytes; *ret_bytes stays until the worker ends. 0 or -errno. */
 int work_receive(struct work *work, char **ret_bytes, size_t *ret_size);
