@@ -180,7 +180,7 @@ static int listen_and_run(const struct directory *directory, const struct superv
 		.first_uid = host->first_uid,
 	};
 	struct supervisor *supervisor = NULL;
-	gid_t gid;
+	gid_t gid = 0;
 	int fd, r;
 
 	r = find_user(config, &ways.user_uid, &gid, err);

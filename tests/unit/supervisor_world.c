@@ -135,7 +135,7 @@ static struct pool_counters counters(const struct world *w)
 
 static bool is_ready(struct world *w, void *arg)
 {
-	return counters(w).ready == *(uint32_t *)arg;
+	return counters(w).ready >= *(uint32_t *)arg;
 }
 
 void world_until_ready(struct world *w, uint32_t ready)

@@ -50,7 +50,7 @@ void world_close(struct world *w);
 
 /* Turn the loop until check(w, arg) or fail the test. */
 void world_until(struct world *w, bool (*check)(struct world *w, void *arg), void *arg);
-/* Until the first pool's counters are these. */
+/* Until the first pool has at least so many ready, or exactly so many leased. */
 void world_until_ready(struct world *w, uint32_t ready);
 void world_until_leased(struct world *w, uint32_t leased);
 /* Until supervisor_run() would return. */

@@ -1,0 +1,174 @@
+/* hearth.conf: what may stand in it, what is filled in, what is refused and how. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "images/image.h"
+#include "supervisor/config.h"
+
+static int load(const char *text, struct supervisor_config *config, struct error *err)
+{
+	char path[] = "/tmp/hearth-unit.XXXXXX";
+	int fd = mkstemp(path), r;
+
+	assert_true(fd >= 0);
+	assert_int_equal(fd_write_full(fd, text, strlen(text)), 0);
+	close(fd);
+	r = supervisor_config_load(path, config, err);
+	unlink(path);
+	return r;
+}
+
+static void every_key_has_a_default(void **state)
+{
+	struct supervisor_config c;
+	struct error err;
+
+	(void)state;
+	assert_int_equal(load("[pool \"base\"]\n", &c, &err), 0);
+	assert_string_equal(c.store, IMAGE_STORE_DEFAULT);
+	assert_string_equal(c.user, "hearth");
+	assert_int_equal(c.builders, 2);
+	assert_int_equal(c.pool_count, 1);
+	assert_string_equal(c.pools[0].name, "base");
+	assert_string_equal(c.pools[0].image, "base");
+	assert_string_equal(c.pools[0].net, "none");
+	assert_int_equal(c.pools[0].min, 8);
+	assert_int_equal(c.pools[0].max, 24);
+	assert_int_equal(c.pools[0].build_concurrency, 2 * BUILDS_PER_BUILDER);
+	assert_int_equal(c.pools[0].on_empty, ON_EMPTY_BUILD);
+	assert_int_equal(c.pools[0].wait_ms, 10000);
+	assert_int_equal(c.pools[0].lease_ms, 0);
+	assert_int_equal(c.pools[0].idle_ms, 0);
+	assert_int_equal(c.pools[0].limits.memory_bytes, 1 << 30);
+	assert_int_equal(c.pools[0].limits.disk_bytes, 1 << 29);
+	assert_int_equal(c.pools[0].limits.disk_inodes, 200000);
+	assert_int_equal(c.pools[0].limits.pids, 512);
+	assert_int_equal(c.pools[0].limits.cpu_milli, 0);
+	assert_int_equal(c.pools[0].limits.open_files, 4096);
+}
+
+static void every_key_is_read(void **state)
+{
+	struct supervisor_config c;
+	struct error err;
+
+	(void)state;
+	assert_int_equal(
+		load("[instance]\nstore = /s\nuser = nobody\nbuilders = 3\nconnections_max = 4\n"
+		     "connections_per_uid = 5\nleases_per_connection = 6\n"
+		     "waiters_per_connection = 7\nqueue_bytes = 64K\n"
+		     "[pool \"p\"]\nimage = i\nmin = 1\nmax = 2\nbuild_concurrency = 3\n"
+		     "on_empty = fail\nwait = 4s\nlease = 5m\nidle = 6s\nwaiters_max = 7\n"
+		     "memory = 8M\npids = 9\ncpus = 0.5\ndisk = 11M\ninodes = 12\nopen_files = "
+		     "100\n"
+		     "net = none\nhostname = h\n[pool \"q\"]\nmemory = 0\n",
+			&c, &err),
+		0);
+	assert_string_equal(c.store, "/s");
+	assert_string_equal(c.user, "nobody");
+	assert_int_equal(c.builders, 3);
+	assert_int_equal(c.connections_max, 4);
+	assert_int_equal(c.connections_per_uid, 5);
+	assert_int_equal(c.leases_per_connection, 6);
+	assert_int_equal(c.waiters_per_connection, 7);
+	assert_int_equal(c.queue_bytes, 65536);
+	assert_string_equal(c.pools[0].image, "i");
+	assert_int_equal(c.pools[0].min, 1);
+	assert_int_equal(c.pools[0].max, 2);
+	assert_int_equal(c.pools[0].build_concurrency, 3);
+	assert_int_equal(c.pools[0].on_empty, ON_EMPTY_FAIL);
+	assert_int_equal(c.pools[0].wait_ms, 4000);
+	assert_int_equal(c.pools[0].lease_ms, 300000);
+	assert_int_equal(c.pools[0].idle_ms, 6000);
+	assert_int_equal(c.pools[0].waiters_max, 7);
+	assert_int_equal(c.pools[0].limits.memory_bytes, 8 << 20);
+	assert_int_equal(c.pools[0].limits.pids, 9);
+	assert_int_equal(c.pools[0].limits.cpu_milli, 500);
+	assert_int_equal(c.pools[0].limits.disk_bytes, 11 << 20);
+	assert_int_equal(c.pools[0].limits.disk_inodes, 12);
+	assert_int_equal(c.pools[0].limits.open_files, 100);
+	assert_string_equal(c.pools[0].hostname, "h");
+	assert_int_equal(c.pool_count, 2);
+	assert_int_equal(c.pools[1].limits.disk_bytes, 1 << 30); /* no memory limit to halve */
+	assert_int_equal(supervisor_config_slots(&c), 2 + 24);
+}
+
+static void what_is_wrong_is_said_with_its_place(void **state)
+{
+	static const struct {
+		const char *text, *says;
+	} wrong[] = {
+		{"", "no pool: add a section [pool \"NAME\"]"},
+		{"[pool \"p\"]\nimag = x\n", ":2: "},
+		{"[pool \"p\"]\nimag = x\n", "did you mean 'image'?"},
+		{"[pools \"p\"]\n", ":1: "},
+		{"[pool \"p\"]\nmin = many\n", ":2: "},
+		{"[pool \"p\"]\nmin = 3\nmax = 2\n", "[pool \"p\"]: min 3 is more than max 2"},
+		{"[pool \"p\"]\nnet = open\n", "no network profile 'open': there is: none"},
+		{"[pool \"p\"]\nmemory = 1M\n", "memory: less than 4M"},
+		{"[pool \"P\"]\n", ":1: "},
+		{"[pool \"a234567890123456789012345678901234567890\"]\n", ":1: pool name 'a23"},
+		{"[pool \"p\"]\non_empty = panic\n", ":2: "},
+		{"[pool \"p\"]\nlease = 2d\n", ":2: "},
+		{"[instance]\nbuilders = 0\n[pool \"p\"]\n", ":2: "},
+		{"[instance]\nstore = here\n[pool \"p\"]\n", "store 'here': not an absolute path"},
+		{"[pool \"p\"]\nmin = 9000\n", "max of all pools is 18008 together"},
+		{"[pool \"p\"]\n[pool \"p\"]\n", ":2: "},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		struct supervisor_config c;
+		struct error err;
+
+		assert_int_equal(load(wrong[i].text, &c, &err), -EINVAL);
+		if (!strstr(err.text, wrong[i].says))
+			fail_msg("'%s' is not in '%s'", wrong[i].says, err.text);
+	}
+}
+
+static void more_pools_than_templates_are_refused(void **state)
+{
+	char text[1024] = "";
+	struct supervisor_config c;
+	struct error err;
+
+	(void)state;
+	for (int i = 0; i <= JAIL_TEMPLATES_MAX; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "[pool \"p%d\"]\n", i);
+	assert_int_equal(load(text, &c, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "more than 16 pools"));
+}
+
+static void a_file_that_is_not_there_is_told_apart(void **state)
+{
+	struct supervisor_config c;
+	struct error err;
+
+	(void)state;
+	assert_int_equal(supervisor_config_load("/nonexistent/hearth.conf", &c, &err), -ENOENT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_key_has_a_default),
+		cmocka_unit_test(every_key_is_read),
+		cmocka_unit_test(what_is_wrong_is_said_with_its_place),
+		cmocka_unit_test(more_pools_than_templates_are_refused),
+		cmocka_unit_test(a_file_that_is_not_there_is_told_apart),
+	};
+
+	return cmocka_run_group_tests_name("supervisor_config", tests, NULL, NULL);
+}
