@@ -1,0 +1,77 @@
+/* Any bytes as a packet of control.sock, from either side: refused, or such that it can be used. */
+#include "base/text.h"
+#include "proto/control.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/packet.h"
+
+static void expect(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+/* What the other side relies on without looking again. */
+static void use(const struct message_rule *rule, const void *packet)
+{
+	switch ((enum control_type)rule->type) {
+	case CONTROL_ACQUIRE: {
+		const struct control_acquire *m = packet;
+
+		expect(!m->template_name[0] ||
+			text_is_name(m->template_name, sizeof(m->template_name) - 1));
+		expect(!m->net[0] || text_is_name(m->net, sizeof(m->net) - 1));
+		expect(m->on_empty <= ON_EMPTY_FAIL && m->lease_ms <= CONTROL_DEADLINE_MAX);
+		break;
+	}
+	case CONTROL_RELEASE:
+	case CONTROL_TOUCH:
+		expect(((const struct control_lease *)packet)->handle.sandbox != 0);
+		break;
+	case CONTROL_LEASED: {
+		const struct control_leased *m = packet;
+
+		expect(text_is_name(m->template_name, sizeof(m->template_name) - 1));
+		expect(strcmp(control_rung_name(m->rung), "?") != 0);
+		break;
+	}
+	case CONTROL_REFUSED: {
+		const struct control_refused *m = packet;
+
+		expect(strlen(m->text) < sizeof(m->text));
+		expect(strcmp(control_refusal_name(m->refusal), "?") != 0);
+		break;
+	}
+	case CONTROL_SANDBOX_ROW:
+		expect(strcmp(control_state_name(
+				      ((const struct control_sandbox_row *)packet)->state),
+			       "?") != 0);
+		break;
+	case CONTROL_POOL_ROW: {
+		const struct control_pool_row *m = packet;
+
+		expect(m->min <= m->max && strlen(m->broken) < sizeof(m->broken));
+		break;
+	}
+	case CONTROL_LEASE_ENDED:
+		expect(strcmp(control_reason_name(
+				      ((const struct control_lease_ended *)packet)->reason),
+			       "?") != 0);
+		break;
+	case CONTROL_LIST:
+	case CONTROL_POOLS:
+	case CONTROL_DONE:
+		break;
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	void *packet;
+	const struct message_rule *rule = fuzz_packet(&control_protocol, data, size, &packet);
+
+	if (!rule)
+		return 0;
+	use(rule, packet);
+	free(packet);
+	return 0;
+}
