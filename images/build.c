@@ -58,7 +58,8 @@ static void report_part(void *arg, int permille, const char *text)
 
 	if (part->progress)
 		part->progress->report(part->progress->arg,
-			permille < 0 ? -1 : part->from + permille * (part->to - part->from) / 1000,
+			permille < 0 ? part->from
+				     : part->from + permille * (part->to - part->from) / 1000,
 			text);
 }
 

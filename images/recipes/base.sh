@@ -119,21 +119,21 @@ report_steps() {
 	while IFS= read -r line; do
 		printf '%s\n' "$line" >&2
 		case $line in
-		"E: "*) echo "${line#E: }" >"$work/why" ;;
+		"E: "*) [ -e "$work/why" ] || echo "${line#E: }" >"$work/why" ;;
 		"I: running apt-get update"*) echo "progress 10 reading package lists" ;;
 		"I: installing remaining packages"*) is_essential=0 ;;
 		Get:*)
 			gets=$((gets + 1))
-			((gets % 10)) || echo "progress $((gets < 240 ? 20 + gets / 2 : 140)) downloading packages"
+			((gets % 10)) || echo "progress $((gets < 240 ? 20 + gets * 2 / 3 : 180)) downloading packages"
 			;;
 		*" newly installed, "*)
-			[[ $line =~ ([0-9]+)" newly installed" ]] && count=${BASH_REMATCH[1]} seen=0
+			[[ $line =~ ([1-9][0-9]*)" newly installed" ]] && count=${BASH_REMATCH[1]} seen=0
 			;;
 		"Unpacking "* | "Setting up "*)
 			name=${line#Unpacking } name=${name#Setting up } name=${name%%[: ]*}
 			seen=$((seen + 1))
 			if ((is_essential)); then
-				echo "progress 150 essential packages: $name"
+				echo "progress 100 essential packages: $name"
 			elif ((seen <= 2 * count)); then
 				echo "progress $((200 + 350 * seen / count)) $name"
 			fi
@@ -162,7 +162,7 @@ debian() {
 		--setup-hook="cp '$work/apt.conf' \"\$1/etc/apt/apt.conf.d/00host\"" \
 		--customize-hook='rm "$1/etc/apt/apt.conf.d/00host"' \
 		"$suite" "$root" "${mirrors[@]}" 2>&1 | report_steps ||
-		fail "mmdebstrap: $(cat "$work/why" || echo "died")"
+		fail "mmdebstrap: $(cat "$work/why" || echo "it died"): check the network, proxies and apt's sources"
 }
 
 # --- what is ours -------------------------------------------------------------------------------
