@@ -1,6 +1,8 @@
 # Each target is NAME_fuzz.c with its corpus in corpus/NAME/. In make check it replays the corpus and
-# simple mutations of it; with --enable-fuzzing (clang) it is linked with libFuzzer instead:
-#   tests/fuzz/rpc_fuzz.test -max_total_time=60 tests/fuzz/corpus/rpc
+# simple mutations of it. To search on, link with libFuzzer instead (clang):
+#   ./configure CC=clang --enable-fuzzing --with-sanitizers=address,undefined,fuzzer-no-link
+#   make tests/fuzz/rpc_fuzz.test
+#   tests/fuzz/rpc_fuzz.test -max_total_time=60 NEW-INPUTS tests/fuzz/corpus/rpc
 fuzz_common = tests/fuzz/fuzz.h
 if ENABLE_FUZZING
 fuzz_flags = -fsanitize=fuzzer
