@@ -19,7 +19,9 @@
 #include "nsjail-lite/cgroup/cgroup.h"
 #include "proto/instance.h"
 
-#define KILLED_MS 5000
+#define KILLED_MS     5000
+#define REAPED_MS     5000
+#define LOOK_EVERY_MS 5
 
 int instance_program(const char *relative, const char *installed, char ret_path[INSTANCE_PATH_MAX],
 	struct error *err)
@@ -105,18 +107,32 @@ int instance_end(int pidfd, int timeout_ms, struct error *err)
 	return 0;
 }
 
+/* *ret_pidfd: of what was ended; -1 when nothing answered. */
 static int stop_daemon(const char *directory, const char *name, int type, int timeout_ms,
-	unsigned *stopped, struct error *err)
+	int *ret_pidfd, struct error *err)
 {
 	auto_close int pidfd = instance_listener(directory, name, type, err);
+	int r;
 
 	if (pidfd == -ENOENT || pidfd == -ECONNREFUSED)
 		return 0;
 	if (pidfd < 0)
 		return pidfd;
-	(*stopped)++;
-	return error_prefix(
-		err, instance_end(pidfd, timeout_ms, err), "the daemon of %s/%s", directory, name);
+	r = instance_end(pidfd, timeout_ms, err);
+	if (r < 0)
+		return error_prefix(err, r, "the daemon of %s/%s", directory, name);
+	*ret_pidfd = take_fd(&pidfd);
+	return 0;
+}
+
+/* Until its parent has taken note of its end, so that not even its number is left: not every init is quick. */
+static void wait_until_reaped(int pidfd)
+{
+	for (int waited_ms = 0; pidfd >= 0 && waited_ms < REAPED_MS; waited_ms += LOOK_EVERY_MS) {
+		if (pidfd_send_signal(pidfd, 0, NULL, 0) < 0)
+			return;
+		poll(NULL, 0, LOOK_EVERY_MS);
+	}
 }
 
 int instance_run_program(char *const argv[], struct error *err)
@@ -175,24 +191,26 @@ static int recover(const char *directory, struct error *err)
 int instance_stop(const char *directory, unsigned *ret_stopped, struct error *err)
 {
 	auto_close int dirfd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	unsigned stopped = 0;
+	auto_close int agentd = -1, supervisor = -1;
 	int r;
 
 	if (dirfd < 0)
 		return error_errno(err, "%s", directory);
 	r = stop_daemon(directory, INSTANCE_AGENTD_SOCKET, SOCK_STREAM, INSTANCE_AGENTD_STOP_MS,
-		&stopped, err);
+		&agentd, err);
 	if (r == 0)
 		r = stop_daemon(directory, INSTANCE_CONTROL_SOCKET, SOCK_SEQPACKET,
-			INSTANCE_SUPERVISOR_STOP_MS, &stopped, err);
+			INSTANCE_SUPERVISOR_STOP_MS, &supervisor, err);
 	if (r == 0)
 		r = recover(directory, err);
 	if (r < 0)
 		return r;
 	unlinkat(dirfd, INSTANCE_AGENTD_SOCKET, 0);
 	unlinkat(dirfd, INSTANCE_CONTROL_SOCKET, 0);
+	wait_until_reaped(agentd);
+	wait_until_reaped(supervisor);
 	if (ret_stopped)
-		*ret_stopped = stopped;
+		*ret_stopped = (agentd >= 0 ? 1u : 0u) + (supervisor >= 0 ? 1u : 0u);
 	return 0;
 }
 

@@ -224,8 +224,10 @@ static int say_not_started(struct run *run)
 	int code = reply->error ? (int)reply->error : EIO;
 	struct error err;
 
-	error_set(&err, code, "%.80s: %s%s%.100s", run->command.argv[0], strerror(code),
-		reply->text[0] ? ": " : "", reply->text);
+	if (reply->text[0])
+		error_set(&err, code, "%.*s", (int)sizeof(reply->text), reply->text);
+	else
+		error_set(&err, code, "%.80s: %s", run->command.argv[0], strerror(code));
 	cli_fail(run->cli, &err, NULL);
 	return reply->exit_status == 126 || reply->exit_status == 127 ? (int)reply->exit_status
 								      : CLI_OWN_FAILURE;
