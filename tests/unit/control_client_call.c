@@ -51,6 +51,15 @@ static void calls_follow_each_other(void **state)
 	}
 }
 
+static void ids_wrap_around_past_zero(void **state)
+{
+	struct world *w = *state;
+
+	w->client->last_id = UINT32_MAX;
+	world_answer(w, CONTROL_DONE, 1);
+	assert_int_equal(call(w, CONTROL_TOUCH, NULL, 0, NULL, NULL), 0);
+}
+
 static void answer_nobody_wants_is_dropped_and_its_fd_closed(void **state)
 {
 	struct world *w = *state;
@@ -387,6 +396,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		WORLD_TEST(acquire_returns_the_lease_and_its_channel),
 		WORLD_TEST(calls_follow_each_other),
+		WORLD_TEST(ids_wrap_around_past_zero),
 		WORLD_TEST(answer_nobody_wants_is_dropped_and_its_fd_closed),
 		WORLD_TEST(no_more_of_the_answer_is_kept_than_fits),
 		WORLD_TEST(every_refusal_is_an_error_with_its_text),

@@ -9,7 +9,8 @@ proto_tests = \
 	tests/unit/guest_table.test \
 	tests/unit/guest_client.test \
 	tests/unit/guest_client_hostile.test \
-	tests/unit/guest_client_flow.test
+	tests/unit/guest_client_flow.test \
+	tests/unit/client_memory.test
 UNIT_TESTS += $(proto_tests)
 
 check_fields_sources = tests/unit/check_fields.c tests/unit/check_fields.h
@@ -61,3 +62,8 @@ tests_unit_guest_client_hostile_test_LDADD = $(proto_test_libs)
 tests_unit_guest_client_flow_test_SOURCES = tests/unit/guest_client_flow.c $(guest_world_sources)
 tests_unit_guest_client_flow_test_CPPFLAGS = $(proto_test_cppflags)
 tests_unit_guest_client_flow_test_LDADD = $(proto_test_libs)
+
+tests_unit_client_memory_test_SOURCES = tests/unit/client_memory.c $(guest_world_sources)
+tests_unit_client_memory_test_CPPFLAGS = $(proto_test_cppflags)
+tests_unit_client_memory_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
+tests_unit_client_memory_test_LDADD = $(proto_test_libs)
