@@ -88,9 +88,11 @@ static int place_clear(const struct place *place, int type, struct error *err)
 	r = place_connect(place, type);
 	if (r >= 0)
 		fd_close(r);
-	/* Refused: nobody listens. Every other answer (full, wrong type) comes from somebody alive. */
-	if (r != -ECONNREFUSED)
+	if (r >= 0 || r == -EAGAIN ||
+		r == -EPROTOTYPE) /* its queue is full, or of the other type */
 		return error_set(err, EADDRINUSE, "somebody answers there already");
+	if (r != -ECONNREFUSED)
+		return error_set(err, -r, "ask whether somebody answers: %s", strerror(-r));
 	if (unlinkat(place->dirfd, place->name, 0) < 0 && errno != ENOENT)
 		return error_errno(err, "unlink the stale socket");
 	return 0;

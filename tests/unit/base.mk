@@ -64,6 +64,11 @@ tests_unit_base_text_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_base_text_test_LDADD = libbase.a $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/base_unix_socket.test
-tests_unit_base_unix_socket_test_SOURCES = tests/unit/base_unix_socket.c
+tests_unit_base_unix_socket_test_SOURCES = tests/unit/base_unix_socket.c tests/unit/socket_fixture.h
 tests_unit_base_unix_socket_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_base_unix_socket_test_LDADD = libbase.a $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/base_unix_socket_paths.test
+tests_unit_base_unix_socket_paths_test_SOURCES = tests/unit/base_unix_socket_paths.c tests/unit/socket_fixture.h
+tests_unit_base_unix_socket_paths_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_base_unix_socket_paths_test_LDADD = libbase.a $(CMOCKA_LIBS)

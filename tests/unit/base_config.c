@@ -238,6 +238,23 @@ static void file_over_one_mebibyte_is_refused(void **state)
 	assert_int_equal(load(f), -EFBIG);
 }
 
+static void table_with_too_many_options_is_found_at_once(void **state)
+{
+	static const struct config_schema large = {sections, 2, options, CONFIG_OPTIONS_MAX + 1};
+	struct fixture *f = *state;
+
+	assert_int_equal(config_parse("x", "", 0, &large, f, &f->err), -EINVAL);
+	assert_string_equal(f->err.text, "more than 128 options");
+}
+
+static void file_that_cannot_be_read_is_told(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(config_load("/proc/self/mem", &schema, f, &f->err), -EIO);
+	assert_non_null(strstr(f->err.text, "read /proc/self/mem"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +281,8 @@ int main(void)
 		T(directory_is_refused),
 		T(fifo_is_refused_without_waiting_for_its_writer),
 		T(file_over_one_mebibyte_is_refused),
+		T(table_with_too_many_options_is_found_at_once),
+		T(file_that_cannot_be_read_is_told),
 	};
 
 	return cmocka_run_group_tests_name("base/config", tests, NULL, NULL);

@@ -9,7 +9,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/time.h>
 
 #include "base/fd.h"
 
@@ -118,6 +120,37 @@ static void open_fds_are_counted(void **state)
 	assert_int_equal(fd_count_open(), before);
 }
 
+static int interrupted_pipe[2];
+static volatile sig_atomic_t interruptions;
+
+/* The first signal only interrupts; the second also ends the wait. */
+static void on_alarm(int number)
+{
+	(void)number;
+	if (++interruptions == 2)
+		close(interrupted_pipe[1]);
+}
+
+static void interrupted_read_goes_on(void **state)
+{
+	const struct sigaction action = {.sa_handler = on_alarm}; /* without SA_RESTART */
+	const struct itimerval often = {{0, 1000}, {0, 1000}}, never = {{0, 0}, {0, 0}};
+	struct sigaction before;
+	char buffer[8];
+	ssize_t n;
+
+	(void)state;
+	assert_int_equal(pipe2(interrupted_pipe, O_CLOEXEC), 0);
+	assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
+	assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+	n = fd_read_full(interrupted_pipe[0], buffer, sizeof(buffer));
+	assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+	assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
+	close(interrupted_pipe[0]);
+	assert_int_equal(n, 0);
+	assert_true(interruptions >= 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -129,6 +162,7 @@ int main(void)
 		cmocka_unit_test(write_full_into_a_full_pipe_that_must_not_wait_says_again),
 		cmocka_unit_test(nonblocking_is_set_and_cleared),
 		cmocka_unit_test(open_fds_are_counted),
+		cmocka_unit_test(interrupted_read_goes_on),
 	};
 
 	return cmocka_run_group_tests_name("base/fd", tests, NULL, NULL);
