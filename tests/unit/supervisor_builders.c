@@ -14,6 +14,7 @@
 #include "proto/instance.h"
 #include "supervisor/builder_link.h"
 #include "supervisor/pool_host.h"
+#include "supervisor/sandbox.h"
 
 #define ONE_BUILDER "[instance]\nbuilders = 1\n"
 #define PLAIN	    ONE_BUILDER "[pool \"tiny\"]\nmin = 2\nmax = 4\n"
@@ -91,30 +92,41 @@ static void the_owner_is_told_when_the_builder_died(void **state)
 	world_close(w);
 }
 
+static bool all_run(struct world *w, void *arg)
+{
+	(void)arg;
+	return w->supervisor->builders[0]->state == BUILDER_RUNNING &&
+	       w->supervisor->builders[1]->state == BUILDER_RUNNING;
+}
+
 static void only_the_lost_builders_sandboxes_end(void **state)
 {
 	struct world *w =
-		world_open("[instance]\nbuilders = 2\n[pool \"tiny\"]\nmin = 4\nmax = 8\n", NULL);
-	int client = world_connect(w), fds[4];
-	unsigned told = 0;
+		world_open("[instance]\nbuilders = 2\n[pool \"tiny\"]\nmin = 4\nmax = 12\n", NULL);
+	int client = world_connect(w), fds[8];
+	unsigned its_own = 0;
 
 	(void)state;
-	world_until_ready(w, 4);
-	for (uint32_t i = 1; i <= 4; i++) {
-		world_acquire(client, i, "", ON_EMPTY_FAIL, 0);
-		fds[i - 1] = world_expect(w, client, CONTROL_LEASED, i).fd;
+	world_until(w, all_run, NULL);
+	for (uint32_t i = 1; i <= ARRAY_SIZE(fds); i++) {
+		struct answer a;
+
+		world_acquire(client, i, "", ON_EMPTY_BUILD, 0);
+		a = world_expect(w, client, CONTROL_LEASED, i);
+		fds[i - 1] = a.fd;
+		its_own += sandbox_find(w->supervisor, a.leased.handle.sandbox)
+				   ->builder->process.pid == w->builder;
 	}
-	world_until_ready(w, 4);
+	assert_in_range(its_own, 1, ARRAY_SIZE(fds) - 1);
 	kill(w->builder, SIGKILL);
-	while (told < 2) {
+	for (unsigned i = 0; i < its_own; i++) {
 		struct answer a = world_expect(w, client, CONTROL_LEASE_ENDED, 0);
 
 		assert_int_equal(a.ended.reason, LEASE_BUILDER_LOST);
-		told++;
 	}
-	world_until_leased(w, 2);
 	world_until_ready(w, 4);
-	for (int i = 0; i < 4; i++)
+	world_until_leased(w, (uint32_t)ARRAY_SIZE(fds) - its_own);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		close(fds[i]);
 	close(client);
 	world_close(w);
