@@ -9,6 +9,13 @@ static void on_edited(struct tool_run *run, const struct guest_reply *reply)
 {
 	const char *path = tool_string(run, "path", "");
 
+	if (reply->end == GUEST_END_FAILED && reply->error == ENOENT) {
+		tool_fail(run,
+			"%s: check that the path is right and that old_text stands there exactly, "
+			"as read shows it, without the line numbers",
+			reply->text[0] ? reply->text : path);
+		return;
+	}
 	if (reply->end == GUEST_END_FAILED && reply->error == EEXIST) {
 		tool_fail(run,
 			"old_text was found %llu times in %s: add lines around it until it is "

@@ -238,9 +238,12 @@ bool tool_has_failed(struct tool_run *run, const struct guest_reply *reply, cons
 	case GUEST_END_DONE:
 		return false;
 	case GUEST_END_FAILED:
-		tool_fail(run, "%s: %s%s%s (%s): %s", path, reply->text, reply->text[0] ? ": " : "",
-			strerror((int)reply->error), error_name((int)reply->error),
-			advice_find((int)reply->error));
+		if (reply->text[0])
+			tool_fail(run, "%s (%s): %s", reply->text, error_name((int)reply->error),
+				advice_find((int)reply->error));
+		else
+			tool_fail(run, "%s: %s (%s): %s", path, strerror((int)reply->error),
+				error_name((int)reply->error), advice_find((int)reply->error));
 		return true;
 	case GUEST_END_TIMEOUT:
 		tool_fail(run, "%s: it took too long and was stopped: ask for less", path);
