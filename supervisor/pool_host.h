@@ -27,7 +27,7 @@ struct pool_host {
 
 int pool_host_create(struct supervisor *supervisor, uint32_t index, struct pool_host **ret_pool,
 	struct error *err);
-/* Forgets its sandboxes, which the builders have ended. Accepts NULL and half-built ones. */
+/* Forgets its sandboxes, which their builders end. Accepts NULL and half-built ones. */
 void pool_host_destroy(struct pool_host *pool);
 
 /* The one with that name, else the first with that image; the first of all for "". NULL: none. */

@@ -41,7 +41,7 @@ struct sandbox *sandbox_find(const struct supervisor *supervisor, uint64_t id);
 /* For a core in state BUILDING; becomes core->data. NULL: out of memory. */
 struct sandbox *sandbox_create(struct pool_host *pool, struct pool_sandbox *core);
 
-/* Frees this half only: at the end of the supervisor, whose builders have ended it. */
+/* Frees this half only, at the end of the supervisor; its builder ends the sandbox itself. */
 void sandbox_destroy(struct sandbox *sandbox);
 
 /* What its builder reports. All but built() free it, and the pool's half. */
