@@ -29,7 +29,7 @@ static int connect_failed(int code, const char *directory, struct error *err)
 	case EACCES:
 		return error_set(err, code,
 			"%s/" INSTANCE_CONTROL_SOCKET
-			": permission denied: it serves root and the group hearth",
+			": permission denied: it serves root and the user hearth",
 			directory);
 	case EAGAIN:
 		return error_set(err, code,

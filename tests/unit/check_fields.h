@@ -78,4 +78,11 @@ void packet_append(struct packet *packet, const void *bytes, size_t size);
  */
 int check_fields_run(const struct message_protocol *protocol, const struct message_case *cases,
 	size_t case_count, const struct CMUnitTest *others, size_t other_count);
+
+/*
+ * A test: proto/PROTOCOL.md has a section for each of these messages that tells its number and size, and
+ * a row for each of its fields that tells where it is.
+ */
+void check_fields_in_page(const struct message_protocol *protocol, const struct message_case *cases,
+	size_t case_count);
 #endif

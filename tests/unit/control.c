@@ -243,6 +243,12 @@ static void header_carries_what_was_given(void **state)
 	assert_int_equal(h.reserved, 0);
 }
 
+static void page_for_clients_tells_where_each_field_is(void **state)
+{
+	(void)state;
+	check_fields_in_page(&control_protocol, cases, ARRAY_SIZE(cases));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest others[] = {
@@ -252,6 +258,7 @@ int main(void)
 		cmocka_unit_test(every_state_of_a_sandbox_has_a_name),
 		cmocka_unit_test(no_message_is_larger_than_the_packet_maximum),
 		cmocka_unit_test(header_carries_what_was_given),
+		cmocka_unit_test(page_for_clients_tells_where_each_field_is),
 	};
 
 	return check_fields_run(

@@ -340,7 +340,7 @@ static void directory_that_may_not_be_entered_says_who_may(void **state)
 	if (uid == 0)
 		assert_int_equal(seteuid(0), 0);
 	assert_int_equal(r, -EACCES);
-	assert_non_null(strstr(instance->err.text, "it serves root and the group hearth"));
+	assert_non_null(strstr(instance->err.text, "it serves root and the user hearth"));
 }
 
 static void directory_that_is_none_is_an_error(void **state)

@@ -474,12 +474,19 @@ static void header_carries_what_was_given(void **state)
 	assert_int_equal(h.reserved, 0);
 }
 
+static void page_for_clients_tells_where_each_field_is(void **state)
+{
+	(void)state;
+	check_fields_in_page(&guest_protocol, cases, ARRAY_SIZE(cases));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest others[] = {
 		cmocka_unit_test(strings_of_a_payload_come_in_order),
 		cmocka_unit_test(no_message_is_larger_than_the_packet_maximum),
 		cmocka_unit_test(header_carries_what_was_given),
+		cmocka_unit_test(page_for_clients_tells_where_each_field_is),
 	};
 
 	return check_fields_run(

@@ -27,11 +27,13 @@ tests_unit_channel_test_SOURCES = tests/unit/channel.c
 tests_unit_channel_test_CPPFLAGS = $(proto_test_cppflags)
 tests_unit_channel_test_LDADD = $(proto_test_libs)
 
-tests_unit_control_test_SOURCES = tests/unit/control.c $(check_fields_sources)
+tests_unit_control_test_SOURCES = tests/unit/control.c tests/unit/check_page.c \
+	$(check_fields_sources)
 tests_unit_control_test_CPPFLAGS = $(proto_test_cppflags)
 tests_unit_control_test_LDADD = $(proto_test_libs)
 
-tests_unit_guest_messages_test_SOURCES = tests/unit/guest_messages.c $(check_fields_sources)
+tests_unit_guest_messages_test_SOURCES = tests/unit/guest_messages.c tests/unit/check_page.c \
+	$(check_fields_sources)
 tests_unit_guest_messages_test_CPPFLAGS = $(proto_test_cppflags)
 tests_unit_guest_messages_test_LDADD = $(proto_test_libs)
 
