@@ -37,5 +37,5 @@ hearth_agentd_SOURCES = \
 hearth_agentd_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS) $(JANSSON_CFLAGS)
 hearth_agentd_LDADD = libtool.a librpc.a libproto.a libbase.a \
 	$(EVENT_LIBS) $(JANSSON_LIBS) $(INIH_LIBS)
-EXTRA_DIST += docs/rpc.md examples/main_job.py
+EXTRA_DIST += docs/rpc.md examples/main_job.py examples/main_job.json
 dist_man_MANS += man/hearth-agentd.8

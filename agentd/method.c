@@ -28,14 +28,14 @@
 
 static const struct method methods[] = {
 	{"sandbox.acquire",
-		OBJECT("",
-			NAME("template") "," NAME("net") ","
-							 "\"on_empty\":{\"type\":\"string\","
-							 "\"enum\":[\"build\",\"wait\",\"fail\"]}"
-							 "," MILLISECONDS("wait_ms") "," MILLISECONDS(
-								 "lease_ms") "," MILLISECONDS("idle"
-											      "_m"
-											      "s")),
+		OBJECT("", NAME("template") "," NAME(
+				   "net") ","
+					  "\"on_empty\":{\"type\":\"string\","
+					  "\"enum\":[\"build\",\"wait\",\"fail\"]}"
+					  "," MILLISECONDS("wait_ms") "," MILLISECONDS(
+						  "lease_ms") "," MILLISECONDS("idle"
+									       "_m"
+									       "s")),
 		method_acquire},
 	{"sandbox.release", OBJECT("\"id\"", HANDLE_SCHEMA), method_release},
 	{"sandbox.list", NO_PARAMETERS, method_sandbox_list},
