@@ -37,6 +37,8 @@ static int fail(const struct cli *cli, const char *name, const struct error *err
 	char advice[PATH_MAX + 64] = "";
 
 	switch (err->code) {
+	case EINVAL:
+		return cli_usage_error(cli, "%s", err->text);
 	case EIO:
 	case EPROTO:
 		snprintf(advice, sizeof(advice), "see %s/.%s.log", store_of(cli), name);

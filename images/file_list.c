@@ -151,6 +151,9 @@ static int explain_entry(const struct line *was, const struct line *is, struct e
 		return error_set(err, EBADMSG, "%.*s: points to %.*s and pointed to %.*s", length,
 			path, is->lengths[DATA], is->fields[DATA], was->lengths[DATA],
 			was->fields[DATA]);
+	if (was->fields[TYPE][0] == 'c' || was->fields[TYPE][0] == 'b')
+		return error_set(err, EBADMSG, "%.*s: device is %.*s and was %.*s", length, path,
+			is->lengths[DATA], is->fields[DATA], was->lengths[DATA], was->fields[DATA]);
 	return error_set(err, EBADMSG, "%.*s: contents differ", length, path);
 }
 

@@ -15,3 +15,11 @@ UNIT_TESTS += tests/unit/images_store.test
 tests_unit_images_store_test_SOURCES = tests/unit/images_store.c $(images_world)
 tests_unit_images_store_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_images_store_test_LDADD = $(images_test_libs)
+
+# Root: recipes are run in namespaces of their own.
+SYSTEM_BINARIES += tests/system/images_build.test
+tests_system_images_build_test_SOURCES = tests/system/images_build.c $(images_world)
+tests_system_images_build_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_system_images_build_test_LDADD = $(images_test_libs)
+
+SYSTEM_TESTS += tests/system/images_cli.py
