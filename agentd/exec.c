@@ -102,8 +102,8 @@ static void fail_to_start(struct call *call, const struct guest_reply *reply)
 		reply->error == ENOENT ? 127 : 126);
 	char text[ERROR_TEXT_MAX];
 
-	snprintf(text, sizeof(text), "%s: %s", reply->text[0] ? reply->text : "exec",
-		strerror((int)reply->error));
+	snprintf(text, sizeof(text), "%s",
+		reply->text[0] ? reply->text : strerror((int)reply->error));
 	call_fail_data(call, reply->error == EBUSY ? FAULT_BUSY : FAULT_COMMAND_FAILED, data, text);
 }
 

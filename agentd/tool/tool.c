@@ -125,6 +125,7 @@ static void on_reply(void *arg, const struct guest_reply *reply)
 		return;
 	if (run->is_out_of_memory)
 		tool_fail(run, "agentd is out of memory: try again");
+	tool_end_line(run);
 	result = (struct tool_result){.text = run->text, .is_error = run->is_error, .reply = reply};
 	run->callbacks.on_done(run->callbacks.arg, &result);
 	run_destroy(run);
