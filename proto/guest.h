@@ -63,7 +63,7 @@ enum guest_exec_flags {
 };
 
 /*
- * EXEC. Payload: argc strings, envc strings "K=V", then cwd (may be empty: "/"), each terminated by
+ * EXEC. Payload: argc strings, envc strings "K=V", then cwd (may be empty: the image's), each terminated by
  * NUL, nothing behind. argv[0] is searched in PATH of the command's environment. The command is
  * the leader of a new session. The reply comes when it exits, even if children hold the pipes;
  * what it wrote before is delivered first. At the timeout, on CANCEL and at the end of the channel
@@ -106,8 +106,8 @@ struct guest_exec {
  *                                   offset: lines of context. total = matches seen: lines; with FILES and
  *                                   COUNT files. Hidden and ignored files are not looked at.
  * Paths that GLOB and GREP answer begin with the path that was asked, as it was written.
- * A path is relative to "/" when it is not absolute. Only regular files are read; a device, FIFO or
- * socket is EINVAL; files of unbounded size are cut at max_bytes.
+ * A path that is not absolute starts where a command without a cwd does. Only regular files are read;
+ * a device, FIFO or socket is EINVAL; files of unbounded size are cut at max_bytes.
  */
 enum guest_file_flags {
 	GUEST_FILE_LINES = 1 << 0,

@@ -51,7 +51,7 @@ void guest_client_lose(struct guest_client *client, uint32_t limits_hit, const c
 struct guest_exec_options {
 	const char *const *argv; /* NULL-terminated */
 	const char *const *env;	 /* NULL-terminated, or NULL */
-	const char *cwd;	 /* NULL: "/" */
+	const char *cwd;	 /* NULL: the image's */
 	uint32_t flags;		 /* enum guest_exec_flags */
 	uint32_t timeout_ms;
 	uint16_t rows, columns;

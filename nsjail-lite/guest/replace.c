@@ -156,7 +156,7 @@ int replace_file(struct work *work, const char *content, size_t size)
 	struct target target = {.directory = -1};
 	int r;
 
-	target.directory = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	target.directory = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	r = find_target(work, &target);
 	if (r == 0)
 		r = replace(work, &target, content, size);

@@ -122,7 +122,8 @@ static void set_limits(uint16_t type, uint32_t timeout_ms)
 #endif
 }
 
-static _Noreturn void worker_main(const struct guest_file *message, const struct child_fds *fds)
+static _Noreturn void worker_main(
+	const struct guest_file *message, const char *cwd, const struct child_fds *fds)
 {
 	const char *payload = (const char *)(message + 1);
 	const char *end = (const char *)message + message->header.size;
@@ -136,7 +137,7 @@ static _Noreturn void worker_main(const struct guest_file *message, const struct
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	if (child_fds_arrange(fds) < 0)
+	if (child_fds_arrange(fds) < 0 || (chdir(cwd) < 0 && chdir("/") < 0))
 		_exit(1);
 	set_limits(message->header.type,
 		message->timeout_ms ? message->timeout_ms : GUEST_FILE_TIMEOUT);
@@ -179,7 +180,7 @@ int worker_start(struct guest *guest, struct job *job, const struct guest_file *
 	if (r == 0) {
 		job->pid = fork();
 		if (job->pid == 0)
-			worker_main(message, &theirs);
+			worker_main(message, guest->defaults->cwd, &theirs);
 		if (job->pid < 0) {
 			r = -errno;
 			job->pid = 0;
