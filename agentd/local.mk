@@ -1,7 +1,6 @@
 # Tools know a guest client and nothing of agentd's clients: the unit tests link them alone.
 noinst_LIBRARIES += libtool.a
 libtool_a_SOURCES = \
-	agentd/base64.c agentd/base64.h \
 	agentd/schema.c agentd/schema.h \
 	agentd/utf8.c agentd/utf8.h \
 	agentd/tool/bash.c \

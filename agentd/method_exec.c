@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agentd/base64.h"
 #include "agentd/call.h"
 #include "agentd/client.h"
 #include "agentd/exec.h"
@@ -15,6 +14,7 @@
 #include "agentd/tool/tool.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "proto/base64.h"
 
 /* What a command line is made of, on the heap as long as it is being sent. */
 struct command {

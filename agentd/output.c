@@ -2,10 +2,10 @@
 
 #include <string.h>
 
-#include "agentd/base64.h"
 #include "agentd/call.h"
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "proto/base64.h"
 
 static const char *stream_name(enum guest_stream stream)
 {

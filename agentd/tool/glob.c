@@ -13,7 +13,7 @@ static void on_found(struct tool_run *run, const struct guest_reply *reply)
 		return;
 	at = tool_data(run, &size);
 	for (const char *end = at + size; (path = tool_next_string(&at, end)); shown++) {
-		tool_say_name(run, path);
+		tool_say_found(run, path);
 		tool_say(run, "\n");
 	}
 	if (shown == 0)

@@ -25,7 +25,7 @@ static void say_line(struct tool_run *run, const struct record *record)
 	char mark = record->match.is_context ? '-' : ':';
 	size_t length = strlen(record->line);
 
-	tool_say_name(run, record->path);
+	tool_say_found(run, record->path);
 	tool_say(run, "%c%u%c", mark, record->match.line_number, mark);
 	if (length > TOOL_GREP_LINE_MAX) {
 		tool_say_bytes(
@@ -53,7 +53,7 @@ static void say_record(struct tool_run *run, const char *mode, const struct reco
 		say_line(run, record);
 		return;
 	}
-	tool_say_name(run, record->path);
+	tool_say_found(run, record->path);
 	if (strcmp(mode, "count") == 0) {
 		tool_say(run, ":");
 		tool_say_name(run, record->line);

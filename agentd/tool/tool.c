@@ -221,6 +221,13 @@ void tool_say_name(struct tool_run *run, const char *name)
 	}
 }
 
+void tool_say_found(struct tool_run *run, const char *path)
+{
+	bool is_default = !json_object_get(run->request.arguments, "path");
+
+	tool_say_name(run, is_default && strncmp(path, "./", 2) == 0 ? path + 2 : path);
+}
+
 void tool_fail(struct tool_run *run, const char *format, ...)
 {
 	va_list arguments;
@@ -284,6 +291,8 @@ int tool_path(const struct tool_run *run, const char *path, char to[static TOOL_
 
 	if (path[0] == '/' || !cwd)
 		length = snprintf(to, TOOL_PATH_MAX, "%s", path);
+	else if (strcmp(path, ".") == 0)
+		length = snprintf(to, TOOL_PATH_MAX, "%s", cwd);
 	else
 		length = snprintf(to, TOOL_PATH_MAX, "%s/%s", cwd, path);
 	if (length >= TOOL_PATH_MAX)

@@ -106,6 +106,8 @@ void tool_say_bytes(struct tool_run *run, const void *data, size_t size);
 void tool_end_line(struct tool_run *run);
 /* Append a file name so that no byte of it can be taken for a line of ours: \n, \x1b. */
 void tool_say_name(struct tool_run *run, const char *name);
+/* As tool_say_name(), for a path found below the argument "path", or below "." when there is none. */
+void tool_say_found(struct tool_run *run, const char *path);
 /* Make the answer an error: "Error: " and the text, instead of what was said before. */
 void tool_fail(struct tool_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* True, with the error said, when the request about this path did not get done. */
