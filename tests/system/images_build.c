@@ -1,83 +1,22 @@
 /*
- * Building images by recipes of the tests' own, as root: what a recipe is given, every way it can
- * fail, what an interruption leaves; and what of a tree only root can change.
+ * Building images by recipes of the tests' own, as root: what a recipe is given, every way it can fail, and what an interruption leaves.
  */
 #define _GNU_SOURCE 1 /* pipe2 */
-#include "tests/unit/images_world.h"
+#include "tests/system/images_fixture.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/wait.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "images/build.h"
-#include "images/file_list.h"
-#include "images/tree.h"
-
-/* What every image of these tests has; a recipe goes on from here. */
-#define GOOD                                                                                       \
-	"#!/bin/sh\nset -e\necho version 1\necho cwd /\necho env PATH=/bin\n"                      \
-	"echo contents >\"$1/file\"\n"
-
-static const char *path_of(struct world *w, const char *name)
-{
-	static char path[128];
-
-	snprintf(path, sizeof(path), "%s/%s", w->store, name);
-	return path;
-}
-
-static int build_with(struct world *w, const char *script, const struct image_progress *progress)
-{
-	char store[128];
-
-	if (script)
-		world_file(w, "recipe.sh", script, 0755);
-	snprintf(store, sizeof(store), "%s", path_of(w, "store"));
-	w->err.text[0] = '\0';
-	return build_by_script(store, "x", path_of(w, "recipe.sh"), progress, &w->err);
-}
-
-static void builds(struct world *w, const char *script)
-{
-	int r = build_with(w, script, NULL);
-
-	if (r < 0)
-		fail_msg("%s", w->err.text);
-}
-
-/* The store holds what a failed build may leave: its lock, its log, the cache. */
-static void nothing_is_left(struct world *w)
-{
-	struct tree_names names;
-	auto_close int fd = openat(w->store_fd, "store", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	assert_int_equal(tree_names_read(fd, &names, &w->err), 0);
-	for (size_t i = 0; i < names.count; i++)
-		if (strcmp(names.names[i], ".x.lock") != 0 &&
-			strcmp(names.names[i], ".x.log") != 0 &&
-			strcmp(names.names[i], ".cache") != 0)
-			fail_msg("%s is left", names.names[i]);
-	tree_names_finish(&names);
-}
-
-static void fails(struct world *w, const char *script, int code, const char *text)
-{
-	assert_int_equal(build_with(w, script, NULL), -code);
-	world_says(w, text);
-	nothing_is_left(w);
-}
 
 static struct image open_image(struct world *w)
 {
@@ -371,69 +310,6 @@ static void a_store_that_cannot_be_made_is_an_error(void **state)
 		-ENOENT);
 }
 
-/* --- what only root can change ----------------------------------------------------------------- */
-
-static void verify_says(struct world *w, const char *text)
-{
-	assert_int_equal(image_verify(path_of(w, "store"), "x", NULL, &w->err), -EBADMSG);
-	assert_string_equal(w->err.text, text);
-}
-
-static void a_changed_owner_is_found(void **state)
-{
-	struct world *w = *state;
-
-	builds(w, GOOD);
-	assert_int_equal(fchownat(w->store_fd, "store/x/root/file", 7, 0, 0), 0);
-	verify_says(w, "image x: /file: owner is 7 and was 0");
-	assert_int_equal(fchownat(w->store_fd, "store/x/root/file", 0, 8, 0), 0);
-	verify_says(w, "image x: /file: group is 8 and was 0");
-}
-
-static void an_added_file_capability_is_found(void **state)
-{
-	struct world *w = *state;
-	/* struct vfs_cap_data, version 2: CAP_SYS_ADMIN permitted and effective. */
-	static const unsigned char capability[20] = {1, 0, 0, 2, 0, 0, 0x20};
-
-	builds(w, GOOD);
-	assert_int_equal(setxattr(path_of(w, "store/x/root/file"), "security.capability",
-				 capability, sizeof(capability), 0),
-		0);
-	verify_says(w, "image x: /file: extended attributes differ");
-}
-
-static void a_changed_device_is_found(void **state)
-{
-	struct world *w = *state;
-	static const char dev[] = "store/x/root/dev";
-
-	builds(w, GOOD "mknod \"$1/dev\" c 1 3\n");
-	assert_int_equal(unlinkat(w->store_fd, dev, 0), 0);
-	assert_int_equal(mknodat(w->store_fd, dev, S_IFCHR | 0644, makedev(1, 1)), 0);
-	verify_says(w, "image x: /dev: device is 1:1 and was 1:3");
-	assert_int_equal(unlinkat(w->store_fd, dev, 0), 0);
-	assert_int_equal(mknodat(w->store_fd, dev, S_IFBLK | 0644, makedev(1, 3)), 0);
-	verify_says(w, "image x: /dev: type is b and was c");
-}
-
-/* Neither the digest nor a removal may reach what is mounted there, which is not the image's. */
-static void a_mount_in_a_tree_is_not_entered(void **state)
-{
-	struct world *w = *state;
-	int verified, removed;
-
-	builds(w, GOOD "mkdir \"$1/mnt\"\n");
-	assert_int_equal(mount("none", path_of(w, "store/x/root/mnt"), "tmpfs", 0, NULL), 0);
-	verified = image_verify(path_of(w, "store"), "x", NULL, &w->err);
-	removed = tree_remove_at(w->store_fd, "store", &w->err);
-	assert_int_equal(umount2(path_of(w, "store/x/root/mnt"), MNT_DETACH), 0);
-	assert_int_equal(verified, -EXDEV);
-	assert_int_equal(removed, -EXDEV);
-}
-
-#define T(f) cmocka_unit_test_setup_teardown(f, world_set_up, world_tear_down)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -452,10 +328,6 @@ int main(void)
 		T(after_a_kill_nothing_shows_and_the_next_build_cleans_up),
 		T(an_ignored_signal_does_not_interrupt),
 		T(a_store_that_cannot_be_made_is_an_error),
-		T(a_changed_owner_is_found),
-		T(an_added_file_capability_is_found),
-		T(a_changed_device_is_found),
-		T(a_mount_in_a_tree_is_not_entered),
 	};
 
 	return cmocka_run_group_tests_name("images_build", tests, NULL, NULL);

@@ -17,9 +17,15 @@ tests_unit_images_store_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_images_store_test_LDADD = $(images_test_libs)
 
 # Root: recipes are run in namespaces of their own.
+images_fixture = tests/system/images_fixture.c tests/system/images_fixture.h $(images_world)
 SYSTEM_BINARIES += tests/system/images_build.test
-tests_system_images_build_test_SOURCES = tests/system/images_build.c $(images_world)
+tests_system_images_build_test_SOURCES = tests/system/images_build.c $(images_fixture)
 tests_system_images_build_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_system_images_build_test_LDADD = $(images_test_libs)
+
+SYSTEM_BINARIES += tests/system/images_changes.test
+tests_system_images_changes_test_SOURCES = tests/system/images_changes.c $(images_fixture)
+tests_system_images_changes_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_system_images_changes_test_LDADD = $(images_test_libs)
 
 SYSTEM_TESTS += tests/system/images_cli.py

@@ -17,7 +17,7 @@
 static const char good[] =
 	"{\"format\": 1, \"name\": \"base\", \"version\": \"12\", \"created\": "
 	"\"2026-01-31T12:00:00Z\", \"digest\": \"" DIGEST "\", \"bytes\": 5, \"entries\": 2, "
-	"\"packages\": [\"jq 1.6\", \"git 2\"], \"env\": [\"A=1\", \"B=\"], \"cwd\": \"/work\", "
+	"\"packages\": [\"jq 1.6\", \"git 2\"], \"env\": [\"A=1\", \"B=\"], \"cwd\": \"/srv\", "
 	"\"extra_cas\": [{\"name\": \"x.crt\", \"sha256\": \"" SUM "\"}], \"recipe\": \"" DIGEST
 	"\"}";
 
@@ -41,7 +41,7 @@ static void a_good_manifest_is_read_whole(void **state)
 	assert_string_equal(m.version, "12");
 	assert_string_equal(m.created, "2026-01-31T12:00:00Z");
 	assert_string_equal(m.digest, DIGEST);
-	assert_string_equal(m.cwd, "/work");
+	assert_string_equal(m.cwd, "/srv");
 	assert_int_equal(m.bytes, 5);
 	assert_int_equal(m.entries, 2);
 	assert_int_equal(m.package_count, 2);
@@ -94,49 +94,49 @@ static void each_field_of_a_wrong_type_is_refused(void **state)
 			refuses(keys[i], values[k]);
 }
 
+static const struct {
+	const char *key, *value;
+} broken[] = {
+	{"format", "2"},
+	{"format", "0"},
+	{"name", "\"tiny\""},
+	{"name", "\"base2\""},
+	{"version", "\"a\\u0007\""},
+	{"version", "\"0123456789012345678901234567890123456789012345678901234567890123\""},
+	{"created", "\"yesterday\""},
+	{"created", "\"2026-13-31T12:00:00Z\""},
+	{"created", "\"2026-01-31 12:00:00\""},
+	{"created", "\"2026-01-31T12:00:00Z \""},
+	{"digest", "\"" SUM "\""},
+	{"digest", "\"sha256:" SUM "0\""},
+	{"digest", "\"md5:" SUM "\""},
+	{"digest", "\"sha256:"
+		   "X123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\""},
+	{"recipe", "\"sha256:\""},
+	{"bytes", "9223372036854775807.0"},
+	{"entries", "\"2\""},
+	{"cwd", "\"work\""},
+	{"cwd", "\"/srv/../..\""},
+	{"cwd", "\"/../etc\""},
+	{"cwd", "\"/..\""},
+	{"cwd", "\"/a\\nb\""},
+	{"packages", "[\"jq\"]"},
+	{"packages", "[\"jq 1\", \"jq\\u001b 1\"]"},
+	{"env", "[\"A\"]"},
+	{"env", "[\"=1\"]"},
+	{"env", "[\"1A=1\"]"},
+	{"env", "[\"A B=1\"]"},
+	{"env", "[\"A=1\", 5]"},
+	{"extra_cas", "[{\"name\": \"a\"}]"},
+	{"extra_cas", "[{\"sha256\": \"" SUM "\"}]"},
+	{"extra_cas", "[{\"name\": \"\", \"sha256\": \"" SUM "\"}]"},
+	{"extra_cas", "[{\"name\": \"a\", \"sha256\": \"" SUM "0\"}]"},
+	{"extra_cas", "[\"a\"]"},
+	{"unknown", "1"},
+};
+
 static void broken_values_are_refused(void **state)
 {
-	static const struct {
-		const char *key, *value;
-	} broken[] = {
-		{"format", "2"},
-		{"format", "0"},
-		{"name", "\"tiny\""},
-		{"name", "\"base2\""},
-		{"version", "\"a\\u0007\""},
-		{"version", "\"0123456789012345678901234567890123456789012345678901234567890123\""},
-		{"created", "\"yesterday\""},
-		{"created", "\"2026-13-31T12:00:00Z\""},
-		{"created", "\"2026-01-31 12:00:00\""},
-		{"created", "\"2026-01-31T12:00:00Z \""},
-		{"digest", "\"" SUM "\""},
-		{"digest", "\"sha256:" SUM "0\""},
-		{"digest", "\"md5:" SUM "\""},
-		{"digest", "\"sha256:"
-			   "X123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\""},
-		{"recipe", "\"sha256:\""},
-		{"bytes", "9223372036854775807.0"},
-		{"entries", "\"2\""},
-		{"cwd", "\"work\""},
-		{"cwd", "\"/work/../..\""},
-		{"cwd", "\"/../etc\""},
-		{"cwd", "\"/..\""},
-		{"cwd", "\"/a\\nb\""},
-		{"packages", "[\"jq\"]"},
-		{"packages", "[\"jq 1\", \"jq\\u001b 1\"]"},
-		{"env", "[\"A\"]"},
-		{"env", "[\"=1\"]"},
-		{"env", "[\"1A=1\"]"},
-		{"env", "[\"A B=1\"]"},
-		{"env", "[\"A=1\", 5]"},
-		{"extra_cas", "[{\"name\": \"a\"}]"},
-		{"extra_cas", "[{\"sha256\": \"" SUM "\"}]"},
-		{"extra_cas", "[{\"name\": \"\", \"sha256\": \"" SUM "\"}]"},
-		{"extra_cas", "[{\"name\": \"a\", \"sha256\": \"" SUM "0\"}]"},
-		{"extra_cas", "[\"a\"]"},
-		{"unknown", "1"},
-	};
-
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(broken); i++)
 		refuses(broken[i].key, broken[i].value);
@@ -216,7 +216,7 @@ static void what_a_recipe_says_is_written_and_read_again(void **state)
 		.bytes = 1,
 		.entries = 2};
 	static const char *const lines[] = {"version 3", "cwd /", "env A=b c", "package jq 1.6",
-		"ca my own.crt " SUM, "version 4"};
+		("ca my own.crt " SUM), "version 4"};
 	struct manifest_draft *draft;
 
 	assert_int_equal(manifest_draft_create(&draft, NULL), 0);
