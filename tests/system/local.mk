@@ -30,3 +30,5 @@ tests/system/hearth-builder-faulty: tests/fake/builder_faults.c $(builder_source
 		$$(printf '%s\n' $(builder_sources) | grep '\.c$$')
 CLEANFILES += tests/system/hearth-builder-faulty
 EXTRA_DIST += tests/fake/builder_faults.c
+
+SYSTEM_TESTS += tests/system/supervisor_kill.py
