@@ -1,7 +1,9 @@
+#define _GNU_SOURCE 1 /* SCHED_IDLE */
 #include "supervisor/builder_link.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,7 +80,7 @@ static void lose(struct builder_link *builder, const char *why)
 	builder_link_set_state(builder, BUILDER_ENDING);
 	event_free(builder->readable);
 	builder->readable = NULL;
-	event_del(builder->hung);
+	event_del(builder->late);
 	outbox_finish(&builder->outbox);
 	fd_close(take_fd(&builder->process.link_fd));
 	pidfd_send_signal(builder->process.pidfd, SIGKILL, NULL, 0);
@@ -165,14 +167,31 @@ static void on_exited(evutil_socket_t fd, short what, void *arg)
 	arm(builder->restart, restart_pause_ms(recent));
 }
 
-/* A builder is single-threaded and does one thing at a time: no answer means that it hangs. */
-static void on_hung(evutil_socket_t fd, short what, void *arg)
+static void set_hurried(struct builder_link *builder, bool is_hurried)
+{
+	const struct sched_param none = {0};
+
+	/* Where it cannot be changed the builder is only slower. */
+	sched_setscheduler(builder->process.pid, is_hurried ? SCHED_OTHER : SCHED_IDLE, &none);
+	builder->is_hurried = is_hurried;
+}
+
+/*
+ * A builder is single-threaded and does one thing at a time. No answer means that it gets no
+ * processor, or, once it has normal priority, that it hangs.
+ */
+static void on_late(evutil_socket_t fd, short what, void *arg)
 {
 	struct builder_link *builder = arg;
 	char why[80];
 
 	(void)fd;
 	(void)what;
+	if (builder->state == BUILDER_RUNNING && !builder->is_hurried) {
+		set_hurried(builder, true);
+		arm(builder->late, BUILD_TIMEOUT_MS);
+		return;
+	}
 	snprintf(why, sizeof(why), "no answer for %d ms",
 		builder->state == BUILDER_STARTING ? START_TIMEOUT_MS : BUILD_TIMEOUT_MS);
 	lose(builder, why);
@@ -208,9 +227,9 @@ int builder_link_create(struct supervisor *supervisor, uint32_t index,
 	builder->process.pidfd = builder->process.link_fd = -1;
 	list_init(&builder->building);
 	list_init(&builder->alive);
-	builder->hung = evtimer_new(supervisor->events, on_hung, builder);
+	builder->late = evtimer_new(supervisor->events, on_late, builder);
 	builder->restart = evtimer_new(supervisor->events, on_restart, builder);
-	if (!builder->hung || !builder->restart)
+	if (!builder->late || !builder->restart)
 		return error_set(err, ENOMEM, "out of memory");
 	return 0;
 }
@@ -244,23 +263,29 @@ int builder_link_start(struct builder_link *builder, struct error *err)
 	r = host->start_builder(host->arg, builder->index, &builder->process, err);
 	if (r < 0)
 		return error_prefix(err, r, "builder %u", builder->index);
-	builder->is_broken = false;
+	builder->is_broken = builder->is_hurried = false;
 	builder->why[0] = '\0';
 	r = attach(builder, err);
 	if (r < 0)
 		return r;
 	builder_link_set_state(builder, BUILDER_STARTING);
-	arm(builder->hung, START_TIMEOUT_MS);
+	arm(builder->late, START_TIMEOUT_MS);
 	return 0;
 }
 
-/* At the end of its link a builder kills what it built and exits; one that does not is killed. */
-static void stop_process(struct builder_link *builder)
+void builder_link_hang_up(struct builder_link *builder)
+{
+	if (builder->process.link_fd < 0)
+		return;
+	set_hurried(builder, true);
+	outbox_finish(&builder->outbox);
+	fd_close(take_fd(&builder->process.link_fd));
+}
+
+static void await_exit(struct builder_link *builder)
 {
 	struct pollfd pidfd = {.fd = builder->process.pidfd, .events = POLLIN};
 
-	outbox_finish(&builder->outbox);
-	fd_close(take_fd(&builder->process.link_fd));
 	if (poll(&pidfd, 1, STOP_MS) <= 0) {
 		log_error("builder %u (pid %d) does not end: killed", builder->index,
 			builder->process.pid);
@@ -273,11 +298,12 @@ void builder_link_destroy(struct builder_link *builder)
 {
 	if (!builder)
 		return;
+	builder_link_hang_up(builder);
 	if (builder->process.pidfd >= 0)
-		stop_process(builder);
+		await_exit(builder);
 	forget_process(builder);
-	if (builder->hung)
-		event_free(builder->hung);
+	if (builder->late)
+		event_free(builder->late);
 	if (builder->restart)
 		event_free(builder->restart);
 	free(builder);
@@ -292,10 +318,13 @@ bool builder_link_has_room(const struct builder_link *builder)
 
 void builder_link_progress(struct builder_link *builder)
 {
-	if (builder->building_count + builder->kill_count > 0)
-		arm(builder->hung, BUILD_TIMEOUT_MS);
-	else
-		event_del(builder->hung);
+	if (builder->building_count + builder->kill_count > 0) {
+		arm(builder->late, builder->is_hurried ? BUILD_TIMEOUT_MS : HURRY_MS);
+	} else {
+		event_del(builder->late);
+		if (builder->is_hurried)
+			set_hurried(builder, false);
+	}
 	build_queue_dispatch_soon(builder->supervisor);
 }
 
@@ -307,8 +336,8 @@ int builder_link_send(struct builder_link *builder, const void *message, size_t 
 	if (r < 0) {
 		builder->is_broken = true;
 		event_active(builder->readable, EV_READ, 0);
-	} else if (!event_pending(builder->hung, EV_TIMEOUT, NULL)) {
-		arm(builder->hung, BUILD_TIMEOUT_MS);
+	} else if (!event_pending(builder->late, EV_TIMEOUT, NULL)) {
+		arm(builder->late, HURRY_MS);
 	}
 	return r;
 }

@@ -4,9 +4,10 @@
  *   DOWN -> STARTING (started, LINK_STARTED awaited) -> RUNNING -> ENDING (link closed, killed,
  *   death awaited) -> DOWN -> STARTING after a pause.
  *
- * A builder that says something wrong, that hangs, or that dies is lost: its sandboxes end, its
- * slots rest until its replacement has started. RESTARTS_MAX losses within RESTARTS_WINDOW_MS are the most
- * that is borne: with one more the supervisor fails.
+ * A builder runs only when the processors have nothing else to do, so on a busy host it may be late:
+ * then it is hurried. One that says something wrong, that hangs, or that dies is lost: its sandboxes
+ * end, its slots rest until its replacement has started. RESTARTS_MAX losses within
+ * RESTARTS_WINDOW_MS are the most that is borne: with one more the supervisor fails.
  */
 #ifndef SUPERVISOR_BUILDER_LINK_H
 #define SUPERVISOR_BUILDER_LINK_H
@@ -15,15 +16,16 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "nsjail-lite/builder/link.h"
 #include "nsjail-lite/builder_host.h"
 #include "supervisor/outbox.h"
 
 struct error;
-struct message_header;
 struct sandbox;
 struct supervisor;
 
-#define BUILD_TIMEOUT_MS   5000	 /* without any progress: a build, a kill */
+#define HURRY_MS	   100	 /* without any progress it gets normal priority */
+#define BUILD_TIMEOUT_MS   5000	 /* and after that much more it hangs */
 #define START_TIMEOUT_MS   30000 /* LINK_STARTED: an earlier builder's sandboxes are ended first */
 #define RESTARTS_MAX	   5
 #define RESTARTS_WINDOW_MS 60000
@@ -39,11 +41,12 @@ struct builder_link {
 	struct outbox outbox;
 	struct event *readable; /* the link */
 	struct event *exited;	/* the pidfd */
-	struct event *hung, *restart;
+	struct event *late, *restart;
 	struct list building, alive;	     /* sandboxes; alive: built and not yet ended */
 	uint32_t building_count, kill_count; /* asked of it and not yet answered */
 	bool is_broken;			     /* a send failed: to be given up in its own callback */
-	char why[200];			     /* what it said before it died */
+	bool is_hurried;		     /* has normal priority until it has nothing to do */
+	char why[LINK_TEXT_MAX];	     /* what it said before it died */
 	uint64_t lost_ms[RESTARTS_MAX]; /* the last losses, oldest at lost_count % RESTARTS_MAX */
 	uint32_t lost_count;
 };
@@ -52,7 +55,9 @@ struct builder_link {
 int builder_link_create(struct supervisor *supervisor, uint32_t index,
 	struct builder_link **ret_builder, struct error *err);
 int builder_link_start(struct builder_link *builder, struct error *err);
-/* End the process, by the end of its link first, and free. Blocks up to STOP_MS. Accepts NULL. */
+/* The end of its link: it kills what it built, removes its cgroups and exits. */
+void builder_link_hang_up(struct builder_link *builder);
+/* Wait for its exit, at most STOP_MS, and free. Accepts NULL. */
 void builder_link_destroy(struct builder_link *builder);
 #define STOP_MS 5000
 

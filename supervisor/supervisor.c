@@ -149,6 +149,9 @@ void supervisor_destroy(struct supervisor *supervisor)
 		return;
 	supervisor->is_draining = true;
 	control_destroy(supervisor->control);
+	for (uint32_t i = 0; i < supervisor->config.builders; i++)
+		if (supervisor->builders[i])
+			builder_link_hang_up(supervisor->builders[i]);
 	/* Sandboxes stand in their builders' lists: first they, then the builders. */
 	for (uint32_t i = 0; i < supervisor->config.pool_count; i++)
 		pool_host_destroy(supervisor->pools[i]);
