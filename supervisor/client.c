@@ -13,9 +13,6 @@
 #include "supervisor/request.h"
 #include "supervisor/supervisor.h"
 
-/* Packets of one client per turn of the loop: the others come in between. */
-#define PACKETS_PER_TURN 16
-
 /*
  * Take one packet and answer it. 0; -EAGAIN: none there (expected); -ENOTCONN: the peer has left
  * (expected); other -errno: an offence, with the reason in *err.
@@ -46,23 +43,24 @@ static int receive(struct client *client, struct error *err)
 	return 0;
 }
 
+/* One packet a turn: the others come in between, and none is read in vain after an answer. */
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct client *client = arg;
 	struct error err;
-	int r = 0;
+	int r;
 
 	(void)fd;
 	(void)what;
-	for (int i = 0; i < PACKETS_PER_TURN && r == 0; i++)
-		r = client->lost < 0 ? error_set(&err, -client->lost, "it does not read: %s",
-					       error_name(-client->lost))
-				     : receive(client, &err);
+	if (client->lost < 0)
+		r = error_set(&err, -client->lost, "its answers cannot be sent: %s",
+			error_name(-client->lost));
+	else
+		r = receive(client, &err);
 	if (r == 0 || r == -EAGAIN)
 		return;
-	if (r == -EPIPE || r == -ECONNRESET)
-		r = -ENOTCONN;
-	if (r != -ENOTCONN)
+	/* Whoever left before reading the answer is not worth a line. */
+	if (r != -ENOTCONN && r != -EPIPE && r != -ECONNRESET)
 		control_report_offence(client->supervisor->control, &client->peer, err.text);
 	client_destroy(client);
 }
