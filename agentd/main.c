@@ -160,6 +160,9 @@ int main(int argc, char **argv)
 		return r - 1;
 	log_open("hearth-agentd");
 	signal(SIGPIPE, SIG_IGN);
+	/* The loop takes them while it runs; a second one must not change the exit status. */
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
 	if (open_all(directory, &control, &listener, &err) < 0) {
 		log_error("%s", err.text);
 		return 1;

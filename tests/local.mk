@@ -16,6 +16,7 @@ AM_TESTS_ENVIRONMENT = \
 	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE;
 
 UNIT_TESTS =
+UNIT_PY_TESTS =
 LINT_TESTS =
 FUZZ_TESTS =
 SYSTEM_BINARIES =
@@ -37,9 +38,9 @@ include tests/lint/local.mk
 include tests/system/local.mk
 include tests/e2e/local.mk
 
-TESTS = $(UNIT_TESTS) $(FUZZ_TESTS) $(LINT_TESTS)
+TESTS = $(UNIT_TESTS) $(UNIT_PY_TESTS) $(FUZZ_TESTS) $(LINT_TESTS)
 check_PROGRAMS += $(UNIT_TESTS) $(FUZZ_TESTS) $(SYSTEM_BINARIES)
-EXTRA_DIST += tests/limited tests/tap.py tests/skips $(LINT_TESTS) $(SYSTEM_TESTS) $(E2E_TESTS)
+EXTRA_DIST += tests/limited tests/tap.py tests/skips $(UNIT_PY_TESTS) $(LINT_TESTS) $(SYSTEM_TESTS) $(E2E_TESTS)
 
 check-system: all $(check_PROGRAMS)
 	$(MAKE) $(AM_MAKEFLAGS) -j1 check-TESTS TESTS='$(SYSTEM_BINARIES) $(SYSTEM_TESTS) $(E2E_TESTS)' \

@@ -83,7 +83,7 @@ static void on_exited(struct tool_run *run, const struct guest_reply *reply)
 		break;
 	}
 	tool_say(run, "exit code: %u\n", reply->exit_status);
-	if (reply->signal)
+	if (reply->signal && reply->end == GUEST_END_DONE)
 		tool_say(run, "killed by signal %u\n", reply->signal);
 	say_outputs(run);
 }

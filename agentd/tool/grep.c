@@ -30,7 +30,7 @@ static void say_line(struct tool_run *run, const struct record *record)
 	if (length > TOOL_GREP_LINE_MAX) {
 		tool_say_bytes(
 			run, record->line, utf8_whole_length(record->line, TOOL_GREP_LINE_MAX));
-		tool_say(run, " [... %zu bytes]\n", length);
+		tool_say(run, " [... cut]\n");
 		return;
 	}
 	tool_say_bytes(run, record->line, length);

@@ -1,0 +1,215 @@
+"""agentd: who gets, uses, loses and gives back a sandbox."""
+
+import os
+import signal
+import unittest
+
+import tap
+from agentd_world import World
+from rpc_client import Client, RpcError, until
+
+EPOCH = "1700000000123456789"
+REASON_OOM = 5
+LIMIT_HIT_MEMORY = 1
+
+
+class Leases(World):
+    def setUp(self):
+        super().setUp()
+        self.client = self.connect()
+
+    def refused(self, method, client=None, **params):
+        with self.assertRaises(RpcError) as caught:
+            (client or self.client).call(method, **params)
+        return caught.exception
+
+    def test_acquire_tells_everything_about_the_lease(self):
+        """acquire answers handle, rung, limits and stages"""
+        lease = self.client.call("sandbox.acquire", template="tiny")
+        self.assertEqual((lease["id"], lease["epoch"]), (1, EPOCH))
+        self.assertEqual((lease["template"], lease["rung"]), ("tiny", "ready"))
+        self.assertEqual(lease["limits"], {"memory_bytes": 256 << 20, "disk_bytes": 512 << 20,
+                                           "pids": 100, "cpu_milli": 1500})
+        self.assertEqual((lease["wait_us"], lease["build_us"]), (2, 700))
+        self.assertGreater(lease["acquire_us"], 0)
+
+    def test_release_is_answered_when_the_supervisor_has_it(self):
+        """release gives the sandbox back, and its handle is stale from then on"""
+        handle = self.client.acquire()
+        self.assertEqual(self.client.call("sandbox.release", **handle), {})
+        self.expect("released 1")
+        self.assertEqual(self.refused("sandbox.exec", **handle, argv=["true"]).type, "stale_handle")
+        self.assertEqual(self.refused("sandbox.release", **handle).type, "stale_handle")
+
+    def test_refusals_keep_their_kind(self):
+        """what the supervisor refuses comes with its type, its text and when to retry"""
+        error = self.refused("sandbox.acquire", template="none")
+        self.assertEqual((error.type, error.message), ("no_template", "there is no pool none"))
+        error = self.refused("sandbox.acquire", template="empty", on_empty="fail")
+        self.assertEqual((error.type, error.data["retry_ms"]), ("pool_exhausted", 10))
+
+    def test_another_epoch_is_stale(self):
+        """a handle of an earlier life of the instance does not reach today's sandbox"""
+        handle = self.client.acquire()
+        for epoch in ("1700000000123456788", "0", "x", "99999999999999999999"):
+            error = self.refused("sandbox.exec", id=handle["id"], epoch=epoch, argv=["true"])
+            self.assertEqual(error.type, "stale_handle", epoch)
+        result, _, _ = self.client.execute({"id": handle["id"]}, "true")
+        self.assertEqual(result["exit_code"], 0)
+
+    def test_a_disconnect_gives_its_leases_back(self):
+        """a client that disconnects loses its sandboxes and what runs in them"""
+        handle = self.client.acquire()
+        self.client.acquire()
+        request = self.client.send("sandbox.exec", **handle, command="echo on; exec sleep 1000")
+        self.client.wait_notification("sandbox.output", lambda p: p["request"] == request)
+        self.client.close()
+        self.expect("released 1")
+        self.expect("released 2")
+
+    def test_a_lease_that_comes_too_late_goes_back(self):
+        """a sandbox whose client left while it was acquired is given back"""
+        for _ in range(20):
+            client = self.connect()
+            client.send("sandbox.acquire")
+            client.close()
+        watcher = self.connect()
+        until(lambda: len(watcher.call("sandbox.list")["sandboxes"]) == 1, "all are given back")
+
+    def test_a_request_without_an_answer_ends_with_agentd(self):
+        """an acquire that waits is answered when agentd stops"""
+        request = self.client.send("sandbox.acquire", template="never")
+        self.expect("never 0")
+        self.agentd.send_signal(signal.SIGTERM)
+        with self.assertRaises(RpcError) as caught:
+            self.client.wait(request)
+        self.assertEqual(caught.exception.type, "stopping")
+        self.assertTrue(self.client.is_closed())
+
+    def test_the_same_user_and_root_may_use_it_too(self):
+        """another connection of the same user may exec by the bare id, and release"""
+        handle = self.client.acquire()
+        other = self.connect()
+        result, out, _ = other.execute({"id": handle["id"]}, "echo", "hello")
+        self.assertEqual((result["exit_code"], out), (0, b"hello\n"))
+        self.assertEqual(other.call("sandbox.release", id=handle["id"]), {})
+        ended = self.client.wait_notification("sandbox.ended")
+        self.assertEqual((ended["id"], ended["reason"]), (1, "released"))
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs two users")
+    def test_another_user_is_denied(self):
+        """another user is told who leases the sandbox"""
+        os.chmod(self.path, 0o666)
+        os.chmod(self.directory, 0o755)
+        owner, other = self.connect_as(1), self.connect_as(2)
+        handle = owner.acquire()
+        for method in ("sandbox.release", "sandbox.exec"):
+            extra = {"argv": ["true"]} if method == "sandbox.exec" else {}
+            error = self.refused(method, client=other, id=handle["id"], **extra)
+            self.assertEqual(error.type, "denied")
+            self.assertIn("uid 1", error.message)
+        result, _, _ = self.client.execute({"id": handle["id"]}, "true")
+        self.assertEqual(result["exit_code"], 0, "root may")
+
+    def connect_as(self, uid):
+        os.seteuid(uid)
+        try:
+            client = Client(self.path)
+        finally:
+            os.seteuid(0)
+        self.addCleanup(client.close)
+        return client
+
+    def test_a_sandbox_of_somebody_else_is_not_ours(self):
+        """of a sandbox that agentd does not lease it says who does"""
+        error = self.refused("sandbox.exec", id=1000000, argv=["true"])
+        self.assertEqual(error.type, "denied")
+        self.assertIn("pid 1 of uid 4711", error.message)
+        self.assertEqual(self.refused("sandbox.exec", id=777, argv=["true"]).type, "stale_handle")
+
+    def test_the_list_says_whose_they_are(self):
+        """list shows all sandboxes of the instance and which are mine"""
+        handle = self.client.acquire()
+        self.connect().acquire()
+        answer = self.client.call("sandbox.list")
+        rows = {row["id"]: row for row in answer["sandboxes"]}
+        self.assertEqual((answer["total"], sorted(rows)), (3, [1, 2, 1000000]))
+        self.assertEqual([rows[i]["mine"] for i in (1, 2, 1000000)], [True, False, False])
+        self.assertEqual([rows[i]["by_agentd"] for i in (1, 2, 1000000)], [True, True, False])
+        self.assertEqual(rows[1]["owner_pid"], os.getpid())
+        self.assertEqual(rows[1]["epoch"], handle["epoch"])
+
+    def test_pools_and_version(self):
+        """pool.status and agentd.version answer"""
+        pool = self.client.call("pool.status")["pools"][0]
+        self.assertEqual((pool["template"], pool["min"], pool["ready"], pool["broken"]),
+                         ("tiny", 2, 2, ""))
+        self.assertEqual(self.client.call("agentd.version")["name"], "hearth-agentd")
+
+    def test_lease_ended_answers_everything_with_the_reason(self):
+        """when the sandbox ends, every open request and the owner learn why"""
+        handle = self.client.acquire()
+        requests = [self.client.send("sandbox.exec", **handle, argv=["sleep", "1000"])
+                    for _ in range(3)]
+        requests.append(self.client.send("tool.call", **handle, name="bash",
+                                         arguments={"command": "sleep 1000"}))
+        self.client.execute(handle, "true")
+        self.command(f"end 1 {REASON_OOM} {LIMIT_HIT_MEMORY}")
+        for request in requests:
+            with self.assertRaises(RpcError) as caught:
+                self.client.wait(request)
+            error = caught.exception
+            self.assertEqual((error.type, error.data["reason"]), ("sandbox_ended", "oom"))
+            self.assertEqual(error.data["limits_hit"], ["memory"])
+            self.assertEqual(error.data["limit"], 256 << 20)
+        ended = self.client.wait_notification("sandbox.ended")
+        self.assertEqual((ended["id"], ended["reason"], ended["memory_peak_bytes"]),
+                         (1, "oom", 255 << 20))
+        self.assertEqual(self.refused("sandbox.exec", **handle, argv=["true"]).type, "stale_handle")
+
+    def test_a_dead_guest_waits_for_the_reason(self):
+        """the channel's end alone is no answer: the supervisor's reason is waited for"""
+        handle = self.client.acquire()
+        request = self.client.send("sandbox.exec", **handle, argv=["cat"], stdin="stream")
+        self.client.execute(handle, "true")
+        self.command("kill 1")
+        late = self.client.send("sandbox.exec", **handle, argv=["true"])
+        self.command(f"end 1 {REASON_OOM} 0")
+        for one in (request, late):
+            with self.assertRaises(RpcError) as caught:
+                self.client.wait(one)
+            self.assertEqual(caught.exception.data.get("reason"), "oom")
+
+    def test_a_dead_guest_without_a_reason_is_given_back(self):
+        """when the supervisor does not say why, the sandbox is released as broken"""
+        handle = self.client.acquire()
+        request = self.client.send("sandbox.exec", **handle, argv=["cat"], stdin="stream")
+        self.client.execute(handle, "true")
+        self.command("kill 1")
+        with self.assertRaises(RpcError) as caught:
+            self.client.wait(request)
+        self.assertEqual(caught.exception.data["reason"], "guest_broken")
+        self.assertEqual(self.client.wait_notification("sandbox.ended")["reason"], "guest_broken")
+        self.expect("released 1")
+
+    def test_a_busy_lease_is_touched(self):
+        """while a command runs in a lease with an idle limit, the supervisor is told again and again"""
+        handle = self.client.acquire(template="idle")
+        self.client.send("sandbox.exec", **handle, argv=["sleep", "1000"])
+        for _ in range(3):
+            self.expect("touched 1")
+
+    def test_many_leases_come_and_go(self):
+        """300 acquires at once, then a disconnect: all come back, and agentd's fds with them"""
+        self.client.call("agentd.version")  # it is let in
+        before = self.fd_count()
+        requests = [self.client.send("sandbox.acquire") for _ in range(300)]
+        ids = {self.client.wait(request)["id"] for request in requests}
+        self.assertEqual(len(ids), 300)
+        watcher = self.connect()
+        self.client.close()
+        until(lambda: len(watcher.call("sandbox.list")["sandboxes"]) == 1, "all are given back")
+        self.assertEqual(self.fd_count(), before)
+
+
+tap.main()
