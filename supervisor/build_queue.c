@@ -2,8 +2,11 @@
 
 #include <errno.h>
 
+#include "base/clock.h"
 #include "base/error.h"
+#include "pool/pool.h"
 #include "supervisor/builder_link.h"
+#include "supervisor/pool_host.h"
 #include "supervisor/sandbox.h"
 #include "supervisor/supervisor.h"
 
@@ -22,14 +25,45 @@ static struct builder_link *choose(const struct supervisor *supervisor)
 	return best;
 }
 
+/* Somebody waits, or half of what is to be ready is gone. */
+static bool is_urgent(const struct supervisor *supervisor)
+{
+	struct pool_counters counters;
+
+	for (uint32_t i = 0; i < supervisor->config.pool_count; i++) {
+		pool_get_counters(supervisor->pools[i]->pool, &counters);
+		if (counters.waiting > 0 || 2 * counters.ready < supervisor->config.pools[i].min)
+			return true;
+	}
+	return false;
+}
+
+/* Milliseconds until the queue may be dealt out. */
+static uint64_t hold_back_ms(const struct supervisor *supervisor)
+{
+	uint64_t quiet_ms = (clock_now_ns() - supervisor->last_acquire_ns) / NS_PER_MS;
+
+	if (quiet_ms >= BUILD_QUIET_MS || is_urgent(supervisor))
+		return 0;
+	return BUILD_QUIET_MS - quiet_ms;
+}
+
 static void on_dispatch(evutil_socket_t fd, short what, void *arg)
 {
 	struct supervisor *supervisor = arg;
 	struct builder_link *builder;
 	struct sandbox *sandbox;
+	struct timeval wait = {0};
 
 	(void)fd;
 	(void)what;
+	if (list_is_empty(&supervisor->build_queue))
+		return;
+	wait.tv_usec = (suseconds_t)(hold_back_ms(supervisor) * 1000);
+	if (wait.tv_usec > 0) {
+		event_add(supervisor->dispatch, &wait);
+		return;
+	}
 	while ((sandbox = list_first(&supervisor->build_queue, struct sandbox, list)) &&
 		(builder = choose(supervisor)))
 		builder_link_build(builder, sandbox);

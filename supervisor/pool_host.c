@@ -75,6 +75,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	build_queue_dispatch_soon(pool->supervisor);
 	if (next_ms == UINT64_MAX)
 		return;
 	wait.tv_sec = (time_t)(next_ms / 1000);

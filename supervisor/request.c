@@ -70,6 +70,7 @@ static void on_acquire(struct client *client, const struct control_acquire *m, u
 
 	if (!pool)
 		return;
+	client->supervisor->last_acquire_ns = arrived_ns;
 	/* The pool counts waiters in all; that one connection has too many is asked when it would wait. */
 	if (client->waiter_count >= config->waiters_per_connection)
 		request.on_empty = ON_EMPTY_FAIL;

@@ -43,6 +43,7 @@ struct supervisor {
 	struct builder_link *builders[BUILDERS_MAX];
 	struct list build_queue; /* sandboxes that no builder has taken yet */
 	struct event *dispatch;
+	uint64_t last_acquire_ns;
 	struct control *control;
 	struct event *drain_deadline;
 	bool is_draining;
