@@ -4,6 +4,7 @@ libbase_a_SOURCES = \
 	base/clock.h \
 	base/config.c base/config.h \
 	base/config_value.c base/config_value.h \
+	base/drop.c base/drop.h \
 	base/error.c base/error.h \
 	base/fd.c base/fd.h \
 	base/file.c base/file.h \
@@ -11,6 +12,7 @@ libbase_a_SOURCES = \
 	base/list.h \
 	base/log.c base/log.h \
 	base/number.c base/number.h \
+	base/terminal.c base/terminal.h \
 	base/text.c base/text.h \
 	base/unix_socket.c base/unix_socket.h
 libbase_a_CPPFLAGS = $(AM_CPPFLAGS) $(INIH_CFLAGS)

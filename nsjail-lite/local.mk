@@ -12,10 +12,11 @@ libjail_a_SOURCES = \
 libjail_a_CPPFLAGS = $(AM_CPPFLAGS) $(SECCOMP_CFLAGS)
 
 bin_PROGRAMS += nsjail-lite/nsjail-lite
-nsjail_lite_nsjail_lite_SOURCES = nsjail-lite/main.c
+nsjail_lite_nsjail_lite_SOURCES = nsjail-lite/main.c nsjail-lite/options.c nsjail-lite/options.h \
+	nsjail-lite/one_shot.c nsjail-lite/one_shot.h
 nsjail_lite_nsjail_lite_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 nsjail_lite_nsjail_lite_LDADD = libimages.a libjail.a libproto.a libbase.a \
-	$(SECCOMP_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) $(INIH_LIBS)
+	$(SECCOMP_LIBS) $(JANSSON_LIBS)
 
 # The guest's modules, also built with glibc so that unit tests and sanitizers reach them.
 guest_sources = \

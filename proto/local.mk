@@ -2,6 +2,7 @@ noinst_LIBRARIES += libproto.a librpc.a
 libproto_a_SOURCES = \
 	proto/channel.c proto/channel.h \
 	proto/check.c proto/check.h \
+	proto/console.c proto/console.h \
 	proto/control.c proto/control.h \
 	proto/control_call.c \
 	proto/control_client.c proto/control_client.h proto/control_client_private.h \
@@ -10,6 +11,7 @@ libproto_a_SOURCES = \
 	proto/guest_packet.c \
 	proto/guest_request.c \
 	proto/guest_table.c proto/guest_table.h \
+	proto/stream.c proto/stream.h \
 	proto/instance.c proto/instance.h
 
 # JSON ends in agentd: a library of its own, so that nothing else can link it by accident.

@@ -1,0 +1,235 @@
+/*
+ * nsjail-lite - run one command as root of a fresh sandbox, and leave nothing.
+ *
+ * The same sandboxes as the supervisor's, without a supervisor: it starts the same builder program
+ * for its single sandbox, asks for one slot and one build, and gets the sandbox's channel.
+ *
+ * Two processes: this one stays root, reads nothing that comes from inside, waits for the end,
+ * reports the limits that were hit and cleans up. Its child becomes user hearth without a
+ * capability, then speaks to the guest: stdin in, stdout and stderr out, signals and terminal
+ * sizes across. The child's exit status is the command's and becomes ours.
+ *
+ * A guest that does not end at its timeout, whatever holds it, is ended from outside a little later.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/drop.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/number.h"
+#include "images/image.h"
+#include "nsjail-lite/one_shot.h"
+#include "nsjail-lite/options.h"
+#include "proto/console.h"
+#include "proto/control.h"
+
+#define STATUS_TIMEOUT	 124
+#define STATUS_OWN	 125
+#define TIMEOUT_GRACE_MS 3000 /* how much later than the guest the parent ends it */
+
+static int complain(const struct error *err)
+{
+	fprintf(stderr, "nsjail-lite: %s (%s)\n", err->text, error_name(err->code));
+	return STATUS_OWN;
+}
+
+/* The child: user hearth, the guest's bytes, the command's status. */
+static int attend(const struct options *o, int channel_fd)
+{
+	const struct console_command command = {
+		.argv = (const char *const *)o->command,
+		.env = o->env,
+		.cwd = o->cwd,
+		.timeout_ms = o->timeout_ms,
+		.has_stdin = true,
+		.has_tty = o->has_tty,
+	};
+	struct guest_client *guest = NULL;
+	struct console console = {0};
+	struct error err = {0};
+	int r = drop_privileges(&err);
+
+	if (r == 0)
+		r = guest_client_create(channel_fd, &guest, &err);
+	if (r == 0)
+		r = console_start(&console, guest, &command, &err);
+	if (r == 0)
+		r = console_attend(&console, NULL, &err);
+	if (r == 0) {
+		console_finish(&console);
+		r = console_status(&console, o->command[0], &err);
+	}
+	if (console.reply.limits_hit & LIMIT_HIT_DISK) {
+		char size[24];
+		uint64_t limit =
+			o->limits.disk_bytes ? o->limits.disk_bytes : o->limits.memory_bytes / 2;
+
+		fprintf(stderr, "nsjail-lite: the disk was full: its limit is %s\n",
+			number_format_size(limit, size));
+	}
+	if (err.text[0])
+		complain(&err);
+	guest_client_destroy(guest);
+	return r < 0 ? STATUS_OWN : r;
+}
+
+/* Signals meant for us go on to the child; what a terminal sends reaches it anyway. */
+static void pass_signals(int signals, pid_t child)
+{
+	struct signalfd_siginfo info;
+
+	while (read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		if (info.ssi_signo != SIGCHLD && info.ssi_code != SI_KERNEL)
+			kill(child, (int)info.ssi_signo);
+}
+
+/* The parent: until the child has ended. Its status; STATUS_TIMEOUT when it had to be hurried. */
+static int wait_for_child(struct one_shot *s, const struct options *o, pid_t child, int signals)
+{
+	uint64_t until =
+		o->timeout_ms ? clock_now_ms() + o->timeout_ms + TIMEOUT_GRACE_MS : UINT64_MAX;
+	struct pollfd p = {.fd = signals, .events = POLLIN};
+	bool is_late = false;
+	struct error err = {0};
+	int status;
+
+	while (waitpid(child, &status, WNOHANG) == 0) {
+		uint64_t now = clock_now_ms();
+
+		if (now >= until) {
+			is_late = true;
+			until = UINT64_MAX;
+			if (one_shot_end(s, &err) < 0) /* its channel hangs up: the child ends */
+				complain(&err);
+		}
+		poll(&p, 1, until == UINT64_MAX ? -1 : (int)(until - now));
+		pass_signals(signals, child);
+	}
+	if (is_late)
+		return STATUS_TIMEOUT;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : STATUS_OWN;
+}
+
+static void report_limits(const struct options *o, const struct link_ended *ended)
+{
+	char size[24];
+
+	if (ended->limits_hit & LIMIT_HIT_MEMORY)
+		fprintf(stderr, "nsjail-lite: out of memory: the limit is %s\n",
+			number_format_size(o->limits.memory_bytes, size));
+	if (ended->limits_hit & LIMIT_HIT_PIDS)
+		fprintf(stderr, "nsjail-lite: too many processes: the limit is %llu\n",
+			(unsigned long long)o->limits.pids);
+}
+
+static int run(struct one_shot *s, const struct options *o)
+{
+	struct error err = {0};
+	sigset_t set, before;
+	int signals, status;
+	pid_t child;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < 5; i++)
+		sigaddset(&set, (const int[]){SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD}[i]);
+	sigprocmask(SIG_BLOCK, &set, &before);
+	signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	child = signals < 0 ? -1 : fork();
+	if (child < 0) {
+		error_errno(&err, "start");
+		return complain(&err);
+	}
+	if (child == 0) {
+		int channel_fd = take_fd(&s->channel_fd);
+
+		sigprocmask(SIG_SETMASK, &before, NULL);
+		fd_close(signals);
+		fd_close(take_fd(&s->builder.link_fd));
+		fd_close(take_fd(&s->builder.pidfd));
+		cgroup_base_close(&s->base);
+		_exit(attend(o, channel_fd));
+	}
+	fd_close(take_fd(&s->channel_fd));
+	status = wait_for_child(s, o, child, signals);
+	fd_close(signals);
+	if (one_shot_end(s, &err) < 0)
+		complain(&err);
+	if (s->has_ended)
+		report_limits(o, &s->ended);
+	return status;
+}
+
+static int open_binds(const struct options *o, struct builder_template *t, struct error *err)
+{
+	for (; t->bind_count < o->bind_count; t->bind_count++) {
+		unsigned i = t->bind_count;
+		struct stat st;
+
+		t->bind_fds[i] = open(o->bind_sources[i], O_PATH | O_CLOEXEC);
+		if (t->bind_fds[i] < 0 || fstat(t->bind_fds[i], &st) < 0)
+			return error_errno(err, "--bind: open %s", o->bind_sources[i]);
+		if (!S_ISDIR(st.st_mode))
+			return error_set(
+				err, ENOTDIR, "--bind: %s is no directory", o->bind_sources[i]);
+		t->binds[i] = o->binds[i];
+	}
+	return 0;
+}
+
+/* The image's root and defaults, or the directory that was given. */
+static int open_root(
+	const struct options *o, struct image *image, struct builder_template *t, struct error *err)
+{
+	int r;
+
+	if (o->rootfs) {
+		t->root_fd = open(o->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		return t->root_fd < 0 ? error_errno(err, "--rootfs: open %s", o->rootfs) : 0;
+	}
+	r = image_open(IMAGE_STORE_DEFAULT, o->image, image, err);
+	if (r < 0)
+		return r;
+	t->root_fd = image->root_fd;
+	t->cwd = image->manifest.cwd;
+	t->env = (const char *const *)image->manifest.env;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct builder_template template = {.root_fd = -1};
+	struct image image = {.root_fd = -1};
+	struct one_shot s;
+	struct options o;
+	struct error err = {0};
+	int status, r;
+
+	if (!options_parse(argc, argv, &o, &status))
+		return status;
+	if (geteuid() != 0) {
+		error_set(&err, EPERM, "making a sandbox needs root");
+		return complain(&err);
+	}
+	template.limits = o.limits;
+	snprintf(template.hostname, sizeof(template.hostname), "%s", o.hostname);
+	r = open_root(&o, &image, &template, &err);
+	if (r == 0)
+		r = open_binds(&o, &template, &err);
+	if (r < 0)
+		return complain(&err);
+	r = one_shot_start(&s, &template, &err);
+	status = r < 0 ? complain(&err) : run(&s, &o);
+	one_shot_finish(&s);
+	image_close(&image);
+	return status;
+}

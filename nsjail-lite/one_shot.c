@@ -1,0 +1,158 @@
+#include "nsjail-lite/one_shot.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "nsjail-lite/seccomp.h"
+#include "nsjail-lite/uid_ranges.h"
+#include "proto/channel.h"
+
+#define PREFIX	  "nsjail-"
+#define ANSWER_MS 20000 /* slower than any builder that works */
+#define SANDBOX	  1
+
+/* A base whose process is gone was left by a run that was killed. */
+static void sweep(void *arg, const char *instance)
+{
+	char *end;
+	long pid;
+
+	(void)arg;
+	if (strncmp(instance, PREFIX, strlen(PREFIX)) != 0)
+		return;
+	pid = strtol(instance + strlen(PREFIX), &end, 10);
+	if (*end == '\0' && pid > 0 && kill((pid_t)pid, 0) < 0 && errno == ESRCH)
+		cgroup_base_destroy(instance, NULL);
+}
+
+static int send_message(
+	const struct one_shot *s, void *message, uint16_t type, size_t size, struct error *err)
+{
+	int r;
+
+	link_header(message, type, (uint32_t)size);
+	r = channel_send(s->builder.link_fd, message, size, NULL, 0, NULL, 0);
+	return r < 0 ? error_set(err, -r, "builder: %s", strerror(-r)) : 0;
+}
+
+/* Act on one packet. Its type, or -errno (FAILED: its own). */
+static int take_packet(struct one_shot *s, const void *packet, size_t size, int *fds, size_t count,
+	struct error *err)
+{
+	const struct message_header *h = packet;
+	const struct message_rule *rule;
+	int r = check_message(&link_protocol, MESSAGE_TO_CLIENT, packet, size, count, &rule, err);
+
+	if (r < 0)
+		return r;
+	if (h->type == LINK_FAILED) {
+		const struct link_failed *failed = packet;
+
+		return error_set(err, (int)failed->error, "%s", failed->text);
+	}
+	if (h->type == LINK_BUILT) {
+		s->channel_fd = take_fd(&fds[0]);
+		s->is_built = true;
+	}
+	if (h->type == LINK_ENDED) {
+		memcpy(&s->ended, packet, sizeof(s->ended));
+		s->has_ended = true;
+	}
+	return h->type;
+}
+
+static int receive(struct one_shot *s, struct error *err)
+{
+	static _Alignas(8) char packet[LINK_PACKET_MAX];
+	struct pollfd p = {.fd = s->builder.link_fd, .events = POLLIN};
+	int fds[CHANNEL_FDS_MAX];
+	size_t count = 0;
+	ssize_t n;
+	int r;
+
+	do
+		r = poll(&p, 1, ANSWER_MS);
+	while (r < 0 && errno == EINTR);
+	if (r == 0)
+		return error_set(err, ETIMEDOUT, "builder: no answer in %d ms", ANSWER_MS);
+	n = channel_receive(s->builder.link_fd, packet, sizeof(packet), fds, &count);
+	if (n <= 0)
+		return error_set(err, n ? (int)-n : EPIPE, "builder: died");
+	r = take_packet(s, packet, (size_t)n, fds, count, err);
+	channel_close_fds(fds, count);
+	return r;
+}
+
+static int wait_for(struct one_shot *s, uint16_t type, struct error *err)
+{
+	int r;
+
+	do
+		r = receive(s, err);
+	while (r >= 0 && r != type);
+	return r < 0 ? r : 0;
+}
+
+int one_shot_start(struct one_shot *s, const struct builder_template *template, struct error *err)
+{
+	static struct seccomp_program filter;
+	struct builder_config config = {.base = &s->base,
+		.prefix = "n",
+		.filter = &filter,
+		.templates = template,
+		.template_count = 1,
+		.normal_priority = true};
+	struct link_slot slot = {.slot = 0};
+	struct link_build build = {.sandbox = SANDBOX};
+	int r;
+
+	*s = (struct one_shot){.base = {.v2_fd = -1, .v1_fd = {-1, -1, -1}},
+		.builder = {.pid = -1, .pidfd = -1, .link_fd = -1},
+		.channel_fd = -1};
+	snprintf(s->instance, sizeof(s->instance), PREFIX "%d", getpid());
+	r = cgroup_base_list(sweep, NULL, err);
+	if (r == 0)
+		r = cgroup_base_open(s->instance, NULL, &s->base, err);
+	if (r == 0)
+		r = uid_ranges_take(s->instance, 1, &slot.uid_base, err);
+	if (r == 0)
+		r = seccomp_compile(&filter, err);
+	if (r == 0)
+		r = builder_start(&config, &s->builder, err);
+	if (r == 0)
+		r = send_message(s, &slot, LINK_SLOT, sizeof(slot), err);
+	if (r == 0)
+		r = send_message(s, &build, LINK_BUILD, sizeof(build), err);
+	return r < 0 ? r : wait_for(s, LINK_BUILT, err);
+}
+
+int one_shot_end(struct one_shot *s, struct error *err)
+{
+	struct link_kill message = {.sandbox = SANDBOX};
+	int r;
+
+	if (!s->is_built || s->has_ended)
+		return 0;
+	r = send_message(s, &message, LINK_KILL, sizeof(message), err);
+	return r < 0 ? r : wait_for(s, LINK_ENDED, err);
+}
+
+void one_shot_finish(struct one_shot *s)
+{
+	fd_close(take_fd(&s->channel_fd));
+	fd_close(take_fd(&s->builder.link_fd));
+	if (s->builder.pid > 0)
+		waitpid(s->builder.pid, NULL, 0);
+	fd_close(take_fd(&s->builder.pidfd));
+	cgroup_base_close(&s->base);
+	cgroup_base_destroy(s->instance, NULL);
+	uid_ranges_drop(s->instance, NULL);
+}

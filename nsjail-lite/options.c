@@ -1,0 +1,222 @@
+#include "nsjail-lite/options.h"
+
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/number.h"
+#include "base/text.h"
+#include "config.h"
+
+#define STATUS_USAGE   125 /* the command has not run: the failure is ours */
+#define MEMORY_DEFAULT (UINT64_C(1) << 30)
+#define PIDS_DEFAULT   512
+#define IMAGE_DEFAULT  "base"
+#define DAY_MS	       (24u * 3600u * 1000u)
+
+static const char usage[] =
+	"usage: nsjail-lite [OPTION...] -- COMMAND [ARGUMENT...]\n"
+	"Run one command as root of a fresh sandbox; pass its exit status on.\n"
+	"\n"
+	"  --image NAME         root file system from the store (default: base)\n"
+	"  --rootfs DIR         a directory instead of an image; it is not written to\n"
+	"  --memory SIZE        memory limit (default 1G)\n"
+	"  --pids N             processes and threads (default 512)\n"
+	"  --cpus N             CPU time, 1.5 is one and a half CPUs (default: no quota)\n"
+	"  --disk SIZE          size of the writable layer (default: half of the memory)\n"
+	"  --timeout TIME       250ms, 30s, 5m: then everything is killed, exit status 124\n"
+	"  --env K=V            environment variable; may be repeated\n"
+	"  --cwd DIR            working directory inside (default: the image's)\n"
+	"  --bind SRC:DST[:ro]  directory of the host to show inside; may be repeated\n"
+	"  --hostname NAME      name inside (default: sandbox)\n"
+	"  --tty                a terminal for the command\n"
+	"  --help, --version\n"
+	"\n"
+	"Exit status: the command's; 128+N killed by signal N; 124 timeout; 125 nsjail-lite "
+	"failed;\n"
+	"126 the command cannot be executed; 127 it is not found.\n";
+
+static int refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static int refuse(const char *format, ...)
+{
+	va_list ap;
+
+	fputs("nsjail-lite: ", stderr);
+	va_start(ap, format);
+	vfprintf(stderr, format, ap);
+	va_end(ap);
+	fputs(": see nsjail-lite --help\n", stderr);
+	return -1;
+}
+
+enum option_kind {
+	OPTION_IMAGE = 256,
+	OPTION_ROOTFS,
+	OPTION_MEMORY,
+	OPTION_PIDS,
+	OPTION_CPUS,
+	OPTION_DISK,
+	OPTION_TIMEOUT,
+	OPTION_ENV,
+	OPTION_CWD,
+	OPTION_BIND,
+	OPTION_HOSTNAME,
+	OPTION_TTY,
+	OPTION_HELP,
+	OPTION_VERSION,
+};
+
+static const struct option long_options[] = {
+	{"image", required_argument, NULL, OPTION_IMAGE},
+	{"rootfs", required_argument, NULL, OPTION_ROOTFS},
+	{"memory", required_argument, NULL, OPTION_MEMORY},
+	{"pids", required_argument, NULL, OPTION_PIDS},
+	{"cpus", required_argument, NULL, OPTION_CPUS},
+	{"disk", required_argument, NULL, OPTION_DISK},
+	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
+	{"env", required_argument, NULL, OPTION_ENV},
+	{"cwd", required_argument, NULL, OPTION_CWD},
+	{"bind", required_argument, NULL, OPTION_BIND},
+	{"hostname", required_argument, NULL, OPTION_HOSTNAME},
+	{"tty", no_argument, NULL, OPTION_TTY},
+	{"help", no_argument, NULL, OPTION_HELP},
+	{"version", no_argument, NULL, OPTION_VERSION},
+	{NULL, 0, NULL, 0},
+};
+
+/* SRC:DST[:ro]; SRC is cut out of the argument. */
+static int parse_bind(struct options *o, char *text)
+{
+	struct jail_bind *bind = &o->binds[o->bind_count];
+	char *destination = strchr(text, ':'), *mode;
+
+	if (o->bind_count == JAIL_BINDS_MAX)
+		return refuse("--bind: at most %d", JAIL_BINDS_MAX);
+	if (!destination || destination == text)
+		return refuse("--bind '%s': SRC:DST or SRC:DST:ro is wanted", text);
+	*destination++ = '\0';
+	mode = strchr(destination, ':');
+	if (mode) {
+		*mode++ = '\0';
+		if (strcmp(mode, "ro") != 0)
+			return refuse("--bind: ':%s' is not ':ro'", mode);
+		bind->is_read_only = 1;
+	}
+	if (destination[0] != '/' || destination[1] == '\0')
+		return refuse("--bind: '%s' is no absolute path below /", destination);
+	if (text_copy(bind->destination, sizeof(bind->destination), destination) < 0)
+		return refuse("--bind: '%.40s...': longer than %d", destination, JAIL_PATH_MAX - 1);
+	o->bind_sources[o->bind_count++] = text;
+	return 0;
+}
+
+static int parse_env(struct options *o, const char *text)
+{
+	if (text[0] == '=' || !strchr(text, '='))
+		return refuse("--env '%s': K=V is wanted", text);
+	if (o->env_count == OPTIONS_ENV_MAX)
+		return refuse("--env: at most %d", OPTIONS_ENV_MAX);
+	o->env[o->env_count++] = text;
+	return 0;
+}
+
+static int parse_number(struct options *o, int kind, const char *text)
+{
+	uint64_t timeout_ms;
+
+	switch (kind) {
+	case OPTION_MEMORY:
+		if (number_parse_size(text, 4 << 20, UINT64_C(1) << 50, &o->limits.memory_bytes) <
+			0)
+			return refuse("--memory '%s': a size of at least 4M is wanted", text);
+		break;
+	case OPTION_DISK:
+		if (number_parse_size(text, 64 << 10, UINT64_C(1) << 50, &o->limits.disk_bytes) < 0)
+			return refuse("--disk '%s': a size of at least 64K is wanted", text);
+		break;
+	case OPTION_PIDS:
+		if (number_parse(text, 2, 4 << 20, &o->limits.pids) < 0)
+			return refuse("--pids '%s': a number of at least 2 is wanted", text);
+		break;
+	case OPTION_CPUS:
+		if (number_parse_milli(text, 10, 1000000, &o->limits.cpu_milli) < 0)
+			return refuse("--cpus '%s': 0.01 to 1000 is wanted", text);
+		break;
+	case OPTION_TIMEOUT:
+		if (number_parse_duration_ms(text, 1, DAY_MS, &timeout_ms) < 0)
+			return refuse(
+				"--timeout '%s': a time such as 250ms, 30s, 5m, at most 24h", text);
+		o->timeout_ms = (uint32_t)timeout_ms;
+		break;
+	}
+	return 0;
+}
+
+static int parse_option(struct options *o, int kind, char *text)
+{
+	switch (kind) {
+	case OPTION_IMAGE:
+		o->image = text;
+		return 0;
+	case OPTION_ROOTFS:
+		o->rootfs = text;
+		return 0;
+	case OPTION_ENV:
+		return parse_env(o, text);
+	case OPTION_CWD:
+		o->cwd = text;
+		return text[0] == '/' ? 0 : refuse("--cwd '%s': not an absolute path", text);
+	case OPTION_BIND:
+		return parse_bind(o, text);
+	case OPTION_HOSTNAME:
+		o->hostname = text;
+		return text_is_name(text, JAIL_HOSTNAME_MAX - 1)
+			       ? 0
+			       : refuse("--hostname '%s': a-z, 0-9, '.', '_' and '-' only", text);
+	case OPTION_TTY:
+		o->has_tty = true;
+		return 0;
+	default:
+		return parse_number(o, kind, text);
+	}
+}
+
+bool options_parse(int argc, char **argv, struct options *ret_options, int *ret_status)
+{
+	struct options o = {
+		.limits = {.memory_bytes = MEMORY_DEFAULT, .pids = PIDS_DEFAULT},
+		.hostname = "sandbox",
+	};
+	int kind;
+
+	*ret_status = STATUS_USAGE;
+	/* '+': what follows COMMAND is the command's. ':': getopt's own messages are not ours. */
+	while ((kind = getopt_long(argc, argv, "+:", long_options, NULL)) != -1) {
+		if (kind == OPTION_HELP || kind == OPTION_VERSION) {
+			fputs(kind == OPTION_HELP ? usage : "nsjail-lite " PACKAGE_VERSION "\n",
+				stdout);
+			*ret_status = 0;
+			return false;
+		}
+		if (kind == '?' || kind == ':') {
+			refuse(kind == ':' ? "%s: wants a value" : "%s: no such option",
+				argv[optind - 1]);
+			return false;
+		}
+		if (parse_option(&o, kind, optarg) < 0)
+			return false;
+	}
+	if (optind == argc || (o.image && o.rootfs)) {
+		refuse(optind == argc ? "a command is wanted"
+				      : "--image and --rootfs exclude each other");
+		return false;
+	}
+	if (!o.image && !o.rootfs)
+		o.image = IMAGE_DEFAULT;
+	o.command = argv + optind;
+	*ret_options = o;
+	return true;
+}
