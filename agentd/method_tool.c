@@ -93,23 +93,23 @@ static int start(struct call *call, const struct tool *tool, struct error *err)
 	return 0;
 }
 
+static const json_t *schema_of(const struct server *server, const struct tool *tool)
+{
+	for (size_t i = 0; i < tool_count; i++)
+		if (tool_table[i] == tool)
+			return json_object_get(json_array_get(server->tools, i), "parameters");
+	return NULL;
+}
+
 /* By the tool's schema, before the sandbox is asked. False: the call is answered. */
 static bool check_arguments(struct call *call, const struct tool *tool)
 {
 	const json_t *arguments = json_object_get(call->params, "arguments");
 	struct error err;
-	size_t index;
-	json_t *row;
 
-	json_array_foreach(call->server->tools, index, row)
-	{
-		if (tool_table[index] != tool)
-			continue;
-		if (schema_check(
-			    json_object_get(row, "parameters"), arguments, "arguments", &err) == 0)
-			return true;
-		call_fail(call, FAULT_INVALID_ARGUMENTS, "%s: %s", tool->name, err.text);
-	}
+	if (schema_check(schema_of(call->server, tool), arguments, "arguments", &err) == 0)
+		return true;
+	call_fail(call, FAULT_INVALID_ARGUMENTS, "%s: %s", tool->name, err.text);
 	return false;
 }
 
