@@ -19,6 +19,11 @@ tests_unit_supervisor_bad_input_test_SOURCES = \
 tests_unit_supervisor_bad_input_test_CPPFLAGS = $(supervisor_test_cppflags)
 tests_unit_supervisor_bad_input_test_LDADD = $(supervisor_test_libs)
 
+UNIT_TESTS += tests/unit/supervisor_caps.test
+tests_unit_supervisor_caps_test_SOURCES = tests/unit/supervisor_caps.c $(supervisor_world)
+tests_unit_supervisor_caps_test_CPPFLAGS = $(supervisor_test_cppflags)
+tests_unit_supervisor_caps_test_LDADD = $(supervisor_test_libs)
+
 UNIT_TESTS += tests/unit/supervisor_builders.test
 tests_unit_supervisor_builders_test_SOURCES = tests/unit/supervisor_builders.c $(supervisor_world)
 tests_unit_supervisor_builders_test_CPPFLAGS = $(supervisor_test_cppflags)

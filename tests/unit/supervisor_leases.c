@@ -229,33 +229,6 @@ static void a_network_profile_that_the_pool_has_not_is_refused(void **state)
 	world_close(w);
 }
 
-static void the_caps_of_a_connection_are_told_by_name(void **state)
-{
-	struct world *w =
-		world_open("[instance]\nbuilders = 1\nleases_per_connection = 2\n"
-			   "waiters_per_connection = 1\n[pool \"tiny\"]\nmin = 0\nmax = 1\n",
-			NULL);
-	int client = world_connect(w);
-	struct answer a = world_lease(w, client);
-
-	(void)state;
-	world_acquire(client, 2, "", ON_EMPTY_BUILD, 0);
-	world_acquire(client, 3, "", ON_EMPTY_WAIT, 0);
-	world_expect_refused(w, client, 3, REFUSED_LIMIT, "leases_per_connection: 2");
-	world_lease_request(client, CONTROL_RELEASE, 4, &a.leased.handle);
-	world_expect(w, client, CONTROL_DONE, 4);
-	close(a.fd);
-	a = world_expect(w, client, CONTROL_LEASED, 2);
-	close(a.fd);
-	world_lease_request(client, CONTROL_RELEASE, 5, &a.leased.handle);
-	world_expect(w, client, CONTROL_DONE, 5);
-	world_acquire(client, 6, "", ON_EMPTY_WAIT, 0);
-	world_acquire(client, 7, "", ON_EMPTY_WAIT, 0);
-	world_expect_refused(w, client, 7, REFUSED_LIMIT, "waiters_per_connection: 1");
-	close(client);
-	world_close(w);
-}
-
 static void list_names_each_sandbox_its_state_and_its_owner(void **state)
 {
 	struct world *w = world_open(PLAIN, NULL);
@@ -394,7 +367,6 @@ int main(void)
 		cmocka_unit_test(a_waiter_that_leaves_is_forgotten),
 		cmocka_unit_test(a_template_is_found_by_pool_then_by_image),
 		cmocka_unit_test(a_network_profile_that_the_pool_has_not_is_refused),
-		cmocka_unit_test(the_caps_of_a_connection_are_told_by_name),
 		cmocka_unit_test(list_names_each_sandbox_its_state_and_its_owner),
 		cmocka_unit_test(pools_tell_what_was_asked_and_how_long_builds_take),
 		cmocka_unit_test(the_owner_is_told_when_the_guest_died),
