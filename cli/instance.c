@@ -226,7 +226,7 @@ _Noreturn static void become_daemon(char *const argv[], int log, const char *cgr
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0 ||
-		dup2(log, STDERR_FILENO) < 0)
+		dup2(log, STDERR_FILENO) < 0 || chdir("/") < 0)
 		_exit(126);
 	if (cgroup_id) {
 		if (cgroup_base_open(cgroup_id, NULL, &base, &err) < 0 ||

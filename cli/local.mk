@@ -8,7 +8,9 @@ libcli_a_SOURCES = \
 	cli/down.c \
 	cli/drop.c cli/drop.h \
 	cli/exec.c \
+	cli/image_program.c \
 	cli/instance.c cli/instance.h \
+	cli/parse.c cli/parse.h \
 	cli/pool.c \
 	cli/query.c cli/query.h \
 	cli/progress.c cli/progress.h \
@@ -26,11 +28,12 @@ cli_libraries = libcli.a libjail.a librpc.a libproto.a libbase.a
 cli_system_libraries = $(JANSSON_LIBS) $(SMARTCOLS_LIBS)
 
 bin_PROGRAMS += hearth
-hearth_SOURCES = cli/main.c cli/image_program.c
+hearth_SOURCES = cli/main.c
 hearth_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 hearth_LDADD = $(cli_libraries) $(cli_system_libraries)
 
 pkglibexec_PROGRAMS = hearth-image
+# Its own cli_image() comes before the library's, which would exec it.
 hearth_image_SOURCES = cli/main.c cli/image.c
 hearth_image_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 hearth_image_LDADD = libimages.a $(cli_libraries) $(cli_system_libraries) $(CRYPTO_LIBS)

@@ -66,8 +66,8 @@ int stream_start(struct stream *stream, const struct stream_command *command,
 	if (stream->signals < 0)
 		return error_errno(err, "signalfd");
 	/* Only with -i do typed keys, Ctrl-C among them, reach the command. */
-	if (command->has_tty && command->has_stdin)
-		return terminal_make_raw(&stream->terminal, err);
+	if (command->has_tty)
+		return terminal_make_raw(&stream->terminal, command->has_stdin, err);
 	return 0;
 }
 
@@ -114,10 +114,12 @@ int stream_wait(struct stream *stream, struct pollfd *others, size_t count, stru
 
 	if (count > STREAM_OTHERS_MAX)
 		return error_set(err, EINVAL, "wait for too many fds");
-	memcpy(p + 2, others, count * sizeof(*p));
+	if (count)
+		memcpy(p + 2, others, count * sizeof(*p));
 	if (poll(p, (nfds_t)count + 2, -1) < 0 && errno != EINTR)
 		return error_errno(err, "poll");
-	memcpy(others, p + 2, count * sizeof(*p));
+	if (count)
+		memcpy(others, p + 2, count * sizeof(*p));
 	if (p[0].revents)
 		pass_signals(stream);
 	if (p[1].revents)

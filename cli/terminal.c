@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-int terminal_make_raw(struct terminal *terminal, struct error *err)
+int terminal_make_raw(struct terminal *terminal, bool with_keys, struct error *err)
 {
 	struct termios raw;
 
@@ -16,7 +16,9 @@ int terminal_make_raw(struct terminal *terminal, struct error *err)
 	if (tcgetattr(STDIN_FILENO, &terminal->before) < 0)
 		return error_errno(err, "terminal");
 	raw = terminal->before;
-	cfmakeraw(&raw);
+	raw.c_oflag &= ~(tcflag_t)OPOST; /* the terminal inside has made its \r\n */
+	if (with_keys)
+		cfmakeraw(&raw);
 	if (tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) < 0)
 		return error_errno(err, "terminal");
 	terminal->is_raw = true;

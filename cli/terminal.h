@@ -14,8 +14,11 @@ struct terminal {
 	bool is_raw;
 };
 
-/* Make stdin's terminal raw; nothing when it is none. Put it back with terminal_restore(). */
-int terminal_make_raw(struct terminal *terminal, struct error *err);
+/*
+ * Make stdin's terminal raw, without with_keys for output only; nothing when it is none. Put it back
+ * with terminal_restore().
+ */
+int terminal_make_raw(struct terminal *terminal, bool with_keys, struct error *err);
 void terminal_restore(struct terminal *terminal);
 
 /* The size of the terminal at stdin or stdout; 24 x 80 when there is none. */

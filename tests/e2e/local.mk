@@ -1,1 +1,2 @@
 # see tests/local.mk
+include tests/e2e/cli.mk

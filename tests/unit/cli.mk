@@ -1,1 +1,32 @@
-# see tests/local.mk
+cli_test_cppflags = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
+cli_test_libs = libcli.a libjail.a libproto.a librpc.a libbase.a $(JANSSON_LIBS) $(SMARTCOLS_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/cli_parse.test
+tests_unit_cli_parse_test_SOURCES = tests/unit/cli_parse.c tests/unit/cli_capture.c tests/unit/cli_capture.h
+tests_unit_cli_parse_test_CPPFLAGS = $(cli_test_cppflags)
+tests_unit_cli_parse_test_LDADD = $(cli_test_libs)
+
+UNIT_TESTS += tests/unit/cli_table.test
+tests_unit_cli_table_test_SOURCES = tests/unit/cli_table.c tests/unit/cli_capture.c tests/unit/cli_capture.h
+tests_unit_cli_table_test_CPPFLAGS = $(cli_test_cppflags)
+tests_unit_cli_table_test_LDADD = $(cli_test_libs)
+
+UNIT_TESTS += tests/unit/cli_bench.test
+tests_unit_cli_bench_test_SOURCES = tests/unit/cli_bench.c
+tests_unit_cli_bench_test_CPPFLAGS = $(cli_test_cppflags)
+tests_unit_cli_bench_test_LDADD = $(cli_test_libs)
+
+UNIT_TESTS += tests/unit/cli_stream.test
+tests_unit_cli_stream_test_SOURCES = tests/unit/cli_stream.c tests/unit/cli_capture.c tests/unit/cli_capture.h
+tests_unit_cli_stream_test_CPPFLAGS = $(cli_test_cppflags)
+tests_unit_cli_stream_test_LDADD = $(cli_test_libs)
+
+UNIT_TESTS += tests/unit/base64.test
+tests_unit_base64_test_SOURCES = tests/unit/base64.c
+tests_unit_base64_test_CPPFLAGS = $(cli_test_cppflags)
+tests_unit_base64_test_LDADD = librpc.a libbase.a $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/instance_id.test
+tests_unit_instance_id_test_SOURCES = tests/unit/instance_id.c
+tests_unit_instance_id_test_CPPFLAGS = $(cli_test_cppflags)
+tests_unit_instance_id_test_LDADD = libproto.a libbase.a $(CMOCKA_LIBS)

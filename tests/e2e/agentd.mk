@@ -1,0 +1,1 @@
+E2E_TESTS += tests/e2e/agentd_base.py tests/e2e/agentd_limits.py tests/e2e/agentd_root.py tests/e2e/agentd_tiny.py

@@ -1,0 +1,20 @@
+# End-to-end tests use an installed tree, as users have it.
+check-system: stage
+stage: all
+	@$(MAKE) $(AM_MAKEFLAGS) install prefix='$(abs_top_builddir)/tests/stage' >tests/stage.log || \
+		{ cat tests/stage.log; exit 1; }
+.PHONY: stage
+CLEANFILES += tests/stage.log
+clean-local:
+	rm -rf tests/stage
+
+E2E_TESTS += \
+	tests/e2e/cli_bench.py \
+	tests/e2e/cli_exec.py \
+	tests/e2e/cli_fake_supervisor.py \
+	tests/e2e/cli_list.py \
+	tests/e2e/cli_run.py \
+	tests/e2e/cli_terminal.py \
+	tests/e2e/cli_up.py \
+	tests/e2e/cli_usage.py
+EXTRA_DIST += tests/e2e/instance.py tests/e2e/fake_supervisor.py tests/system/leaks.sh

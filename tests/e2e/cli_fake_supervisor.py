@@ -1,0 +1,286 @@
+"""hearth against a supervisor and a guest that refuse, lie, fall silent and die."""
+
+import json
+import time
+import unittest
+
+import tap
+from fake_supervisor import (ACQUIRE, CANCEL, EXEC, FakeSupervisor, INPUT, LEASED, LIST, POOLS, RELEASE, STDERR,
+                             END_FAILED, done, header, lease_ended, leased, output, packet, pool_row, refused,
+                             reply, send_with_fd, with_guest)
+from instance import hearth
+
+OWNER_GONE, IDLE, DEADLINE, OOM, GUEST_DIED, BUILDER_LOST, SHUTDOWN = 2, 3, 4, 5, 6, 7, 8
+
+
+def next_packet(guest, kind):
+    """The next packet of this type. None: the client has gone."""
+    while data := guest.recv(1 << 18):
+        if header(data)[0] == kind:
+            return data
+    return None
+
+
+class Refusals(unittest.TestCase):
+    REASONS = {1: "denied", 2: "no template", 3: "empty", 4: "waited too long", 5: "a limit", 6: "stale",
+               7: "unsupported", 8: "builds fail", 9: "stopping"}
+
+    def test_run_says_why_it_was_refused(self):
+        """run says the supervisor's reason in one line, and exits 125"""
+        for refusal, reason in self.REASONS.items():
+            serve = lambda link, data, r=refusal, t=reason: link.send(refused(header(data)[1], r, t))
+            with FakeSupervisor(serve) as supervisor:
+                result = hearth("run", "--", "true", directory=supervisor.directory)
+            self.assertEqual(result.returncode, 125)
+            self.assertEqual(len(result.stderr.splitlines()), 1)
+            self.assertIn(reason.encode(), result.stderr)
+
+    def test_rows_that_are_refused(self):
+        """pool ls and sandbox ls are denied with exit code 4"""
+        with FakeSupervisor(lambda link, data: link.send(refused(header(data)[1], 1, "not for you"))) as supervisor:
+            for words in (["pool", "ls"], ["sandbox", "ls"]):
+                result = hearth(*words, directory=supervisor.directory)
+                self.assertEqual(result.returncode, 4)
+                self.assertIn(b"not for you", result.stderr)
+
+    def test_an_empty_list(self):
+        """no rows are an empty list"""
+        with FakeSupervisor(lambda link, data: link.send(done(header(data)[1]))) as supervisor:
+            result = hearth("sandbox", "ls", "--json", directory=supervisor.directory)
+            self.assertEqual(json.loads(result.stdout), {"sandboxes": []})
+
+
+class Lies(unittest.TestCase):
+    def assert_run_fails(self, serve, text=b""):
+        with FakeSupervisor(serve) as supervisor:
+            result = hearth("run", "--", "true", directory=supervisor.directory)
+        self.assertEqual(result.returncode, 125)
+        self.assertEqual(len(result.stderr.splitlines()), 1)
+        self.assertIn(text, result.stderr)
+
+    def test_a_wrong_version(self):
+        """an answer of another protocol version is refused"""
+        self.assert_run_fails(lambda link, data: link.send(packet(33, header(data)[1], version=9)))
+
+    def test_a_short_answer(self):
+        """an answer that is too short is refused"""
+        self.assert_run_fails(lambda link, data: link.send(leased(header(data)[1])[:-8]))
+
+    def test_a_lease_without_a_channel(self):
+        """a lease without its channel is refused"""
+        self.assert_run_fails(lambda link, data: link.send(leased(header(data)[1])))
+
+    def test_another_type(self):
+        """an answer of a type that nobody knows is refused"""
+        self.assert_run_fails(lambda link, data: link.send(packet(99, header(data)[1])))
+
+    def test_a_supervisor_that_goes(self):
+        """a supervisor that goes instead of answering is said"""
+        self.assert_run_fails(lambda link, data: link.close())
+
+    def test_pools_that_end_early(self):
+        """a supervisor that goes in the middle of its rows is said"""
+        def serve(link, data):
+            link.send(pool_row(header(data)[1]))
+            link.shutdown(2)
+
+        with FakeSupervisor(serve) as supervisor:
+            result = hearth("pool", "ls", directory=supervisor.directory)
+        self.assertEqual((result.returncode, result.stdout), (1, b""))
+        self.assertEqual(len(result.stderr.splitlines()), 1)
+
+
+class Guests(unittest.TestCase):
+    def run_with(self, guest, *words, **options):
+        with FakeSupervisor(with_guest(guest)) as supervisor:
+            result = hearth("run", *words, "--", "true", directory=supervisor.directory, **options)
+            self.seen = supervisor.seen
+        return result
+
+    def test_it_releases_what_it_acquired(self):
+        """run acquires once and releases once"""
+        def guest(channel, control):
+            channel.send(reply(header(next_packet(channel, EXEC))[1], status=3))
+
+        result = self.run_with(guest)
+        self.assertEqual(result.returncode, 3)
+        self.assertEqual(self.seen[:1], [ACQUIRE])
+        self.assertEqual(self.seen.count(ACQUIRE), 1)
+
+    def test_output_before_the_reply_is_printed(self):
+        """what came before the reply is printed whole, on the right stream"""
+        def guest(channel, control):
+            request_id = header(next_packet(channel, EXEC))[1]
+            for _ in range(100):
+                channel.send(output(request_id, b"o" * 1000))
+                channel.send(output(request_id, b"e", STDERR))
+            channel.send(reply(request_id))
+
+        result = self.run_with(guest)
+        self.assertEqual((result.returncode, len(result.stdout), result.stderr), (0, 100000, b"e" * 100))
+
+    def test_a_hostile_guest(self):
+        """a guest that breaks the protocol is cut off, and that is said in one line"""
+        for wrong in (b"x", packet(34, 1), packet(1, 1), packet(32, 1, b"\1\0\0\0\0\0\0\0" + b"x" * 40000)):
+            def guest(channel, control, wrong=wrong):
+                next_packet(channel, EXEC)
+                channel.send(wrong)
+                next_packet(channel, EXEC)
+
+            result = self.run_with(guest)
+            self.assertEqual(result.returncode, 125)
+            self.assertEqual(len(result.stderr.splitlines()), 1)
+
+    def test_a_guest_that_runs_out_of_memory(self):
+        """the limit of memory is named, with 137"""
+        def guest(channel, control):
+            next_packet(channel, EXEC)
+            channel.close()
+            control.send(lease_ended(OOM, 12345678))
+
+        result = self.run_with(guest)
+        self.assertEqual(result.returncode, 137)
+        self.assertIn(b"12345678", result.stderr)
+        self.assertIn(b"(ENOMEM)", result.stderr)
+
+    def test_a_lease_that_ends(self):
+        """a lease that ends says why: the deadline is a timeout, the rest our own failure"""
+        for reason, status, text in ((DEADLINE, 124, b"deadline"), (IDLE, 124, b"idle"),
+                                     (BUILDER_LOST, 125, b"builder_lost"), (SHUTDOWN, 125, b"shutdown"),
+                                     (GUEST_DIED, 125, b"guest_died")):
+            def guest(channel, control, reason=reason):
+                next_packet(channel, EXEC)
+                control.send(lease_ended(reason))
+                next_packet(channel, EXEC)
+
+            result = self.run_with(guest)
+            self.assertEqual(result.returncode, status)
+            self.assertIn(text, result.stderr)
+            self.assertEqual(len(result.stderr.splitlines()), 1)
+
+    def test_a_guest_that_vanishes_without_a_word(self):
+        """a guest whose end nobody explains is said all the same"""
+        def guest(channel, control):
+            next_packet(channel, EXEC)
+            channel.close()
+
+        result = self.run_with(guest)
+        self.assertEqual(result.returncode, 125)
+        self.assertIn(b"the sandbox is gone", result.stderr)
+
+    def test_a_supervisor_that_goes_while_a_command_runs(self):
+        """a supervisor that goes takes the lease along, and that is said"""
+        def guest(channel, control):
+            next_packet(channel, EXEC)
+            control.shutdown(2)
+            next_packet(channel, EXEC)
+
+        result = self.run_with(guest)
+        self.assertEqual(result.returncode, 125)
+        self.assertIn(b"supervisor", result.stderr)
+
+    def test_a_command_that_cannot_start(self):
+        """the guest's own words say why a command could not start"""
+        def guest(channel, control):
+            channel.send(reply(header(next_packet(channel, EXEC))[1], END_FAILED, 126, 13, "true: not allowed"))
+
+        result = self.run_with(guest)
+        self.assertEqual(result.returncode, 126)
+        self.assertEqual(result.stderr, b"hearth: true: not allowed (EACCES)\n")
+
+    def test_a_failure_without_words(self):
+        """a failure without words is told by its number"""
+        def guest(channel, control):
+            channel.send(reply(header(next_packet(channel, EXEC))[1], END_FAILED, 0, 12))
+
+        result = self.run_with(guest, "--json")
+        self.assertEqual(result.returncode, 125)
+        self.assertEqual(json.loads(result.stderr.splitlines()[0])["error"]["errno"], "ENOMEM")
+
+    def test_input_stays_within_the_credit(self):
+        """no more input is sent than the guest gave credit for"""
+        seen = []
+
+        def guest(channel, control):
+            request_id = header(next_packet(channel, EXEC))[1]
+            total = 0
+            channel.settimeout(1)
+            try:
+                while data := next_packet(channel, INPUT):
+                    total += len(data) - 24
+            except TimeoutError:
+                pass
+            seen.append(total)
+            channel.send(reply(request_id))
+
+        result = self.run_with(guest, "-i", stdin=b"x" * 1000000)
+        self.assertEqual(result.returncode, 0)
+        self.assertEqual(seen, [262144])
+
+
+class BenchMisses(unittest.TestCase):
+    def serve(self, link, data):
+        kind, request_id = header(data)
+        if kind == POOLS:
+            link.send(pool_row(request_id))
+            link.send(done(request_id))
+        elif kind == ACQUIRE:
+            self.acquired += 1
+            if self.acquired == 3:
+                link.send(refused(request_id, 3, "the pool is empty"))
+            else:
+                send_with_fd(link, leased(request_id, sandbox=self.acquired,
+                                          rung=2 if self.acquired == self.built else 1), 0)
+        else:
+            link.send(done(request_id))
+
+    def setUp(self):
+        self.acquired = 0
+        self.built = 0
+
+    def bench(self, *words):
+        with FakeSupervisor(self.serve) as supervisor:
+            return hearth("bench", "acquire", "-n", "6", *words, directory=supervisor.directory)
+
+    def test_a_miss_fails_the_run(self):
+        """a refusal because the pool is empty fails the run"""
+        result = self.bench("--json")
+        self.assertEqual((result.returncode, result.stdout), (5, b""))
+        self.assertIn("sample 3 is a miss", json.loads(result.stderr)["error"]["message"])
+
+    def test_a_built_sandbox_is_a_miss(self):
+        """a sandbox that had to be built is a miss as well"""
+        self.built = 2
+        result = self.bench()
+        self.assertEqual(result.returncode, 5)
+        self.assertIn(b"sample 2 is a miss", result.stderr)
+
+    def test_refill_counts_misses(self):
+        """with --refill misses are counted, and the run goes on"""
+        self.built = 2
+        result = self.bench("--refill", "--json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        bench = json.loads(result.stdout)
+        self.assertEqual((bench["n"], bench["hits"], bench["misses"]), (6, 4, 2))
+
+    def test_rounds_take_half(self):
+        """a round takes at most half of the ready sandboxes, then gives them back"""
+        kinds = []
+
+        def serve(link, data):
+            kinds.append(header(data)[0])
+            self.acquired = max(self.acquired, 3)
+            self.serve(link, data)
+
+        with FakeSupervisor(serve) as supervisor:
+            self.assertEqual(
+                hearth("bench", "acquire", "-n", "5", directory=supervisor.directory).returncode, 0)
+        held = most = 0
+        for kind in kinds:
+            held += (kind == ACQUIRE) - (kind == RELEASE)
+            most = max(most, held)
+        self.assertEqual((held, most), (0, 2))
+
+
+if __name__ == "__main__":
+    tap.main()

@@ -1,0 +1,118 @@
+"""A supervisor that says what the test wants, and a guest likewise: proto/control.h, proto/guest.h."""
+
+import array
+import contextlib
+import os
+import socket
+import struct
+import tempfile
+import threading
+
+ACQUIRE, RELEASE, TOUCH, LIST, POOLS = 1, 2, 3, 4, 5
+LEASED, DONE, REFUSED, SANDBOX_ROW, POOL_ROW, LEASE_ENDED = 32, 33, 34, 35, 36, 37
+EXEC, INPUT, SIGNAL, CANCEL = 1, 16, 17, 19
+OUTPUT, CREDIT, REPLY = 32, 33, 34
+STDOUT, STDERR = 1, 2
+END_DONE, END_FAILED, END_TIMEOUT = 1, 2, 3
+
+
+def packet(kind, request_id, body=b"", version=1):
+    return struct.pack("=HHIII", version, kind, 16 + len(body), request_id, 0) + body
+
+
+def header(data):
+    """(type, id) of a packet."""
+    _, kind, _, request_id, _ = struct.unpack("=HHIII", data[:16])
+    return kind, request_id
+
+
+def leased(request_id, sandbox=7, rung=1, idle_ms=0, lease_ms=0):
+    return packet(LEASED, request_id, struct.pack("=QQ32sIIIIQQQQQQ", sandbox, 5, b"tiny", rung, lease_ms,
+                                                  idle_ms, 0, 1 << 28, 1 << 28, 100, 0, 1000, 500000))
+
+
+def refused(request_id, refusal, text, retry_ms=0):
+    return packet(REFUSED, request_id, struct.pack("=II200s", refusal, retry_ms, text.encode()))
+
+
+def pool_row(request_id, ready=4, minimum=4, building=0, broken=""):
+    return packet(POOL_ROW, request_id, struct.pack(
+        "=32s32s32sIIIIIIIIQQQQQQQ200s", b"tiny", b"tiny", b"none", minimum, 16, building, ready, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, broken.encode()))
+
+
+def done(request_id):
+    return packet(DONE, request_id)
+
+
+def lease_ended(reason, limit=0, sandbox=7):
+    return packet(LEASE_ENDED, 0, struct.pack("=QQIIQQQ", sandbox, 5, reason, 0, limit, 0, 0))
+
+
+def reply(request_id, end=END_DONE, status=0, error=0, text=""):
+    return packet(REPLY, request_id, struct.pack("=IIIIIIQQQQQQQQ128s", end, error, status, 0, 0, 0, 0, 0,
+                                                 1000, 10, 10, 4096, 0, 0, text.encode()))
+
+
+def output(request_id, data, stream=STDOUT):
+    return packet(OUTPUT, request_id, struct.pack("=II", stream, 0) + data)
+
+
+def send_with_fd(link, data, fd):
+    link.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))])
+
+
+class FakeSupervisor:
+    """Serves control.sock of a directory: serve(link, data) answers each packet, in a thread of the connection."""
+
+    def __init__(self, serve):
+        self.serve = serve
+        self.stack = contextlib.ExitStack()
+        self.directory = self.stack.enter_context(tempfile.TemporaryDirectory(prefix="hearth-e2e."))
+        self.listener = self.stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+        self.listener.bind(os.path.join(self.directory, "control.sock"))
+        self.listener.listen()
+        self.seen = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                link, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._talk, args=(link,), daemon=True).start()
+
+    def _talk(self, link):
+        with link:
+            try:
+                while data := link.recv(512):
+                    self.seen.append(header(data)[0])
+                    self.serve(link, data)
+            except OSError:
+                pass  # the client has gone
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *why):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.stack.close()
+
+
+def with_guest(guest, supervisor=None):
+    """A serve function that leases a sandbox whose guest is guest(link, control)."""
+
+    def serve(link, data):
+        kind, request_id = header(data)
+        if kind == ACQUIRE:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            threading.Thread(target=guest, args=(ours, link), daemon=True).start()
+            send_with_fd(link, leased(request_id), theirs.fileno())
+            theirs.close()
+        elif supervisor:
+            supervisor(link, data)
+        else:
+            link.send(done(request_id))
+
+    return serve
