@@ -31,4 +31,5 @@ tests/system/hearth-builder-faulty: tests/fake/builder_faults.c $(builder_source
 CLEANFILES += tests/system/hearth-builder-faulty
 EXTRA_DIST += tests/fake/builder_faults.c
 
-SYSTEM_TESTS += tests/system/supervisor_kill.py
+SYSTEM_TESTS += tests/system/supervisor_start.py tests/system/supervisor_kill.py
+EXTRA_DIST += tests/system/instance.py

@@ -1,0 +1,126 @@
+"""How a supervisor starts, refuses to start, and stops: exit status, the last line of its log, what is left."""
+
+import json
+import pathlib
+import resource
+import shutil
+import signal
+import struct
+import subprocess
+import unittest
+
+import tap
+from instance import LEASE_ENDED, PATIENCE, Instance, make_tree, require_tiny
+
+SHUTDOWN = 8  # enum lease_end_reason
+
+
+class Start(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        require_tiny()
+        cls.tree = make_tree()
+        cls.addClassCleanup(shutil.rmtree, cls.tree)
+
+    def instance(self, config='[pool "tiny"]\nmin = 2\n'):
+        instance = Instance(self.tree, config)
+        self.addCleanup(instance.remove)
+        return instance
+
+    def run_supervisor(self, *arguments, **how):
+        return subprocess.run([self.tree / "sbin/hearth-supervisor", *arguments], timeout=PATIENCE,
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              check=False, **how)
+
+    def refused(self, says, *arguments, **how):
+        """It exits 1 and its last line, which `hearth up` shows, says why."""
+        run = self.run_supervisor(*arguments, **how)
+        self.assertEqual(run.returncode, 1, run.stderr)
+        self.assertIn(says, json.loads(run.stderr.splitlines()[-1])["message"])
+
+    def test_two(self):
+        """one directory has one supervisor, and a second one disturbs nothing"""
+        first = self.instance()
+        first.start()
+        first.wait_until_it_serves()
+        for more in [], ["--recover"]:
+            self.refused("another hearth-supervisor serves it", "--dir", first.directory, *more)
+        first.wait_until_it_serves()
+        first.stop()
+        self.assertEqual(first.left(), [])
+
+    def test_no_config(self):
+        """without a configuration it says where it looked"""
+        instance = self.instance()
+        pathlib.Path(instance.directory, "hearth.conf").unlink()
+        self.refused("no configuration: neither", "--dir", instance.directory)
+        self.assertEqual(instance.left(), [])
+
+    def test_wrong_config(self):
+        """a mistake in the configuration is told with its line"""
+        instance = self.instance('[pool "tiny"]\nmni = 2\n')
+        self.refused("hearth.conf:2: ", "--dir", instance.directory)
+
+    def test_no_image(self):
+        """an image that is missing is told with the command that builds it"""
+        instance = self.instance('[pool "nosuch"]\n')
+        self.refused("image nosuch is not in", "--dir", instance.directory)
+        self.refused("hearth image build nosuch", "--dir", instance.directory)
+        self.assertEqual(instance.left(), [])
+
+    def test_no_user(self):
+        """a user that does not exist is told with the command that makes it"""
+        instance = self.instance('[instance]\nuser = nosuch\n[pool "tiny"]\n')
+        self.refused("useradd --system", "--dir", instance.directory)
+        self.assertEqual(instance.left(), [])
+
+    def test_open_files(self):
+        """a pool for which descriptors do not suffice is refused with the number that is needed"""
+        instance = self.instance('[pool "tiny"]\nmax = 2000\n')
+        self.refused("2384 open files are needed, the hard limit is 1000", "--dir", instance.directory,
+                     preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (1000, 1000)))
+
+    def test_no_builder(self):
+        """without the builder program it says so and leaves nothing"""
+        instance = self.instance()
+        tree = make_tree()
+        self.addCleanup(shutil.rmtree, tree)
+        (tree / "libexec/hearth/hearth-builder").write_text("#!/bin/sh\nexit 3\n")
+        instance.tree = tree
+        instance.start()
+        instance.tree = self.tree
+        self.assertEqual(instance.supervisor.wait(PATIENCE), 1)
+        self.assertIn("builders could not be kept alive", instance.log().splitlines()[-1])
+        self.assertEqual(instance.left(), [])
+
+    def test_stop(self):
+        """SIGTERM ends leases with the reason shutdown and leaves nothing"""
+        for signum in signal.SIGTERM, signal.SIGINT:
+            instance = self.instance()
+            instance.start()
+            instance.wait_until_it_serves()
+            client = instance.connect()
+            self.addCleanup(client.close)
+            handle = client.acquire()
+            instance.supervisor.send_signal(signum)
+            packet = client.socket.recv(1024)
+            self.assertEqual(struct.unpack_from("<H", packet, 2)[0], LEASE_ENDED)
+            self.assertEqual(packet[16:32], handle)
+            self.assertEqual(struct.unpack_from("<I", packet, 32)[0], SHUTDOWN)
+            self.assertEqual(instance.supervisor.wait(PATIENCE), 0)
+            self.assertEqual(instance.left(), [])
+
+    def test_usage(self):
+        """wrong usage is status 2, help and version are 0"""
+        for arguments in ["--nosuch"], ["extra"], ["--dir"]:
+            self.assertEqual(self.run_supervisor(*arguments).returncode, 2)
+        self.assertIn("usage: hearth-supervisor", self.run_supervisor("--help").stdout)
+        self.assertIn("hearth 0.", self.run_supervisor("--version").stdout)
+
+    def test_not_root(self):
+        """whoever is not root is told so"""
+        self.refused("must be started by root", user="nobody")
+
+
+if __name__ == "__main__":
+    tap.main()
