@@ -82,6 +82,15 @@ void build_queue_append(struct supervisor *supervisor, struct sandbox *sandbox)
 	build_queue_dispatch_soon(supervisor);
 }
 
+void build_queue_return(struct supervisor *supervisor, struct sandbox *sandbox)
+{
+	sandbox->builder = NULL;
+	sandbox->slot = -1; /* which rests with the builder's others */
+	list_remove(&sandbox->list);
+	list_prepend(&supervisor->build_queue, &sandbox->list);
+	build_queue_dispatch_soon(supervisor);
+}
+
 void build_queue_dispatch_soon(struct supervisor *supervisor)
 {
 	event_active(supervisor->dispatch, EV_TIMEOUT, 0);

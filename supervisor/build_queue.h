@@ -16,6 +16,8 @@ struct supervisor;
 
 int build_queue_init(struct supervisor *supervisor, struct error *err);
 void build_queue_append(struct supervisor *supervisor, struct sandbox *sandbox);
+/* Its builder is lost: another takes it, before all others. */
+void build_queue_return(struct supervisor *supervisor, struct sandbox *sandbox);
 /* A builder has room, a slot is free again, a pool has changed: look at the queue after this step. */
 void build_queue_dispatch_soon(struct supervisor *supervisor);
 /* Nothing more will be built: all that waits here fails. */

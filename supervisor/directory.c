@@ -2,26 +2,32 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
 
+/*
+ * A record lock, fcntl(2): it ends with this process. A lock of flock(2) would live on in a builder that has
+ * been forked and not yet executed when this process is killed, and keep the next start out.
+ */
 static int take_lock(int dirfd, struct error *err)
 {
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	auto_close int fd =
 		openat(dirfd, INSTANCE_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return error_errno(err, "open " INSTANCE_LOCK);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno == EWOULDBLOCK)
-			return error_set(err, EBUSY,
-				"another hearth-supervisor serves it: stop it first (hearth down)");
+	if (fcntl(fd, F_SETLK, &lock) == 0)
+		return take_fd(&fd);
+	if (errno != EAGAIN && errno != EACCES)
 		return error_errno(err, "lock " INSTANCE_LOCK);
-	}
-	return take_fd(&fd);
+	if (fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
+		lock.l_pid = 0;
+	return error_set(err, EBUSY,
+		"another hearth-supervisor serves it (pid %d): stop it first (hearth down)",
+		lock.l_pid);
 }
 
 int directory_open(const char *path, struct directory *ret_directory, struct error *err)

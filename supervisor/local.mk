@@ -26,6 +26,6 @@ hearth_supervisor_SOURCES = \
 	supervisor/recover.c supervisor/recover.h
 hearth_supervisor_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
 hearth_supervisor_LDADD = libsupervisor.a libpool.a libimages.a libjail.a libproto.a libbase.a \
-	$(EVENT_LIBS) $(SECCOMP_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) $(INIH_LIBS)
+	$(EVENT_LIBS) $(SECCOMP_LIBS) $(JANSSON_LIBS) $(INIH_LIBS)
 
 dist_man_MANS += man/hearth-supervisor.8 man/hearth.conf.5

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "nsjail-lite/builder/link.h"
 #include "pool/pool.h"
+#include "supervisor/build_queue.h"
 #include "supervisor/builder_link.h"
 #include "supervisor/lease.h"
 #include "supervisor/pool_host.h"
@@ -166,10 +167,14 @@ void sandbox_ended(struct sandbox *sandbox, const struct link_ended *ended)
 
 void sandbox_builder_lost(struct sandbox *sandbox)
 {
-	if (sandbox->core->state == SANDBOX_BUILDING)
-		sandbox_build_failed(sandbox, "the builder died while building it");
-	else
+	if (sandbox->core->state != SANDBOX_BUILDING) {
 		sandbox_dead(sandbox, LEASE_BUILDER_LOST);
+	} else if (sandbox->is_retried || sandbox->pool->supervisor->is_draining) {
+		sandbox_build_failed(sandbox, "the builder died while building it");
+	} else {
+		sandbox->is_retried = true;
+		build_queue_return(sandbox->pool->supervisor, sandbox);
+	}
 }
 
 void sandbox_discard(struct sandbox *sandbox)

@@ -7,6 +7,7 @@
 #ifndef SUPERVISOR_SANDBOX_H
 #define SUPERVISOR_SANDBOX_H
 #include <event2/event.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/list.h"
@@ -28,6 +29,7 @@ struct sandbox {
 	int channel_fd;		      /* of a ready one; -1 when it is handed out */
 	struct event *hangup;	      /* of the channel, while ready */
 	struct client *owner;	      /* LEASED */
+	bool is_retried;	      /* a builder died while building it */
 	uint32_t limits_hit;	      /* known when it has ended */
 	uint64_t memory_peak_bytes, cpu_ns;
 };
@@ -44,7 +46,10 @@ struct sandbox *sandbox_create(struct pool_host *pool, struct pool_sandbox *core
 /* Frees this half only, at the end of the supervisor; its builder ends the sandbox itself. */
 void sandbox_destroy(struct sandbox *sandbox);
 
-/* What its builder reports. All but built() free it, and the pool's half. */
+/*
+ * What its builder reports. All but built() free it, and the pool's half; but a build whose builder died is
+ * tried once more.
+ */
 void sandbox_built(struct sandbox *sandbox, int channel_fd, uint64_t build_ns);
 void sandbox_build_failed(struct sandbox *sandbox, const char *why);
 void sandbox_ended(struct sandbox *sandbox, const struct link_ended *ended);

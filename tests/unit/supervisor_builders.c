@@ -132,6 +132,41 @@ static void only_the_lost_builders_sandboxes_end(void **state)
 	world_close(w);
 }
 
+/* EMPTY: nothing is built before somebody asks. Message 3 is that build. */
+static void a_build_whose_builder_died_is_done_by_the_next(void **state)
+{
+	struct world *w = world_open(EMPTY, "die_at=3");
+	int client = world_connect(w);
+	struct answer a = world_lease(w, client);
+
+	(void)state;
+	assert_int_equal(w->starts, 2);
+	assert_int_equal(a.leased.rung, RUNG_BUILT);
+	close(a.fd);
+	close(client);
+	world_close(w);
+}
+
+static bool next_dies_too(struct world *w, void *arg)
+{
+	w->behaviour = w->starts == 1 ? "die_at=3" : NULL;
+	return has_restarted(w, arg);
+}
+
+static void a_build_that_two_builders_died_of_has_failed(void **state)
+{
+	struct world *w = world_open(EMPTY, "die_at=3");
+	int client = world_connect(w);
+	unsigned starts = 3;
+
+	(void)state;
+	world_acquire(client, 1, "", ON_EMPTY_BUILD, 0);
+	world_until(w, next_dies_too, &starts);
+	world_expect_refused(w, client, 1, REFUSED_BROKEN, "the builder died while building it");
+	close(client);
+	world_close(w);
+}
+
 static void a_release_that_the_builder_never_does_ends_with_it(void **state)
 {
 	/* START, SLOT, BUILD, KILL: it dies of the fourth. */
@@ -334,6 +369,8 @@ int main(void)
 		cmocka_unit_test(a_ready_sandbox_that_hangs_up_is_replaced),
 		cmocka_unit_test(the_owner_is_told_when_the_builder_died),
 		cmocka_unit_test(only_the_lost_builders_sandboxes_end),
+		cmocka_unit_test(a_build_whose_builder_died_is_done_by_the_next),
+		cmocka_unit_test(a_build_that_two_builders_died_of_has_failed),
 		cmocka_unit_test(a_release_that_the_builder_never_does_ends_with_it),
 		cmocka_unit_test(a_builder_that_hangs_is_replaced),
 		cmocka_unit_test(while_builds_fail_an_acquire_is_told_why),
