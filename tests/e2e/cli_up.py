@@ -114,7 +114,7 @@ class UpAndDown(unittest.TestCase):
     def test_a_supervisor_that_ends_is_said(self):
         """a supervisor that cannot start is said in its own words, and nothing is left"""
         with open(self.directory.file("lock"), "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            fcntl.lockf(lock, fcntl.LOCK_EX)
             result = self.up()
         self.assertEqual(result.returncode, 1)
         self.assertIn(b"hearth-supervisor ended: ", result.stderr)
