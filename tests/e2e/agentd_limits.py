@@ -36,7 +36,7 @@ class Limits(unittest.TestCase):
         answer = self.client.tool(self.handle, "bash", command=FORK_BOMB, timeout=2000)
         self.assertTrue(answer["is_error"])
         self.assertEqual(answer["receipt"]["exit_code"], 124)
-        self.assertIn("pids", answer["receipt"]["limits_hit"])
+        self.assertIn("time", answer["receipt"]["limits_hit"])
         self.assertIn("exit code: 0", self.client.tool(self.handle, "bash", command="true")["content"])
         self.still_works()
 

@@ -10,7 +10,7 @@ import unittest
 
 import instance
 import tap
-from rpc_client import RpcError, until
+from rpc_client import Client, RpcError, until
 
 
 def status_of(pid):
@@ -67,10 +67,9 @@ class Root(unittest.TestCase):
             self.assertEqual(up.returncode, 0, up.stderr)
         finally:
             instance.HEARTH = original
-        import rpc_client
         os.chdir(directory)
         self.addCleanup(os.chdir, "/")
-        with rpc_client.Client("agentd.sock") as client:
+        with Client("agentd.sock") as client:
             _, out, _ = client.execute(client.acquire(), "echo", "inside")
             self.assertEqual(out, b"inside\n")
 
