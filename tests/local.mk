@@ -46,3 +46,9 @@ check-system: all $(check_PROGRAMS)
 	$(MAKE) $(AM_MAKEFLAGS) -j1 check-TESTS TESTS='$(SYSTEM_BINARIES) $(SYSTEM_TESTS) $(E2E_TESTS)' \
 		TEST_SUITE_LOG=test-suite-system.log
 .PHONY: check-system
+
+# What check runs a seeded part of, whole: hours are allowed.
+soak: stage
+	HEARTH_SOAK=1 HEARTH_TEST_SECONDS=10000 $(MAKE) $(AM_MAKEFLAGS) -j1 check-TESTS \
+		TESTS='tests/system/supervisor_kill.py' TEST_SUITE_LOG=test-suite-soak.log
+.PHONY: soak
