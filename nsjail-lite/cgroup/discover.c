@@ -72,7 +72,7 @@ static void take_line(char *line, struct cgroup_mounts *mounts)
 		copy_mount_point(mounts->v2, point);
 	if (strcmp(type, "cgroup") != 0)
 		return;
-	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
+	for (enum cgroup_controller c = 0; c < CGROUP_CONTROLLERS; c++)
 		if (!mounts->v1[c][0] && list_has(super, cgroup_controller_name(c)))
 			copy_mount_point(mounts->v1[c], point);
 }
@@ -154,7 +154,7 @@ int cgroup_base_open(const char *instance, const char *mountinfo, struct cgroup_
 
 	if (r == 0 && mounts.v2[0])
 		r = open_base(mounts.v2, instance, &base.v2_fd, err);
-	for (int c = 0; r == 0 && c < CGROUP_CONTROLLERS; c++) {
+	for (enum cgroup_controller c = 0; r == 0 && c < CGROUP_CONTROLLERS; c++) {
 		if (base.v2_fd >= 0 && enable_v2(mounts.v2, base.v2_fd, c)) {
 			base.place[c] = CGROUP_V2;
 		} else if (mounts.v1[c][0]) {
