@@ -118,6 +118,30 @@ static void on_signal(evutil_socket_t number, short events, void *arg)
 	server_stop(arg, "shutdown", 0);
 }
 
+static void ignore_signal(int number)
+{
+	(void)number;
+}
+
+/*
+ * The loop takes them while it runs. One that comes before that, waits. One that comes after it, finds
+ * what was there before the loop: a handler that does nothing, so that a second SIGTERM does not change
+ * the exit status. (SIG_IGN would also discard one that waits.)
+ */
+static void hold_signals(bool on)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(on ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+	if (!on)
+		return;
+	signal(SIGTERM, ignore_signal);
+	signal(SIGINT, ignore_signal);
+}
+
 static int serve(struct event_base *base, struct control_client *control, int listener)
 {
 	static struct server server;
@@ -135,6 +159,7 @@ static int serve(struct event_base *base, struct control_client *control, int li
 		log_error("signals: out of memory");
 		server.exit_code = 1;
 	} else {
+		hold_signals(false);
 		log_info("ready");
 		event_base_dispatch(base);
 	}
@@ -160,9 +185,7 @@ int main(int argc, char **argv)
 		return r - 1;
 	log_open("hearth-agentd");
 	signal(SIGPIPE, SIG_IGN);
-	/* The loop takes them while it runs; a second one must not change the exit status. */
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGINT, SIG_IGN);
+	hold_signals(true);
 	if (open_all(directory, &control, &listener, &err) < 0) {
 		log_error("%s", err.text);
 		return 1;

@@ -24,6 +24,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/text.h"
 #include "base/unix_socket.h"
 #include "nsjail-lite/guest/guest.h"
@@ -250,6 +251,7 @@ static void on_connect(int listener)
 	for (size_t i = 2; fd >= 0 && i < ARRAY_SIZE(fds); i++) {
 		if (fds[i].fd >= 0)
 			continue;
+		fd_set_nonblocking(fd, false); /* so that no answer is lost */
 		fds[i].fd = take_fd(&fd);
 		fds[i].events = POLLIN;
 	}

@@ -104,6 +104,22 @@ class Life(World):
         self.assertTrue(client.is_closed())
         self.wait_end(0)
 
+    def test_a_sigterm_that_comes_early_is_not_lost(self):
+        """SIGTERM ends it at whatever moment of its start it comes"""
+        self.agentd.send_signal(signal.SIGTERM)
+        self.assertEqual(self.agentd.wait(PATIENCE_S), 0)
+        for _ in range(50):
+            self.agentd = self.start_agentd()
+            until(lambda: self.agentd.poll() is not None or self.blocks_sigterm(), "it starts")
+            self.agentd.send_signal(signal.SIGTERM)
+            self.assertEqual(self.agentd.wait(PATIENCE_S), 0)
+
+    def blocks_sigterm(self):
+        with open(f"/proc/{self.agentd.pid}/status", encoding="utf-8") as file:
+            status = dict(line.split(":\t", 1) for line in file.read().splitlines())
+        bit = 1 << signal.SIGTERM - 1
+        return any(int(status[name], 16) & bit for name in ("SigBlk", "SigCgt"))
+
     def test_sigterm_does_not_wait_for_a_client_that_never_reads(self):
         """a client that does not take its last answers cannot hold up the end"""
         client = self.connect()

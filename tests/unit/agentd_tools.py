@@ -229,9 +229,9 @@ class Tools(World):
     # glob, grep, ls
 
     def make_tree(self):
-        for name, content in (("src/a.c", b"int a; // TODO\n"), ("src/deep/b.h", b"int b;\n"),
-                              ("src/new.py", b"todo = 1\n"), ("out/x.c", b"int TODO;\n"),
-                              (".gitignore", b"out\n"), (".hidden.c", b"TODO\n")):
+        for name, content in (("src/a.c", b"int a; // XYZZY\n"), ("src/deep/b.h", b"int b;\n"),
+                              ("src/new.py", b"xyzzy = 1\n"), ("out/x.c", b"int XYZZY;\n"),
+                              (".gitignore", b"out\n"), (".hidden.c", b"XYZZY\n")):
             self.write_file(name, content)
         os.mkdir(os.path.join(self.root, ".git"))
         now = time.time()
@@ -258,8 +258,8 @@ class Tools(World):
     def test_grep_in_all_its_modes(self):
         """grep shows lines with numbers, files, or counts; errors are no missing matches"""
         self.make_tree()
-        self.assertEqual(self.text("grep", pattern="TODO"), "src/a.c:1:int a; // TODO\n")
-        self.assertEqual(self.text("grep", pattern="todo", case_insensitive=True,
+        self.assertEqual(self.text("grep", pattern="XYZZY"), "src/a.c:1:int a; // XYZZY\n")
+        self.assertEqual(self.text("grep", pattern="xyzzy", case_insensitive=True,
                                    output_mode="count"), "src/a.c:1\nsrc/new.py:1\n")
         self.assertEqual(self.text("grep", pattern=r"\bint\s+\w;", include="*.{c,h}",
                                    output_mode="files_with_matches"), "src/a.c\nsrc/deep/b.h\n")
