@@ -205,6 +205,17 @@ static int open_root(
 	return 0;
 }
 
+/*
+ * A caller may have closed any of the first three, and what is opened next would take its number. Of
+ * these, stdin ends at once and writing to stdout fails, as it would have; complaints go nowhere.
+ */
+static void fill_standard_fds(void)
+{
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", (fd == STDERR_FILENO ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+}
+
 int main(int argc, char **argv)
 {
 	struct builder_template template = {.root_fd = -1};
@@ -214,6 +225,7 @@ int main(int argc, char **argv)
 	struct error err = {0};
 	int status, r;
 
+	fill_standard_fds();
 	if (!options_parse(argc, argv, &o, &status))
 		return status;
 	if (geteuid() != 0) {
