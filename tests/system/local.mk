@@ -33,3 +33,6 @@ EXTRA_DIST += tests/fake/builder_faults.c
 
 SYSTEM_TESTS += tests/system/supervisor_start.py tests/system/supervisor_kill.py
 EXTRA_DIST += tests/system/instance.py
+
+SYSTEM_TESTS += tests/system/nsjail_lite.py tests/system/nsjail_lite_sandbox.py
+EXTRA_DIST += tests/system/lite.py

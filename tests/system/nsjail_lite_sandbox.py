@@ -1,0 +1,215 @@
+"""nsjail-lite's sandboxes: real programs in them, their limits, their walls, and what is left after."""
+
+import socket
+import subprocess
+import unittest
+
+import tap
+from instance import PATIENCE, descendants, process_parents, wait_until
+from lite import TINY, Running, cgroups, lite, program, ranges, temporary_directory
+
+CPROGRAM = r"""
+#include <stdio.h>
+int main(void) { puts("compiled inside"); return 42; }
+"""
+PING = r"""
+import os, socket, struct
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP)
+s.settimeout(20)
+s.sendto(struct.pack("!BBHHH", 8, 0, 0, 0, 7) + b"payload", ("127.0.0.1", 0))
+answer = s.recv(1024)
+print(answer[0], answer[6:8], answer[8:])
+"""
+
+
+class Programs(unittest.TestCase):
+    """Of the image base, as root inside."""
+
+    def run_in_base(self, *command, **options):
+        done = lite("--", *command, **options)
+        self.assertEqual(done.stderr, b"")
+        return done.returncode, done.stdout.decode()
+
+    def test_bash(self):
+        """bash runs, as root"""
+        self.assertEqual(self.run_in_base("bash", "-c", "echo $UID ${BASH_VERSION%%.*}; exit 3"),
+                         (3, "0 5\n"))
+
+    def test_python(self):
+        """python3 runs a script from stdin, with threads and processes"""
+        script = (b"import threading, subprocess\n"
+                  b"t = threading.Thread(target=print, args=('thread',)); t.start(); t.join()\n"
+                  b"print(subprocess.check_output(['echo', 'child']).decode(), end='')\n")
+        self.assertEqual(self.run_in_base("python3", "-", stdin=script), (0, "thread\nchild\n"))
+
+    def test_git(self):
+        """git makes a repository and a commit in it"""
+        status, out = self.run_in_base(
+            "sh", "-c", "git init -q /r && cd /r && echo text >file && git add file && "
+            "git -c user.name=Name -c user.email=name@example.org commit -q -m message && "
+            "git log --format='%an %s' && git status --short && git fsck")
+        self.assertEqual((status, out), (0, "Name message\n"))
+
+    def test_gcc(self):
+        """gcc compiles a program that runs"""
+        status, out = self.run_in_base("sh", "-c", "gcc -O2 -Wall -x c -o /a - && /a",
+                                       stdin=CPROGRAM.encode())
+        self.assertEqual((status, out), (42, "compiled inside\n"))
+
+    def test_ping(self):
+        """an ICMP echo to the loopback is answered, without any capability for it"""
+        self.assertEqual(self.run_in_base("python3", "-c", PING),
+                         (0, "0 b'\\x00\\x07' b'payload'\n"))
+        drop = "import os; os.setgroups([]); os.setgid(1000); os.setuid(1000)\n"
+        self.assertEqual(self.run_in_base("python3", "-c", drop + PING),
+                         (0, "0 b'\\x00\\x07' b'payload'\n"))
+
+
+class Limits(unittest.TestCase):
+    def test_memory(self):
+        """a memory hog is killed, and we say which limit that was"""
+        done = lite("--memory", "48M", *TINY, "sh", "-c",
+                    "x=$(head -c 200000000 /dev/zero | tr '\\0' x)")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(b"nsjail-lite: out of memory: the limit is 48M\n", done.stderr)
+
+    def test_processes(self):
+        """a fork bomb is stopped, and we say which limit that was"""
+        done = lite("--pids", "40", "--timeout", "2s", *TINY, "sh", "-c",
+                    "b() { b | b & }; b; while :; do sleep 1; done")
+        self.assertEqual(done.returncode, 124)
+        self.assertIn(b"nsjail-lite: too many processes: the limit is 40\n", done.stderr)
+
+    def test_disk(self):
+        """a full disk is the program's ENOSPC, and we say which limit that was"""
+        done = lite("--disk", "8M", *TINY, "dd", "if=/dev/zero", "of=/big", "bs=1M", "count=64")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"No space left on device", done.stderr)
+        self.assertIn(b"nsjail-lite: the disk was full: its limit is 8M\n", done.stderr)
+
+    def test_default_disk(self):
+        """without --disk the size that is told is the one that holds: half of the memory"""
+        done = lite("--memory", "32M", *TINY, "dd", "if=/dev/zero", "of=/big", "bs=1M", "count=64")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"nsjail-lite: the disk was full: its limit is 16M\n", done.stderr)
+
+    def test_no_limit_was_hit(self):
+        """a run within its limits says nothing"""
+        done = lite("--memory", "64M", "--pids", "40", "--disk", "8M", *TINY, "true")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"", b""))
+
+
+class Walls(unittest.TestCase):
+    def test_files_of_the_host(self):
+        """no file of the host is to be found, by name or through /proc"""
+        with temporary_directory() as directory:
+            (directory / "canary").write_text("of the host")
+            script = (f"cat {directory}/canary /proc/1/root{directory}/canary "
+                      f"/proc/*/cwd{directory}/canary /proc/*/root{directory}/canary; "
+                      f"ls -d /var/lib/hearth /sys/fs/cgroup/* /run/hearth*; "
+                      "cat /proc/mounts; cat /proc/1/environ /proc/1/maps")
+            done = lite(*TINY, "sh", "-c", script)
+            self.assertNotIn(b"of the host", done.stdout)
+            self.assertNotIn(b"/var/lib", done.stdout)
+            self.assertNotIn(str(directory).encode(), done.stdout)
+
+    def test_disks_of_the_host(self):
+        """no block device can be opened, made or mounted"""
+        script = ("mknod /disk b 8 0 && echo made; mount -t tmpfs none /mnt && echo mounted; "
+                  "ls /dev | grep -E '^(sd|vd|nvme|loop|mem|kmsg)'; true")
+        done = lite(*TINY, "sh", "-c", script)
+        self.assertEqual((done.returncode, done.stdout), (0, b""))
+
+    def test_processes_of_the_host(self):
+        """only processes of the sandbox are seen, and no signal goes out of it"""
+        with Running(*TINY, "cat") as other:
+            other.echo()
+            script = "ls /proc | grep -c '^[0-9]*$'; kill -9 -1; kill -9 $0"
+            done = lite(*TINY, "sh", "-c", script, str(other.process.pid))
+            self.assertLess(int(done.stdout), 8)
+            other.echo()
+
+    def test_network_of_the_host(self):
+        """a server of the host on the loopback is not there"""
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            done = lite(*TINY, "nc", "-w", "1", "127.0.0.1", str(server.getsockname()[1]))
+            self.assertNotEqual(done.returncode, 0)
+
+
+class Left(unittest.TestCase):
+    def assert_nothing_left(self, pid):
+        self.assertEqual(cgroups(pid), [])
+        self.assertEqual(ranges(pid), [])
+
+    def test_after_a_run(self):
+        """a run leaves no cgroup, process or uid range, whether its command ends or is ended"""
+        for words in ([*TINY, "sh", "-c", "(setsid sleep 1000 &); exit 0"],
+                      ["--timeout", "100ms", *TINY, "sleep", "1000"],
+                      [*TINY, "no-such-command"]):
+            with Running(*words) as running:
+                running.process.communicate(timeout=PATIENCE)
+                self.assert_nothing_left(running.process.pid)
+
+    def test_after_a_failed_start(self):
+        """a start that fails leaves nothing either"""
+        with temporary_directory() as directory:
+            (directory / "file").write_text("")
+            with Running("--rootfs", str(directory), "--", "true") as running:
+                running.process.communicate(timeout=PATIENCE)
+                self.assert_nothing_left(running.process.pid)
+
+    def test_killed(self):
+        """what kill -9 of nsjail-lite leaves, the next run takes away"""
+        script = "(setsid sleep 1000 &); echo ready; sleep 1000"
+        with Running(*TINY, "sh", "-c", script) as running:
+            pid = running.process.pid
+            self.assertEqual(running.read_line(), b"ready\n")
+            self.assertEqual(len(ranges(pid)), 1)
+            before = descendants(pid)
+            self.assertGreater(len(before), 4)
+            running.process.kill()
+            running.process.wait()
+            self.assertEqual(lite(*TINY, "true").returncode, 0)
+            self.assert_nothing_left(pid)
+
+            def all_dead():
+                alive = process_parents()
+                return not [p for p, start, _ in before if p in alive and alive[p][1] == start]
+            wait_until("the end of its processes", all_dead)
+
+    def test_two_at_once(self):
+        """two at once have uid ranges that do not meet, above those of the host"""
+        with Running(*TINY, "cat") as one, Running(*TINY, "cat") as two:
+            one.echo()
+            two.echo()
+            spans = sorted(ranges(one.process.pid) + ranges(two.process.pid))
+            self.assertEqual(len(spans), 2)
+            self.assertGreaterEqual(spans[0][0], 16)
+            self.assertLessEqual(spans[0][0] + spans[0][1], spans[1][0])
+
+    def test_many_at_once(self):
+        """twelve at once all work and leave nothing"""
+        runs = [Running(*TINY, "cat") for _ in range(12)]
+        try:
+            for run in runs:
+                run.echo()
+            self.assertEqual(len({span for r in runs for span in ranges(r.process.pid)}), 12)
+        finally:
+            for run in runs:
+                out, err = run.process.communicate(timeout=PATIENCE)
+                self.assertEqual((out, err, run.process.returncode), (b"", b"", 0))
+        for run in runs:
+            self.assert_nothing_left(run.process.pid)
+
+    def test_a_file_of_ranges_that_makes_no_sense(self):
+        """a file of uid ranges that is not understood is refused, told, and left as it is"""
+        script = ("mount -t tmpfs none /run; echo this is no span >/run/hearth-uid-ranges; "
+                  '"$0" --image tiny true; echo $?; cat /run/hearth-uid-ranges')
+        done = subprocess.run(["unshare", "--mount", "sh", "-c", script, program()],
+                              capture_output=True, timeout=PATIENCE, check=False)
+        self.assertEqual(done.stdout, b"125\nthis is no span\n")
+        self.assertIn(b"hearth-uid-ranges: not understood: \"this is no span\"", done.stderr)
+
+
+if __name__ == "__main__":
+    tap.main()
