@@ -13,7 +13,7 @@
 
 #define FAULT_TEXT_MAX 512
 
-struct call *call_create(struct client *client, json_t *id, json_t *params)
+struct call *call_create(struct client *client, json_t *id, json_t *params, size_t line_bytes)
 {
 	struct call *call = calloc(1, sizeof(*call));
 
@@ -28,6 +28,8 @@ struct call *call_create(struct client *client, json_t *id, json_t *params)
 	list_init(&call->of_exec);
 	list_append(&client->calls, &call->of_client);
 	client->call_count++;
+	call->line_bytes = line_bytes;
+	client->held_bytes += line_bytes;
 	return call;
 }
 
@@ -62,6 +64,7 @@ static void leave_client(struct call *call)
 		call->sandbox->slow_calls--;
 	list_remove(&call->of_client);
 	call->client->call_count--;
+	call->client->held_bytes -= call->line_bytes;
 	call->client = NULL;
 }
 

@@ -29,14 +29,15 @@ struct call {
 	struct sandbox *sandbox; /* that it works in; NULL: none */
 	json_t *id;		 /* NULL: a notification */
 	json_t *params;		 /* an object that fits the method's schema */
+	size_t line_bytes;
 	uint64_t started_ns;
 	void *work;			      /* of the method; freed by the method */
 	void (*on_cancel)(struct call *call); /* NULL: nothing to cancel. Its answer still comes */
 	struct exec *exec;		      /* sandbox.exec under way */
 };
 
-/* Owns new references to id (may be NULL) and params. NULL: out of memory. */
-struct call *call_create(struct client *client, json_t *id, json_t *params);
+/* Owns new references to id (may be NULL) and params, of a line of so many bytes. NULL: out of memory. */
+struct call *call_create(struct client *client, json_t *id, json_t *params, size_t line_bytes);
 
 /* Takes over result; NULL is an out of memory. */
 void call_result(struct call *call, json_t *result);

@@ -79,12 +79,12 @@ static void refuse(struct client *client, json_t *id, enum rpc_code code, const 
 	client_send(client, line, size);
 }
 
-static void on_message(struct client *client, const struct rpc_message *message)
+static void on_message(struct client *client, const struct rpc_message *message, size_t line_bytes)
 {
 	switch (message->kind) {
 	case RPC_REQUEST:
 	case RPC_NOTIFICATION:
-		method_dispatch(client, message->id, message->method, message->params);
+		method_dispatch(client, message->id, message->method, message->params, line_bytes);
 		return;
 	case RPC_RESPONSE:
 		refuse(client, NULL, RPC_INVALID_REQUEST, "nothing was asked of you");
@@ -112,12 +112,14 @@ static bool serve(struct client *client)
 			return false;
 		r = rpc_decode(&client->decoder, &data, &left, &message);
 		evbuffer_drain(input, size - left);
+		client->line_bytes += size - left;
 		if (r < 0) {
 			fail(client);
 			return false;
 		}
 		if (r > 0) {
-			on_message(client, &message);
+			on_message(client, &message, client->line_bytes);
+			client->line_bytes = 0;
 			rpc_message_finish(&message);
 			served++;
 		}

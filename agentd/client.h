@@ -16,6 +16,8 @@
 
 #define CLIENT_CALLS_MAX	 1024
 #define CLIENT_LEASES_MAX	 1024
+#define CLIENT_LISTS_MAX	 16		    /* sandbox.list and pool.status under way */
+#define CLIENT_HELD_MAX		 (32 * 1024 * 1024) /* bytes of requests under way */
 #define CLIENT_INPUT_MAX	 (64 * 1024) /* read ahead; an unfinished line is RPC_LINE_MAX */
 #define CLIENT_OUTPUT_HIGH	 (4 * 1024 * 1024)
 #define CLIENT_OUTPUT_LOW	 (1024 * 1024)
@@ -33,6 +35,9 @@ struct client {
 	struct rpc_decoder decoder;
 	struct list calls; /* in flight */
 	unsigned call_count;
+	unsigned list_count;
+	size_t held_bytes;     /* of the calls' lines */
+	size_t line_bytes;     /* of the line that is being read */
 	struct list sandboxes; /* that it leases */
 	unsigned lease_count;  /* of them, and acquires under way */
 	bool is_slow;

@@ -48,7 +48,12 @@ static void on_row(void *arg, const struct message_header *message, int fd, bool
 	if (!is_last)
 		return;
 	server_answered(search->call->server);
-	answer(search);
+	if (message->type == CONTROL_REFUSED)
+		call_fail(search->call,
+			fault_of_refusal(((const struct control_refused *)message)->refusal),
+			"whose sandbox %" PRIu64 " is, cannot be told now", search->id);
+	else
+		answer(search);
 	free(search);
 }
 

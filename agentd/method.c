@@ -140,16 +140,21 @@ static bool has_twin(const struct client *client, const struct call *call)
 	return call->id && client_find_call(client, call->id) != call;
 }
 
-void method_dispatch(struct client *client, json_t *id, const char *name, json_t *params)
+void method_dispatch(
+	struct client *client, json_t *id, const char *name, json_t *params, size_t line_bytes)
 {
 	json_auto_t *none = params ? NULL : json_object();
-	struct call *call = call_create(client, id, params ? params : none);
+	struct call *call = call_create(client, id, params ? params : none, line_bytes);
 
 	if (!call)
 		client_send(client, NULL, 0);
 	else if (client->call_count > CLIENT_CALLS_MAX)
 		call_fail(call, FAULT_BUSY, "%d requests of this connection are under way",
 			CLIENT_CALLS_MAX);
+	else if (client->held_bytes > CLIENT_HELD_MAX)
+		call_fail(call, FAULT_BUSY,
+			"the requests of this connection under way have more than %d bytes",
+			CLIENT_HELD_MAX);
 	else if (has_twin(client, call))
 		call_fail(call, FAULT_INVALID_ARGUMENTS,
 			"a request with this id is under way on this connection");

@@ -22,8 +22,11 @@ struct method {
 int method_load(struct server *server, struct error *err);
 void method_unload(struct server *server);
 
-/* A request, or a notification (id NULL). params may be NULL. All borrowed. */
-void method_dispatch(struct client *client, json_t *id, const char *name, json_t *params);
+/*
+ * A request, or a notification (id NULL), of a line of so many bytes. params may be NULL. All borrowed.
+ */
+void method_dispatch(
+	struct client *client, json_t *id, const char *name, json_t *params, size_t line_bytes);
 
 /* method_lease.c */
 void method_acquire(struct call *call);

@@ -83,6 +83,8 @@ static void on_row(void *arg, const struct message_header *message, int fd, bool
 		return;
 	}
 	server_answered(listing->call->server);
+	if (listing->call->client)
+		listing->call->client->list_count--;
 	if (message->type == CONTROL_REFUSED) {
 		const struct control_refused *refused = (const void *)message;
 
@@ -102,8 +104,10 @@ static void list(struct call *call, uint16_t type, const char *name)
 	struct error err;
 	int r;
 
-	if (!listing) {
-		call_fail(call, FAULT_INTERNAL, "out of memory");
+	if (!listing || call->client->list_count >= CLIENT_LISTS_MAX) {
+		free(listing);
+		call_fail(call, FAULT_BUSY, "%d lists of this connection are under way",
+			CLIENT_LISTS_MAX);
 		return;
 	}
 	listing->call = call;
@@ -114,7 +118,9 @@ static void list(struct call *call, uint16_t type, const char *name)
 		json_decref(listing->rows);
 		free(listing);
 		call_fail(call, r == -EPIPE ? FAULT_STOPPING : fault_of_errno(r), "%s", err.text);
+		return;
 	}
+	call->client->list_count++;
 }
 
 void method_sandbox_list(struct call *call)

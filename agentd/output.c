@@ -1,5 +1,6 @@
 #include "agentd/output.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "agentd/call.h"
@@ -12,11 +13,17 @@ static const char *stream_name(enum guest_stream stream)
 	return stream == GUEST_STDERR ? "stderr" : "stdout";
 }
 
+/* What has a NUL is no text either, and would be six bytes for each as JSON. */
+static bool is_text(const char *data, size_t size)
+{
+	return text_is_utf8(data, size) && !memchr(data, '\0', size);
+}
+
 static void notify(struct call *call, enum guest_stream stream, const char *data, size_t size)
 {
 	json_t *params = json_pack("{s:O,s:s}", "request", call->id, "stream", stream_name(stream));
 
-	if (text_is_utf8(data, size)) {
+	if (is_text(data, size)) {
 		json_object_set_new(params, "data", json_stringn_nocheck(data, size));
 	} else {
 		auto_free char *text = base64_encode(data, size);
@@ -39,7 +46,7 @@ void output_send(struct output *output, struct call *call, enum guest_stream str
 	memcpy(joined, carry->bytes, carry->size);
 	memcpy(joined + carry->size, data, size);
 	whole = utf8_whole_length(joined, length);
-	if (!text_is_utf8(joined, whole))
+	if (!is_text(joined, whole))
 		whole = length; /* no text: nothing to keep together */
 	carry->size = length - whole;
 	memcpy(carry->bytes, joined + whole, carry->size);

@@ -1,7 +1,7 @@
 /*
  * output.h - what a command writes, as sandbox.output notifications to the client that asked for it.
  *
- * A chunk goes as text where it is UTF-8, else as base64. The first bytes of a character whose rest
+ * A chunk goes as text where it is UTF-8 without NUL, else as base64. The first bytes of a character whose rest
  * is still to come wait for it.
  */
 #ifndef AGENTD_OUTPUT_H

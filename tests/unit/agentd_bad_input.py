@@ -125,6 +125,31 @@ class BadInput(World):
         for request in requests[:CALLS_MAX]:
             self.assertEqual(self.client.wait(request)["exit_code"], 0)
 
+    def test_more_bytes_than_may_be_under_way(self):
+        """beyond 32 MiB of requests under way the next is busy"""
+        handle = self.client.acquire()
+        command = ["sh", "-c", "while ! test -e go; do sleep 0.05; done"]
+        requests = [self.client.send("sandbox.exec", **handle, argv=command, stdin="x" * 1000000)
+                    for _ in range(40)]
+        with self.assertRaises(RpcError) as caught:
+            self.client.wait(requests[-1])
+        self.assertEqual(caught.exception.type, "busy")
+        with open(os.path.join(self.root, "go"), "w", encoding="utf-8"):
+            pass
+        for request in requests[:33]:
+            self.assertEqual(self.client.wait(request)["exit_code"], 0)
+
+    def test_more_lists_than_may_be_under_way(self):
+        """of many lists at once some are answered, the others are busy, none is lost"""
+        kinds = set()
+        for request in [self.client.send("sandbox.list") for _ in range(200)]:
+            try:
+                kinds.add("total" in self.client.wait(request))
+            except RpcError as error:
+                kinds.add(error.type)
+        self.assertLessEqual(kinds, {True, "busy"})
+        self.assertIn("total", self.client.call("sandbox.list"))
+
     def test_a_client_that_never_reads(self):
         """endless output for a client that does not read costs little memory, and others nothing"""
         handle = self.client.acquire()
