@@ -106,29 +106,28 @@ static void emit_socket(struct seccomp_program *p)
 	emit_return(p, SECCOMP_RET_ALLOW);
 }
 
+/* Pairs of level and option: the level is looked at once, the option within it. */
 static void emit_setsockopt(struct seccomp_program *p)
 {
 	static const struct {
-		uint32_t level, option;
+		uint32_t level;
+		uint32_t options[3]; /* 0: none */
 	} denied[] = {
-		{6, 31 /* TCP_ULP */},
-		{17, 100 /* UDP_ENCAP */},
-		{0, 64 /* IPT_SO_SET_REPLACE */},
-		{0, 65 /* IPT_SO_SET_ADD_COUNTERS */},
-		{41, 64 /* IP6T_SO_SET_REPLACE */},
-		{41, 65},
-		{SOL_SOCKET, 50 /* SO_ATTACH_BPF */},
-		{SOL_SOCKET, 51 /* SO_ATTACH_REUSEPORT_CBPF */},
-		{SOL_SOCKET, 52 /* SO_ATTACH_REUSEPORT_EBPF */},
+		{6, {31 /* TCP_ULP */}},
+		{17, {100 /* UDP_ENCAP */}},
+		{0, {64 /* IPT_SO_SET_REPLACE */, 65 /* IPT_SO_SET_ADD_COUNTERS */}},
+		{41, {64 /* IP6T_SO_SET_REPLACE */, 65}},
+		{SOL_SOCKET, {50 /* SO_ATTACH_BPF */, 51 /* and of reuseport groups */, 52}},
 	};
 
+	emit_load_argument(p, 1);
 	for (size_t i = 0; i < sizeof(denied) / sizeof(denied[0]); i++) {
-		uint32_t skip;
+		uint32_t skip = emit_skip_unless(p, denied[i].level);
 
-		emit_load_argument(p, 1);
-		skip = emit_skip_unless(p, denied[i].level);
 		emit_load_argument(p, 2);
-		emit_if_equal(p, denied[i].option, RET_ERRNO(EPERM));
+		for (size_t k = 0; k < 3 && denied[i].options[k]; k++)
+			emit_if_equal(p, denied[i].options[k], RET_ERRNO(EPERM));
+		emit_return(p, SECCOMP_RET_ALLOW);
 		patch_skip(p, skip);
 	}
 	emit_return(p, SECCOMP_RET_ALLOW);

@@ -323,6 +323,7 @@ int main(int argc, char **argv)
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
 	signal(SIGPIPE, SIG_IGN);
+	umask(0); /* modes are what they say */
 	r = reserve_fds(b, &err);
 	/* Before START the link is read as it comes; afterwards it is one fd among many. */
 	while (r == 0 && !b->dev_fd)
