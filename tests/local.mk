@@ -37,6 +37,7 @@ include tests/fuzz/local.mk
 include tests/lint/local.mk
 include tests/system/local.mk
 include tests/e2e/local.mk
+include tests/bench/local.mk
 
 TESTS = $(UNIT_TESTS) $(UNIT_PY_TESTS) $(FUZZ_TESTS) $(LINT_TESTS)
 check_PROGRAMS += $(UNIT_TESTS) $(FUZZ_TESTS) $(SYSTEM_BINARIES)
