@@ -27,3 +27,6 @@ UNIT_TESTS += tests/unit/agentd_tool.test
 tests_unit_agentd_tool_test_SOURCES = tests/unit/agentd_tool.c
 tests_unit_agentd_tool_test_CPPFLAGS = $(agentd_test_cppflags)
 tests_unit_agentd_tool_test_LDADD = $(agentd_test_libs)
+
+# A script has no program of its own to depend on.
+$(UNIT_PY_TESTS:.py=.log): hearth-agentd$(EXEEXT) tests/fake/fake_supervisor$(EXEEXT)
