@@ -12,19 +12,19 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/drop.h"
 #include "base/error.h"
 #include "base/number.h"
 #include "cli/cli.h"
-#include "cli/drop.h"
+#include "cli/inside.h"
 #include "cli/rpc_link.h"
-#include "cli/stream.h"
 #include "proto/base64.h"
 #include "proto/guest.h"
 
 struct exec {
 	struct cli *cli;
 	struct stream stream;
-	struct stream_command command;
+	struct inside inside;
 	struct rpc_link *link;
 	json_int_t id;	     /* of sandbox.exec */
 	json_int_t stdin_id; /* of the sandbox.stdin under way; 0: none */
@@ -78,19 +78,20 @@ static void resize(void *arg, uint16_t rows, uint16_t columns)
 
 static json_t *make_params(const struct exec *exec, uint64_t sandbox)
 {
-	const struct stream_command *command = &exec->command;
+	const struct inside *inside = &exec->inside;
+	const struct console_command *command = &inside->command;
 	json_t *params = json_pack("{s:I}", "id", (json_int_t)sandbox), *argv = json_array(),
 	       *env = json_object();
 	uint16_t rows, columns;
 
 	for (size_t i = 0; command->argv[i]; i++)
 		json_array_append_new(argv, json_string(command->argv[i]));
-	for (unsigned i = 0; i < command->env_count; i++) {
-		size_t length = strcspn(command->env[i], "=");
-		auto_free char *name = strndup(command->env[i], length);
+	for (unsigned i = 0; i < inside->env_count; i++) {
+		size_t length = strcspn(inside->env[i], "=");
+		auto_free char *name = strndup(inside->env[i], length);
 
 		if (name)
-			json_object_set_new(env, name, json_string(command->env[i] + length + 1));
+			json_object_set_new(env, name, json_string(inside->env[i] + length + 1));
 	}
 	json_object_set_new(params, "argv", argv);
 	json_object_set_new(params, "env", env);
@@ -141,9 +142,9 @@ static void on_end(struct exec *exec, const struct rpc_message *message)
 		rpc_link_explain(message->error, &exec->failed);
 	else if (!json_is_integer(status))
 		error_set(&exec->failed, EPROTO, "agentd: an answer without exit_code");
-	else if (exec->status == 124 && exec->command.timeout_ms)
+	else if (exec->status == 124 && exec->inside.command.timeout_ms)
 		error_set(&exec->failed, ETIMEDOUT, "%.80s: ended after %u ms, its --timeout",
-			exec->command.argv[0], exec->command.timeout_ms);
+			exec->inside.command.argv[0], exec->inside.command.timeout_ms);
 }
 
 static int on_message(struct exec *exec, const struct rpc_message *message, struct error *err)
@@ -189,7 +190,8 @@ static int start(struct exec *exec, uint64_t sandbox, struct error *err)
 	if (r == 0)
 		r = drop_privileges(err);
 	if (r == 0)
-		r = stream_start(&exec->stream, &exec->command, &ops, exec, err);
+		r = stream_start(&exec->stream, exec->inside.command.has_stdin,
+			exec->inside.command.has_tty, &ops, exec, err);
 	if (r == 0)
 		r = rpc_link_send(
 			exec->link, "sandbox.exec", make_params(exec, sandbox), &exec->id, err);
@@ -207,7 +209,7 @@ int cli_exec(struct cli *cli, int argc, char **argv)
 	if (number_parse(argv[1], 1, INT64_MAX, &sandbox) < 0)
 		return cli_usage_error(
 			cli, "'%s': a sandbox's number is wanted, see hearth sandbox ls", argv[1]);
-	r = stream_command_parse(cli, argv + 2, &exec.command);
+	r = inside_parse(cli, argv + 2, &exec.inside);
 	if (r != 0)
 		return r;
 	r = start(&exec, sandbox, &err);

@@ -6,9 +6,9 @@ libcli_a_SOURCES = \
 	cli/cli.c cli/cli.h \
 	cli/commands.c \
 	cli/down.c \
-	cli/drop.c cli/drop.h \
 	cli/exec.c \
 	cli/image_program.c \
+	cli/inside.c cli/inside.h \
 	cli/instance.c cli/instance.h \
 	cli/parse.c cli/parse.h \
 	cli/pool.c \
@@ -17,9 +17,7 @@ libcli_a_SOURCES = \
 	cli/rpc_link.c cli/rpc_link.h \
 	cli/run.c \
 	cli/sandbox.c \
-	cli/stream.c cli/stream.h \
 	cli/table.c cli/table.h \
-	cli/terminal.c cli/terminal.h \
 	cli/up.c \
 	cli/version.c
 libcli_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(SMARTCOLS_CFLAGS) \

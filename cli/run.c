@@ -12,29 +12,25 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/drop.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/cli.h"
-#include "cli/drop.h"
-#include "cli/stream.h"
+#include "cli/inside.h"
 #include "proto/control_client.h"
-#include "proto/guest_client.h"
 
 #define ACQUIRE_TIMEOUT_MS 60000 /* the supervisor refuses long before */
 #define LEASE_ENDED_MS	   1000	 /* why the guest is gone comes on another socket */
 
 struct run {
 	struct cli *cli;
-	struct stream stream;
-	struct stream_command command;
+	struct inside inside;
+	struct console console;
 	struct control_client *control;
 	struct guest_client *guest;
-	struct guest_request *request;
 	struct control_leased leased;
 	struct control_lease_ended ended;
-	struct guest_reply reply;
-	bool has_ended, has_reply;
-	int write_error; /* errno of stdout or stderr */
+	bool has_ended;
 	uint64_t acquire_ns;
 };
 
@@ -44,60 +40,6 @@ static void on_ended(void *arg, const struct control_lease_ended *ended)
 
 	run->ended = *ended;
 	run->has_ended = true;
-}
-
-static void on_output(void *arg, enum guest_stream stream, const void *data, uint32_t size)
-{
-	struct run *run = arg;
-	int fd = stream == GUEST_STDERR ? STDERR_FILENO : STDOUT_FILENO;
-	int r;
-
-	if (run->write_error)
-		return;
-	r = stream_write(&run->stream, fd, data, size);
-	if (r < 0) {
-		run->write_error = -r;
-		guest_request_cancel(run->request);
-	}
-}
-
-static void on_reply(void *arg, const struct guest_reply *reply)
-{
-	struct run *run = arg;
-
-	run->reply = *reply;
-	run->has_reply = true;
-	run->request = NULL;
-}
-
-static uint32_t credit(void *arg)
-{
-	struct run *run = arg;
-
-	return run->request ? guest_request_credit(run->request) : 0;
-}
-
-static int input(void *arg, const void *data, uint32_t size)
-{
-	struct run *run = arg;
-
-	return guest_request_input(run->request, data, size, size == 0);
-}
-
-static void pass_signal(void *arg, int signal)
-{
-	struct run *run = arg;
-
-	if (run->request)
-		guest_request_signal(run->request, signal);
-}
-
-static void resize(void *arg, uint16_t rows, uint16_t columns)
-{
-	struct run *run = arg;
-
-	if (run->request)
-		guest_request_resize(run->request, rows, columns);
 }
 
 static int acquire(struct run *run, int *ret_channel, struct error *err)
@@ -122,56 +64,25 @@ static int acquire(struct run *run, int *ret_channel, struct error *err)
 	return error_prefix(err, r, "acquire a sandbox");
 }
 
-static int start_command(struct run *run, struct error *err)
+/* From the supervisor, while the command runs: perhaps that its sandbox has ended. */
+static int on_control(void *arg, struct error *err)
 {
-	static const struct stream_ops ops = {credit, input, pass_signal, resize};
-	const struct stream_command *command = &run->command;
-	const struct guest_callbacks callbacks = {
-		.on_output = on_output, .on_reply = on_reply, .arg = run};
-	struct guest_exec_options options = {
-		.argv = command->argv,
-		.env = command->env,
-		.cwd = command->cwd,
-		.timeout_ms = command->timeout_ms,
-		.flags = (command->has_stdin ? GUEST_EXEC_STDIN : 0u) |
-			 (command->has_tty ? GUEST_EXEC_PTY : 0u),
-	};
-	int r;
+	struct run *run = arg;
 
-	if (command->has_tty)
-		terminal_size(&options.rows, &options.columns);
-	r = stream_start(&run->stream, command, &ops, run, err);
-	if (r < 0)
-		return r;
-	return guest_client_exec(run->guest, &options, &callbacks, &run->request, err);
+	if (control_client_process(run->control, err) < 0)
+		return error_prefix(err, -err->code, "supervisor");
+	if (run->has_ended && !run->console.has_reply)
+		guest_client_lose(
+			run->guest, run->ended.limits_hit, control_reason_name(run->ended.reason));
+	return 0;
 }
 
-/* What is not Hearth's failure arrives in run->reply: one is always there at the end. */
 static int attend(struct run *run, struct error *err)
 {
-	struct error lost;
+	const struct console_other control = {
+		.fd = control_client_fd(run->control), .on_ready = on_control, .arg = run};
 
-	while (!run->has_reply) {
-		struct pollfd p[] = {
-			{.fd = guest_client_fd(run->guest),
-				.events = (short)(POLLIN |
-						  (guest_client_wants_write(run->guest) ? POLLOUT
-											: 0))},
-			{.fd = control_client_fd(run->control), .events = POLLIN},
-		};
-		int r = stream_wait(&run->stream, p, ARRAY_SIZE(p), err);
-
-		if (r < 0)
-			return r;
-		if (p[0].revents || guest_client_wants_write(run->guest))
-			guest_client_process(run->guest, &lost); /* a loss comes as a reply */
-		if (p[1].revents && control_client_process(run->control, err) < 0)
-			return error_prefix(err, -err->code, "supervisor");
-		if (run->has_ended && !run->has_reply)
-			guest_client_lose(run->guest, run->ended.limits_hit,
-				control_reason_name(run->ended.reason));
-	}
-	return 0;
+	return console_attend(&run->console, &control, err);
 }
 
 /* The channel hangs up before the supervisor, who reaps, can say why. */
@@ -197,7 +108,7 @@ static int say_lost(struct run *run)
 
 	learn_reason(run);
 	if (!run->has_ended) {
-		error_set(&err, EPIPE, "the sandbox is gone: %.100s", run->reply.text);
+		error_set(&err, EPIPE, "the sandbox is gone: %.100s", run->console.reply.text);
 		return cli_fail(run->cli, &err, NULL);
 	}
 	if (ended->reason == LEASE_OOM) {
@@ -218,47 +129,25 @@ static int say_lost(struct run *run)
 	return cli_fail(run->cli, &err, NULL);
 }
 
-static int say_not_started(struct run *run)
-{
-	const struct guest_reply *reply = &run->reply;
-	int code = reply->error ? (int)reply->error : EIO;
-	struct error err;
-
-	if (reply->text[0])
-		error_set(&err, code, "%.*s", (int)sizeof(reply->text), reply->text);
-	else
-		error_set(&err, code, "%.80s: %s", run->command.argv[0], strerror(code));
-	cli_fail(run->cli, &err, NULL);
-	return reply->exit_status == 126 || reply->exit_status == 127 ? (int)reply->exit_status
-								      : CLI_OWN_FAILURE;
-}
-
 static int conclude(struct run *run)
 {
-	struct error err;
+	struct error err = {0};
+	int status;
 
-	if (run->write_error) {
-		error_set(
-			&err, run->write_error, "write the output: %s", strerror(run->write_error));
-		return cli_fail(run->cli, &err, NULL);
-	}
-	if (run->reply.end == GUEST_END_LOST)
+	if (run->console.reply.end == GUEST_END_LOST && !run->console.write_error)
 		return say_lost(run);
-	if (run->reply.end == GUEST_END_FAILED)
-		return say_not_started(run);
-	if (run->reply.end == GUEST_END_TIMEOUT) {
-		error_set(&err, ETIMEDOUT, "%.80s: ended after %u ms, its --timeout",
-			run->command.argv[0], run->command.timeout_ms);
+	status = console_status(&run->console, run->inside.command.argv[0], &err);
+	if (status < 0)
+		return cli_fail(run->cli, &err, NULL);
+	if (err.text[0])
 		cli_fail(run->cli, &err, NULL);
-		return 124;
-	}
-	return (int)run->reply.exit_status;
+	return status;
 }
 
 /* With --json: what it cost, on stderr, because stdout is the command's. */
 static void print_receipt(const struct run *run, int status)
 {
-	const struct guest_reply *reply = &run->reply;
+	const struct guest_reply *reply = &run->console.reply;
 	json_auto_t *receipt = json_pack(
 		"{s:i, s:I, s:s, s:s, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:I}", "exit_status",
 		status, "sandbox", (json_int_t)run->leased.handle.sandbox, "pool",
@@ -304,7 +193,7 @@ int cli_run(struct cli *cli, int argc, char **argv)
 	int r;
 
 	(void)argc;
-	r = stream_command_parse(cli, argv + 1, &run.command);
+	r = inside_parse(cli, argv + 1, &run.inside);
 	if (r != 0)
 		return r;
 	r = acquire(&run, &channel, &err);
@@ -315,10 +204,10 @@ int cli_run(struct cli *cli, int argc, char **argv)
 	if (r == 0)
 		r = guest_client_create(take_fd(&channel), &run.guest, &err);
 	if (r == 0)
-		r = start_command(&run, &err);
+		r = console_start(&run.console, run.guest, &run.inside.command, &err);
 	if (r == 0)
 		r = attend(&run, &err);
-	stream_finish(&run.stream);
+	console_finish(&run.console);
 	status = r < 0 ? cli_fail(cli, &err, advice) : conclude(&run);
 	if (r == 0 && cli->json)
 		print_receipt(&run, status);

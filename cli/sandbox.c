@@ -4,9 +4,9 @@
 #include <jansson.h>
 
 #include "base/cleanup.h"
+#include "base/drop.h"
 #include "base/error.h"
 #include "cli/cli.h"
-#include "cli/drop.h"
 #include "cli/query.h"
 #include "cli/rpc_link.h"
 #include "cli/table.h"

@@ -81,6 +81,7 @@ int console_start(struct console *console, struct guest_client *guest,
 
 	memset(console, 0, sizeof(*console));
 	console->guest = guest;
+	console->timeout_ms = command->timeout_ms;
 	if (command->has_tty)
 		terminal_size(&options.rows, &options.columns);
 	r = stream_start(
@@ -134,7 +135,8 @@ int console_status(const struct console *console, const char *name, struct error
 	case GUEST_END_CANCELLED:
 		return (int)reply->exit_status;
 	case GUEST_END_TIMEOUT:
-		error_set(err, ETIMEDOUT, "%.80s: ended at its timeout", name);
+		error_set(err, ETIMEDOUT, "%.80s: ended after %u ms, its --timeout", name,
+			console->timeout_ms);
 		return STATUS_TIMEOUT;
 	case GUEST_END_FAILED:
 		if (reply->text[0])

@@ -21,6 +21,7 @@ struct console {
 	struct stream stream;
 	struct guest_client *guest; /* borrowed */
 	struct guest_request *request;
+	uint32_t timeout_ms;
 	struct guest_reply reply; /* valid once console_attend() has returned 0 */
 	bool has_reply;
 	int write_error; /* errno of stdout or stderr; the command was cancelled then */

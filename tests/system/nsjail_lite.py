@@ -202,7 +202,7 @@ class Options(unittest.TestCase):
             with self.subTest(script):
                 done = lite("--timeout", "200ms", *TINY, "sh", "-c", script)
                 self.assertEqual(done.returncode, 124)
-                self.assertIn(b"ended at its timeout (ETIMEDOUT)", done.stderr)
+                self.assertIn(b"its --timeout (ETIMEDOUT)", done.stderr)
 
 
 class Status(unittest.TestCase):

@@ -1,4 +1,4 @@
-/* stream.c: input in, output out, signals across, while one of them is slow. */
+/* proto/stream.c and cli/inside.c: input in, output out, signals across, while one of them is slow. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -16,7 +16,8 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "cli/cli.h"
-#include "cli/stream.h"
+#include "cli/inside.h"
+#include "proto/stream.h"
 #include "tests/unit/cli_capture.h"
 
 /* A command inside that only takes notes. */
@@ -93,9 +94,7 @@ static int tear_down(void **state)
 
 static void start(struct fixture *f, bool has_stdin, bool has_tty)
 {
-	const struct stream_command command = {.has_stdin = has_stdin, .has_tty = has_tty};
-
-	assert_int_equal(stream_start(&f->stream, &command, &ops, f, NULL), 0);
+	assert_int_equal(stream_start(&f->stream, has_stdin, has_tty, &ops, f, NULL), 0);
 }
 
 /* Put text where stdin is, for the time of the test. Returns the real stdin. */
@@ -296,20 +295,20 @@ static void give(struct cli *cli, const char *name, const char *value)
 	cli->given[cli->given_count++].value = value;
 }
 
-static int parse(const struct cli *cli, struct stream_command *command)
+static int parse(const struct cli *cli, struct inside *inside)
 {
 	static char *argv[] = {(char *)"true", NULL};
 	int r;
 
 	capture_begin();
-	r = stream_command_parse(cli, argv, command);
+	r = inside_parse(cli, argv, inside);
 	capture_end();
 	return r;
 }
 
 static void a_command_is_made_of_its_options(void **state)
 {
-	struct stream_command command;
+	struct inside inside;
 	struct cli cli = {0};
 
 	(void)state;
@@ -318,15 +317,15 @@ static void a_command_is_made_of_its_options(void **state)
 	give(&cli, "env", "B=");
 	give(&cli, "timeout", "1.5");
 	give(&cli, "cwd", "/tmp");
-	assert_int_equal(parse(&cli, &command), 0);
-	assert_string_equal(command.argv[0], "true");
-	assert_string_equal(command.env[0], "A=1");
-	assert_string_equal(command.env[1], "B=");
-	assert_null(command.env[2]);
-	assert_int_equal(command.timeout_ms, 1500);
-	assert_string_equal(command.cwd, "/tmp");
-	assert_true(command.has_tty);
-	assert_false(command.has_stdin);
+	assert_int_equal(parse(&cli, &inside), 0);
+	assert_string_equal(inside.command.argv[0], "true");
+	assert_string_equal(inside.command.env[0], "A=1");
+	assert_string_equal(inside.command.env[1], "B=");
+	assert_null(inside.command.env[2]);
+	assert_int_equal(inside.command.timeout_ms, 1500);
+	assert_string_equal(inside.command.cwd, "/tmp");
+	assert_true(inside.command.has_tty);
+	assert_false(inside.command.has_stdin);
 }
 
 static void wrong_options_are_refused(void **state)
@@ -343,14 +342,14 @@ static void wrong_options_are_refused(void **state)
 		{"cwd", "tmp"},
 		{"cwd", ""},
 	};
-	struct stream_command command;
+	struct inside inside;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct cli cli = {0};
 
 		give(&cli, rows[i].name, rows[i].value);
-		assert_int_equal(parse(&cli, &command), CLI_USAGE);
+		assert_int_equal(parse(&cli, &inside), CLI_USAGE);
 		assert_non_null(strstr(captured_err, rows[i].name));
 	}
 }

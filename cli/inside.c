@@ -1,0 +1,39 @@
+#include "cli/inside.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/number.h"
+#include "cli/cli.h"
+
+_Static_assert(
+	ARRAY_SIZE(((struct inside *)0)->env) == CLI_GIVEN_MAX + 1, "every option may be an --env");
+
+int inside_parse(const struct cli *cli, char **argv, struct inside *ret_inside)
+{
+	struct inside *inside = ret_inside;
+	const char *text = cli_option(cli, "timeout");
+	uint64_t timeout_ms = 0;
+	unsigned position = 0;
+
+	memset(inside, 0, sizeof(*inside));
+	if (text && number_parse_duration_ms(text, 1, GUEST_TIMEOUT_MAX, &timeout_ms) < 0)
+		return cli_usage_error(cli,
+			"--timeout '%s': a time such as 250ms, 30s, 5m is wanted, at most 24h",
+			text);
+	inside->command.timeout_ms = (uint32_t)timeout_ms;
+	while ((text = cli_option_next(cli, "env", &position))) {
+		if (text[0] == '=' || !strchr(text, '='))
+			return cli_usage_error(cli, "--env '%s': K=V is wanted", text);
+		inside->env[inside->env_count++] = text;
+	}
+	inside->command.cwd = cli_option(cli, "cwd");
+	inside->command.has_stdin = cli_option(cli, "interactive");
+	inside->command.has_tty = cli_option(cli, "tty");
+	inside->command.argv = (const char *const *)argv;
+	inside->command.env = inside->env;
+	if (inside->command.cwd && inside->command.cwd[0] != '/')
+		return cli_usage_error(
+			cli, "--cwd '%s': an absolute path is wanted", inside->command.cwd);
+	return 0;
+}
