@@ -44,3 +44,13 @@ SYSTEM_BINARIES += tests/system/jail_guest.test
 tests_system_jail_guest_test_SOURCES = tests/system/jail_guest.c
 tests_system_jail_guest_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_system_jail_guest_test_LDADD = $(jail_fixture_libs)
+
+SYSTEM_BINARIES += tests/system/jail_guest_storm.test
+tests_system_jail_guest_storm_test_SOURCES = tests/system/jail_guest_storm.c
+tests_system_jail_guest_storm_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_system_jail_guest_storm_test_LDADD = $(jail_fixture_libs)
+
+SYSTEM_BINARIES += tests/system/jail_guest_files.test
+tests_system_jail_guest_files_test_SOURCES = tests/system/jail_guest_files.c
+tests_system_jail_guest_files_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_system_jail_guest_files_test_LDADD = $(jail_fixture_libs)
