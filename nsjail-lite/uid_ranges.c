@@ -53,6 +53,14 @@ static int open_locked(struct error *err)
 	}
 }
 
+static bool parse_span(const char *line, struct span *span)
+{
+	span->is_live = false;
+	return sscanf(line, LINE_FORMAT, &span->first, &span->count, span->instance) == 3 &&
+	       span->first >= FIRST_RANGE && span->first <= LAST_RANGE && span->count > 0 &&
+	       span->count <= LAST_RANGE + 1 - span->first;
+}
+
 /* Lock and parse. The lock goes with the fd. A file that makes no sense is refused, not overwritten. */
 static int spans_open(struct spans *spans, struct error *err)
 {
@@ -69,15 +77,11 @@ static int spans_open(struct spans *spans, struct error *err)
 	text[n] = '\0';
 	spans->count = 0;
 	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		struct span *s = &spans->span[spans->count];
-
-		if (spans->count == SPANS_MAX ||
-			sscanf(line, LINE_FORMAT, &s->first, &s->count, s->instance) != 3)
+		if (spans->count == SPANS_MAX || !parse_span(line, &spans->span[spans->count]))
 			return error_set(err, EBADMSG,
 				RANGES_FILE ": not understood: \"%.40s\": remove the file when no "
 					    "hearth runs",
 				line);
-		s->is_live = false;
 		spans->count++;
 	}
 	return take_fd(&fd);
