@@ -54,3 +54,18 @@ SYSTEM_BINARIES += tests/system/jail_guest_files.test
 tests_system_jail_guest_files_test_SOURCES = tests/system/jail_guest_files.c
 tests_system_jail_guest_files_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_system_jail_guest_files_test_LDADD = $(jail_fixture_libs)
+
+SYSTEM_BINARIES += tests/system/jail_cgroups.test
+tests_system_jail_cgroups_test_SOURCES = tests/system/jail_cgroups.c
+tests_system_jail_cgroups_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_system_jail_cgroups_test_LDADD = $(jail_fixture_libs)
+
+SYSTEM_BINARIES += tests/system/jail_bases.test
+tests_system_jail_bases_test_SOURCES = tests/system/jail_bases.c
+tests_system_jail_bases_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_system_jail_bases_test_LDADD = $(jail_fixture_libs)
+
+SYSTEM_BINARIES += tests/system/jail_uid_ranges.test
+tests_system_jail_uid_ranges_test_SOURCES = tests/system/jail_uid_ranges.c
+tests_system_jail_uid_ranges_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_system_jail_uid_ranges_test_LDADD = $(jail_fixture_libs)
