@@ -30,7 +30,7 @@ static struct guest_client *client;
 static struct fixture_result result;
 static struct call call;
 static char host[] =
-	"/tmp/hearth-test-host.XXXXXX"; /* canary, and shared/, which is bound to /work */
+	"/tmp/hearth-test-host.XXXXXX"; /* canary, and shared/, which is bound to /bound */
 
 static void write_host_file(const char *name, const char *content)
 {
@@ -49,7 +49,7 @@ static int set_up(void **state)
 	struct fixture_options options = {
 		.limits = {.memory_bytes = 256u << 20, .disk_bytes = 64u << 20, .pids = 256},
 		.bind_count = 1,
-		.binds = {{.destination = "/work"}},
+		.binds = {{.destination = "/bound"}},
 	};
 	char shared[128];
 
@@ -114,11 +114,12 @@ static const struct swapped {
 	const char *input;
 	size_t input_size;
 } swapped[] = {
-	{{.type = GUEST_READ, .path = "/work/d/canary"}, NULL, 0},
-	{{.type = GUEST_WRITE, .path = "/work/d/canary"}, "inside\n", 7},
-	{{.type = GUEST_EDIT, .path = "/work/d/canary"}, "inside\0inside", 13},
-	{{.type = GUEST_GLOB, .path = "/work/d", .pattern = "**/canary"}, NULL, 0},
-	{{.type = GUEST_GREP, .path = "/work/d", .pattern = "host|inside", .include = ""}, NULL, 0},
+	{{.type = GUEST_READ, .path = "/bound/d/canary"}, NULL, 0},
+	{{.type = GUEST_WRITE, .path = "/bound/d/canary"}, "inside\n", 7},
+	{{.type = GUEST_EDIT, .path = "/bound/d/canary"}, "inside\0inside", 13},
+	{{.type = GUEST_GLOB, .path = "/bound/d", .pattern = "**/canary"}, NULL, 0},
+	{{.type = GUEST_GREP, .path = "/bound/d", .pattern = "host|inside", .include = ""}, NULL,
+		0},
 };
 
 static struct call swaps[IN_FLIGHT][ARRAY_SIZE(swapped)];
@@ -148,7 +149,7 @@ static void start_swapping(struct call *loop)
 	static char command[1024];
 
 	snprintf(command, sizeof(command),
-		"cd /work; mkdir -p d; echo inside >d/canary; ln -s %1$s absolute; ln -s .. "
+		"cd /bound; mkdir -p d; echo inside >d/canary; ln -s %1$s absolute; ln -s .. "
 		"parent; "
 		"ln -s ../../../..%1$s deep; ln -s /proc/1/root%1$s proc; ln -s ../../canary file; "
 		"echo; while :; do for l in absolute parent deep proc; do mv d real; cp -P $l d; "
@@ -240,11 +241,43 @@ static void assert_ended(const char *what)
 	fixture_run_ok(client, "true", &result);
 }
 
+static void ask_all_of_endless(const char *path)
+{
+	const uint32_t max = 1 << 20;
+
+	ask(&(struct guest_file_options){.type = GUEST_READ,
+		    .path = path,
+		    .timeout_ms = SHORT_MS,
+		    .max_bytes = max,
+		    .length = UINT64_MAX},
+		NULL);
+	assert_int_equal(call.reply.end, GUEST_END_DONE);
+	assert_int_equal(call.bytes[GUEST_DATA], max);
+	ask(&(struct guest_file_options){.type = GUEST_READ,
+		    .flags = GUEST_FILE_LINES,
+		    .path = path,
+		    .timeout_ms = SHORT_MS,
+		    .offset = 1,
+		    .length = 10},
+		NULL);
+	assert_ended("READ of lines");
+	ask(&(struct guest_file_options){.type = GUEST_EDIT, .path = path, .timeout_ms = SHORT_MS},
+		"");
+	assert_int_equal(call.reply.end, GUEST_END_FAILED);
+	assert_int_not_equal(call.reply.error, 0);
+	ask(&(struct guest_file_options){.type = GUEST_GREP,
+		    .path = path,
+		    .pattern = "x",
+		    .include = "",
+		    .timeout_ms = SHORT_MS},
+		NULL);
+	assert_ended("GREP");
+}
+
 static void files_without_an_end_are_cut_or_end_at_the_timeout(void **state)
 {
 	static const char *const paths[] = {"/petabyte", "/growing"};
 	static struct call growth;
-	const uint32_t max = 1 << 20;
 
 	(void)state;
 	fixture_run_ok(
@@ -252,39 +285,8 @@ static void files_without_an_end_are_cut_or_end_at_the_timeout(void **state)
 	call_command(client, &growth, "while :; do yes | head -c 4M >>/growing; echo; done", NULL);
 	while (growth.bytes[GUEST_STDOUT] == 0)
 		calls_turn(client, 1000);
-	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
-		const char *path = paths[i];
-
-		ask(&(struct guest_file_options){.type = GUEST_READ,
-			    .path = path,
-			    .timeout_ms = SHORT_MS,
-			    .max_bytes = max,
-			    .length = UINT64_MAX},
-			NULL);
-		assert_int_equal(call.reply.end, GUEST_END_DONE);
-		assert_int_equal(call.bytes[GUEST_DATA], max);
-		ask(&(struct guest_file_options){.type = GUEST_READ,
-			    .flags = GUEST_FILE_LINES,
-			    .path = path,
-			    .timeout_ms = SHORT_MS,
-			    .offset = 1,
-			    .length = 10},
-			NULL);
-		assert_ended("READ of lines");
-		ask(
-			&(struct guest_file_options){
-				.type = GUEST_EDIT, .path = path, .timeout_ms = SHORT_MS},
-			"");
-		assert_int_equal(call.reply.end, GUEST_END_FAILED);
-		assert_int_not_equal(call.reply.error, 0);
-		ask(&(struct guest_file_options){.type = GUEST_GREP,
-			    .path = path,
-			    .pattern = "x",
-			    .include = "",
-			    .timeout_ms = SHORT_MS},
-			NULL);
-		assert_ended("GREP");
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		ask_all_of_endless(paths[i]);
 	ask(&(struct guest_file_options){.type = GUEST_GREP,
 		    .path = "/",
 		    .pattern = "x[0-9]*y",
@@ -297,7 +299,7 @@ static void files_without_an_end_are_cut_or_end_at_the_timeout(void **state)
 		    .pattern = "**/*",
 		    .length = 10000,
 		    .timeout_ms = SHORT_MS,
-		    .max_bytes = max},
+		    .max_bytes = 1 << 20},
 		NULL);
 	assert_ended("GLOB of everything");
 	assert_int_equal(guest_request_cancel(growth.request), 0);

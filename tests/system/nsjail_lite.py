@@ -177,9 +177,9 @@ class Options(unittest.TestCase):
         """--bind shows a directory to write to, or with :ro one to read only; several at once"""
         with temporary_directory() as one, temporary_directory() as two:
             (two / "file").write_text("of two\n")
-            out = self.out("--bind", f"{one}:/work/deep", "--bind", f"{two}:/two:ro",
+            out = self.out("--bind", f"{one}:/bound/deep", "--bind", f"{two}:/two:ro",
                            "--bind", f"{two}:/again", *TINY, "sh", "-c",
-                           "cat /two/file; echo inside >/work/deep/file; echo x >/again/new; "
+                           "cat /two/file; echo inside >/bound/deep/file; echo x >/again/new; "
                            "echo x >/two/other || echo refused", stderr=subprocess.STDOUT)
             self.assertTrue(out.startswith("of two\n"), out)
             self.assertIn("Read-only file system", out)
