@@ -62,8 +62,7 @@ static int make_upper(const struct jail_limits *limits, uint32_t uid_base, struc
 	if (fd < 0)
 		return error_errno(err, "tmpfs: fsmount");
 	if (mkdirat(fd, "u", 0755) < 0 || mkdirat(fd, "w", 0755) < 0 ||
-		mkdirat(fd, "s", 01777) < 0 ||
-		fchownat(fd, "u", uid_base, uid_base, 0) < 0 ||
+		mkdirat(fd, "s", 01777) < 0 || fchownat(fd, "u", uid_base, uid_base, 0) < 0 ||
 		fchownat(fd, "s", uid_base, uid_base, 0) < 0)
 		return error_errno(err, "tmpfs: upper and work");
 	return take_fd(&fd);
