@@ -1,6 +1,7 @@
 #include "proto/channel.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include <sys/uio.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/error.h"
 
 int channel_pair(int ret_fds[2], struct error *err)
@@ -97,21 +99,21 @@ static int collect_fds(struct msghdr *message, int *fds, size_t *ret_count)
  * A peer that closes with packets of ours unread leaves ECONNRESET behind, which comes once and ahead
  * of the packets that it had sent before: these are still to be read, then comes the end.
  */
-static ssize_t receive_again(int socket, struct msghdr *message)
+static ssize_t receive_again(int socket, int flags, struct msghdr *message)
 {
 	bool was_reset = false;
 	ssize_t n;
 
 	for (;;) {
-		n = recvmsg(socket, message, MSG_CMSG_CLOEXEC);
+		n = recvmsg(socket, message, MSG_CMSG_CLOEXEC | flags);
 		if (n >= 0 || (errno != EINTR && (errno != ECONNRESET || was_reset)))
 			return n;
 		was_reset = was_reset || errno == ECONNRESET;
 	}
 }
 
-ssize_t channel_receive(
-	int socket, void *buffer, size_t size, int ret_fds[CHANNEL_FDS_MAX], size_t *ret_count)
+static ssize_t receive(int socket, int flags, void *buffer, size_t size,
+	int ret_fds[CHANNEL_FDS_MAX], size_t *ret_count)
 {
 	union {
 		char bytes[CMSG_SPACE(sizeof(int) * CHANNEL_FDS_MAX)];
@@ -128,7 +130,7 @@ ssize_t channel_receive(
 	ssize_t n;
 	int r;
 
-	n = receive_again(socket, &message);
+	n = receive_again(socket, flags, &message);
 	if (n < 0)
 		return -errno;
 	r = collect_fds(&message, ret_fds, &count);
@@ -140,4 +142,26 @@ ssize_t channel_receive(
 	}
 	*ret_count = count;
 	return n;
+}
+
+ssize_t channel_receive(
+	int socket, void *buffer, size_t size, int ret_fds[CHANNEL_FDS_MAX], size_t *ret_count)
+{
+	return receive(socket, 0, buffer, size, ret_fds, ret_count);
+}
+
+ssize_t channel_receive_near(
+	int socket, void *buffer, size_t size, int ret_fds[CHANNEL_FDS_MAX], size_t *ret_count)
+{
+	uint64_t until_ns = clock_now_ns() + CHANNEL_NEAR_US * NS_PER_US;
+
+	do {
+		ssize_t n;
+
+		sched_yield(); /* first of all: on one core the peer answers now */
+		n = receive(socket, MSG_DONTWAIT, buffer, size, ret_fds, ret_count);
+		if (n != -EAGAIN)
+			return n;
+	} while (clock_now_ns() < until_ns);
+	return receive(socket, 0, buffer, size, ret_fds, ret_count);
 }

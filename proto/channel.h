@@ -12,6 +12,8 @@
 struct error;
 
 #define CHANNEL_FDS_MAX 16
+#define CHANNEL_NEAR_US 60
+#define CHANNEL_BUSY_NS 1000000 /* a connection quiet for longer gains nothing by looking */
 
 /* A connected, close-on-exec, blocking pair. 0 or -errno. */
 int channel_pair(int ret_fds[2], struct error *err);
@@ -30,6 +32,14 @@ int channel_send(int socket, const void *head, size_t head_size, const void *bod
  * failure the received fds are closed. On success ret_fds[0..*ret_count-1] are the caller's.
  */
 ssize_t channel_receive(
+	int socket, void *buffer, size_t size, int ret_fds[CHANNEL_FDS_MAX], size_t *ret_count);
+
+/*
+ * As channel_receive() on a blocking socket, for an answer that is near: looks for it for up to
+ * CHANNEL_NEAR_US, leaving the CPU to others in between, before it sleeps. When the peer runs on another
+ * core that saves our own wake-up, 20-30 us; on the same core the peer runs meanwhile.
+ */
+ssize_t channel_receive_near(
 	int socket, void *buffer, size_t size, int ret_fds[CHANNEL_FDS_MAX], size_t *ret_count);
 
 /* Close count received fds that nobody wants. */

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/text.h"
 #include "base/unix_socket.h"
@@ -265,10 +266,14 @@ int control_client_receive(
 	const struct message_rule *rule;
 	int fds[CHANNEL_FDS_MAX];
 	size_t fd_count;
+	bool is_near;
 	ssize_t n;
 	int r;
 
-	n = channel_receive(client->socket, packet, CONTROL_PACKET_MAX, fds, &fd_count);
+	is_near = client->is_blocking && clock_now_ns() - client->answered_ns < CHANNEL_BUSY_NS;
+	n = (is_near ? channel_receive_near : channel_receive)(
+		client->socket, packet, CONTROL_PACKET_MAX, fds, &fd_count);
+	client->answered_ns = clock_now_ns();
 	if (n == -EAGAIN)
 		return -EAGAIN;
 	if (n == 0)

@@ -30,7 +30,8 @@ struct control_client {
 	bool is_lost;
 	struct error lost; /* why */
 	uint32_t last_id;
-	uint32_t timeout_ms; /* SO_RCVTIMEO as it is set now */
+	uint32_t timeout_ms;  /* SO_RCVTIMEO as it is set now */
+	uint64_t answered_ns; /* last answer: a connection in use is looked at before it sleeps */
 	control_ended_fn on_ended;
 	void *ended_arg;
 	uint32_t pending_count;

@@ -42,8 +42,7 @@ void lease_start(struct client *client, uint32_t request_id, struct sandbox *san
 	memcpy(m.template_name, section->name, sizeof(m.template_name));
 	m.wait_ns = clock_now_ns() - arrived_ns;
 	client_send_fd(client, &m, sizeof(m), sandbox->channel_fd);
-	/* Only now what costs system calls: the client runs already. */
-	fd_close(sandbox_take_channel(sandbox));
+	supervisor_tidy_later(client->supervisor, sandbox);
 }
 
 struct sandbox *lease_find(const struct client *client, const struct control_handle *handle)

@@ -75,9 +75,12 @@ static void on_acquire(struct client *client, const struct control_acquire *m, u
 	if (client->waiter_count >= config->waiters_per_connection)
 		request.on_empty = ON_EMPTY_FAIL;
 	r = pool_acquire(pool->pool, arrived_ns / NS_PER_MS, &request, &core, &refusal, &retry_ms);
-	if (r == 0)
+	if (r == 0) {
+		/* Nothing behind this: the client may wait for our CPU. */
 		lease_start(client, m->header.id, core->data, RUNG_READY, arrived_ns);
-	else if (r == -EINPROGRESS)
+		return;
+	}
+	if (r == -EINPROGRESS)
 		client->waiter_count++;
 	else if (r == -ENOMEM)
 		refuse(client, m->header.id, REFUSED_LIMIT, retry_ms, "out of memory");

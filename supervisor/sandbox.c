@@ -72,6 +72,7 @@ struct sandbox *sandbox_create(struct pool_host *pool, struct pool_sandbox *core
 	sandbox->channel_fd = -1;
 	list_init(&sandbox->list);
 	list_init(&sandbox->by_id);
+	list_init(&sandbox->handed_out);
 	list_append(bucket(pool->supervisor->sandboxes, core->id), &sandbox->by_id);
 	core->data = sandbox;
 	return sandbox;
@@ -101,6 +102,10 @@ static void on_hangup(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (sandbox->owner) { /* the owner sees it too; the builder says the rest */
+		fd_close(sandbox_take_channel(sandbox));
+		return;
+	}
 	pool_suspect(sandbox->pool->pool, clock_now_ms(), sandbox->core);
 	pool_host_changed(sandbox->pool);
 }
@@ -116,6 +121,7 @@ static void watch(struct sandbox *sandbox)
 
 int sandbox_take_channel(struct sandbox *sandbox)
 {
+	list_remove(&sandbox->handed_out);
 	if (sandbox->hangup)
 		event_free(sandbox->hangup);
 	sandbox->hangup = NULL;

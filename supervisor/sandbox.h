@@ -26,7 +26,8 @@ struct sandbox {
 	struct list by_id;	      /* in the table */
 	struct builder_link *builder; /* NULL: waits for one */
 	int slot;		      /* -1: none yet */
-	int channel_fd;		      /* of a ready one; -1 when it is handed out */
+	int channel_fd;		      /* of a ready one; -1 a little after it is handed out */
+	struct list handed_out;	      /* until then: of the supervisor */
 	struct event *hangup;	      /* of the channel, while ready */
 	struct client *owner;	      /* LEASED */
 	bool is_retried;	      /* a builder died while building it */

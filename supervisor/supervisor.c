@@ -16,6 +16,30 @@
 #include "supervisor/sandbox.h"
 #include "supervisor/slots.h"
 
+#define TIDY_US 1000 /* after a hand-over */
+
+static void on_tidy(evutil_socket_t fd, short what, void *arg)
+{
+	struct supervisor *supervisor = arg;
+	struct sandbox *sandbox;
+
+	(void)fd;
+	(void)what;
+	while ((sandbox = list_first(&supervisor->handed_out, struct sandbox, handed_out))) {
+		fd_close(sandbox_take_channel(sandbox));
+		pool_host_changed(sandbox->pool);
+	}
+}
+
+void supervisor_tidy_later(struct supervisor *supervisor, struct sandbox *sandbox)
+{
+	struct timeval later = {0, TIDY_US};
+
+	if (list_is_empty(&supervisor->handed_out))
+		event_add(supervisor->tidy, &later);
+	list_append(&supervisor->handed_out, &sandbox->handed_out);
+}
+
 static void on_drain_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	struct supervisor *supervisor = arg;
@@ -35,13 +59,15 @@ static int create_memory(struct supervisor *supervisor, struct error *err)
 	supervisor->epoch = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 	supervisor->next_sandbox = 1;
 	list_init(&supervisor->build_queue);
+	list_init(&supervisor->handed_out);
 	supervisor->events = event_base_new();
 	supervisor->slots = slots_create(slots, supervisor->config.builders);
 	supervisor->sandboxes = sandbox_table_create(slots);
 	if (!supervisor->events || !supervisor->slots || !supervisor->sandboxes)
 		return error_set(err, ENOMEM, "out of memory");
 	supervisor->drain_deadline = evtimer_new(supervisor->events, on_drain_deadline, supervisor);
-	if (!supervisor->drain_deadline)
+	supervisor->tidy = evtimer_new(supervisor->events, on_tidy, supervisor);
+	if (!supervisor->drain_deadline || !supervisor->tidy)
 		return error_set(err, ENOMEM, "out of memory");
 	return build_queue_init(supervisor, err);
 }
@@ -161,6 +187,8 @@ void supervisor_destroy(struct supervisor *supervisor)
 		event_free(supervisor->dispatch);
 	if (supervisor->drain_deadline)
 		event_free(supervisor->drain_deadline);
+	if (supervisor->tidy)
+		event_free(supervisor->tidy);
 	slots_destroy(supervisor->slots);
 	sandbox_table_destroy(supervisor->sandboxes);
 	if (supervisor->events)

@@ -18,6 +18,7 @@
 struct builder_link;
 struct control;
 struct error;
+struct sandbox;
 struct pool_host;
 struct sandbox_table;
 struct slots;
@@ -44,6 +45,8 @@ struct supervisor {
 	struct list build_queue; /* sandboxes that no builder has taken yet */
 	struct event *dispatch;
 	uint64_t last_acquire_ns;
+	struct list handed_out; /* sandboxes whose channel is still open here */
+	struct event *tidy;
 	struct control *control;
 	struct event *drain_deadline;
 	bool is_draining;
@@ -77,4 +80,10 @@ void supervisor_sandbox_gone(struct supervisor *supervisor);
 
 /* End the builders, free everything. Accepts NULL and half-built ones. */
 void supervisor_destroy(struct supervisor *supervisor);
+
+/*
+ * A sandbox has just been handed out: close our copy of its channel and look at its pool, but not now. The
+ * client's wake-up comes first: on one core it runs as soon as this process sleeps.
+ */
+void supervisor_tidy_later(struct supervisor *supervisor, struct sandbox *sandbox);
 #endif
