@@ -1,2 +1,1 @@
-dist_man_MANS +=
-dist_man_MANS += man/hearth-image.1
+dist_man_MANS += man/hearth.1 man/hearth-image.1

@@ -19,7 +19,8 @@ class List(unittest.TestCase):
         return json.loads(self.instance.hearth("sandbox", "ls", "--json").stdout)["sandboxes"]
 
     def settle(self):
-        rpc_client.until(lambda: len(self.sandboxes()) == 2, "two sandboxes, both ready")
+        rpc_client.until(lambda: [row["state"] for row in self.sandboxes()] == ["ready"] * 2,
+                         "two sandboxes, both ready")
 
     def test_pools_as_json(self):
         """pool ls --json tells configuration, states and counters as numbers"""
