@@ -9,6 +9,7 @@ class _Result(unittest.TestResult):
     def __init__(self, total):
         super().__init__()
         self.count = 0
+        self._failed_in_part = set()
         print(f"1..{total}", flush=True)
 
     def _line(self, word, test, note=""):
@@ -34,6 +35,18 @@ class _Result(unittest.TestResult):
         super().addError(test, err)
         self._why(err)
         self._line("not ok", test)
+
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err:
+            print(f"# {subtest.id()}", flush=True)
+            self._why(err)
+            self._failed_in_part.add(test)
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        if test in self._failed_in_part:  # unittest says neither success nor failure then
+            self._line("not ok", test)
 
     def addSkip(self, test, reason):
         super().addSkip(test, reason)
