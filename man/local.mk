@@ -1,1 +1,1 @@
-dist_man_MANS += man/hearth.1 man/hearth-image.1
+dist_man_MANS += man/hearth.1 man/hearth-image.1 man/nsjail-lite.1
