@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How long an acquire takes, seen by a client of agentd: from the warm pool, and built on demand.
 
-acquire_latency.py [DIR]: takes sandboxes faster than the pool refills, until some had to be built.
+acquire_latency.py [DIR]: takes one more at once than are ready, so that the last has to be built.
 """
 
 import json
@@ -22,35 +22,50 @@ def main():
     lines = link.makefile("rwb", buffering=0)
     last_id = 0
 
-    def call(method, **params):
+    def send(method, **params):
         nonlocal last_id
         last_id += 1
         request = {"jsonrpc": "2.0", "id": last_id, "method": method, "params": params}
         lines.write(json.dumps(request).encode() + b"\n")
-        while True:
-            answer = json.loads(lines.readline())
-            if answer.get("id") == last_id:
-                if "error" in answer:
-                    sys.exit(f"{method}: {answer['error']['message']}")
-                return answer["result"]
+        return last_id
 
-    pool = call("pool.status")["pools"][0]
+    def receive():
+        answer = json.loads(lines.readline())
+        if "error" in answer:
+            sys.exit(answer["error"]["message"])
+        return answer["id"], answer["result"]
+
+    def call(method, **params):
+        send(method, **params)
+        return receive()[1]
+
+    def wait_until_full():
+        while (pool := call("pool.status")["pools"][0])["ready"] < pool["min"] or pool["discarding"]:
+            time.sleep(0.005)
+        return pool
+
     took_ms = {}
-    for _ in range(ROUNDS):
+
+    def take(count):
+        """Ask for so many at once; the answers come as they are served."""
+        sent = {send("sandbox.acquire", on_empty="build"): time.monotonic() for _ in range(count)}
         held = []
-        for _ in range(pool["min"] + 2):
-            started = time.monotonic()
-            held.append(call("sandbox.acquire", on_empty="build"))
-            took_ms.setdefault(held[-1]["rung"], []).append((time.monotonic() - started) * 1000)
+        for _ in range(count):
+            number, sandbox = receive()
+            name = "warm" if sandbox["rung"] == "ready" else "built, because none was ready"
+            took_ms.setdefault(name, []).append((time.monotonic() - sent[number]) * 1000)
+            held.append(sandbox)
         for sandbox in held:
             call("sandbox.release", id=sandbox["id"], epoch=sandbox["epoch"])
-        while call("pool.status")["pools"][0]["ready"] < pool["min"]:
-            time.sleep(0.005)
-    for rung, name in (("ready", "warm"), ("built", "built"), ("waited", "waited for a refill")):
-        if samples := took_ms.get(rung):
-            print(f"acquire through agentd, {name}: {statistics.median(samples):.3f} ms "
-                  f"(median of {len(samples)})")
-    built_us = call("pool.status")["pools"][0]["build_p50_us"]
+
+    for _ in range(ROUNDS):
+        wait_until_full()
+        take(1)
+        take(wait_until_full()["min"] + 1)
+    for name, samples in took_ms.items():
+        print(f"acquire through agentd, {name}: {statistics.median(samples):.3f} ms "
+              f"(median of {len(samples)})")
+    built_us = wait_until_full()["build_p50_us"]
     print(f"building one sandbox: {built_us / 1000:.3f} ms (median since the start)")
 
 
