@@ -94,7 +94,7 @@ static bool copy_named_class(struct translation *t)
 struct bracket {
 	bool has_bracket, has_hyphen,
 		has_caret; /* that stand for themselves: their place is fixed */
-	bool is_empty;
+	bool begins_range; /* what stands last may: else a hyphen behind it is one */
 };
 
 static void translate_bracket_item(struct translation *t, struct bracket *b)
@@ -109,7 +109,7 @@ static void translate_bracket_item(struct translation *t, struct bracket *b)
 		else
 			put(t, escape->inside);
 		t->p += 2;
-		b->is_empty = false;
+		b->begins_range = false;
 		return;
 	}
 	t->p += is_escaped;
@@ -118,30 +118,29 @@ static void translate_bracket_item(struct translation *t, struct bracket *b)
 		b->has_bracket = true;
 	else if (c == '^')
 		b->has_caret = true;
-	else if (c == '-' && (is_escaped || b->is_empty || *t->p == ']'))
+	else if (c == '-' && (is_escaped || !b->begins_range || *t->p == ']'))
 		b->has_hyphen = true;
 	else
 		put_byte(t, c);
-	b->is_empty = false;
+	b->begins_range = true;
 }
 
 /* Behind the '['. Backslashes protect in here as everywhere; POSIX would take them for themselves. */
 static void translate_bracket(struct translation *t)
 {
-	struct bracket b = {.is_empty = true};
+	struct bracket b = {0};
 	bool is_negated = *t->p == '^';
 	char *start = t->to;
 
 	t->p += is_negated;
 	put(t, is_negated ? "[^" : "[");
 	if (*t->p == ']') {
-		b.has_bracket = true;
-		b.is_empty = false;
+		b.has_bracket = b.begins_range = true;
 		t->p++;
 	}
 	while (*t->p && *t->p != ']' && !t->why)
 		if (copy_named_class(t))
-			b.is_empty = false;
+			b.begins_range = false;
 		else
 			translate_bracket_item(t, &b);
 	if (*t->p == '\0' && !t->why)
@@ -162,6 +161,8 @@ static void translate_bracket(struct translation *t)
 	if (b.has_caret && t->to == start + 1 && !b.has_hyphen) {
 		t->to = start;
 		put(t, "\\^"); /* alone */
+	} else if (b.has_caret && t->to == start + 1) {
+		put(t, "-^]");
 	} else {
 		put(t, b.has_caret ? "^" : "");
 		put(t, b.has_hyphen ? "-" : "");

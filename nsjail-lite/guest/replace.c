@@ -71,6 +71,8 @@ static int resolve(struct work *work, struct target *target)
 		if (!S_ISLNK(target->stat.st_mode))
 			return 0;
 		n = readlinkat(target->directory, target->name, link, sizeof(link) - 1);
+		if (n < 0 && (errno == EINVAL || errno == ENOENT))
+			continue; /* exchanged since: look again */
 		if (n < 0)
 			return fail(work, "readlink");
 		link[n] = '\0';
@@ -100,18 +102,10 @@ static int find_target(struct work *work, struct target *target)
 	return r < 0 ? r : resolve(work, target);
 }
 
-static int open_temporary(const struct target *target, char *name, size_t size)
+/* Names beside the target that nobody else uses; NAMES_TRIED of them. */
+static void name_temporary(char *name, size_t size, int attempt)
 {
-	int fd = -1;
-
-	for (int i = 0; i < NAMES_TRIED; i++) {
-		snprintf(name, size, ".hearth-%d-%d.tmp", (int)getpid(), i);
-		fd = openat(target->directory, name,
-			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (fd >= 0 || errno != EEXIST)
-			break;
-	}
-	return fd;
+	snprintf(name, size, ".hearth-%d-%d.tmp", (int)getpid(), attempt);
 }
 
 static int fill(int fd, const struct target *target, const char *content, size_t size)
@@ -128,25 +122,69 @@ static int fill(int fd, const struct target *target, const char *content, size_t
 	return fchmod(fd, mode) < 0 ? -errno : 0;
 }
 
+/* 0 and the file's name, or -errno: nothing is left. */
+static int write_named(
+	const struct target *target, const char *content, size_t size, char *name, size_t name_size)
+{
+	auto_close int fd = -1;
+	int r;
+
+	for (int i = 0; i < NAMES_TRIED; i++) {
+		name_temporary(name, name_size, i);
+		fd = openat(target->directory, name,
+			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (fd >= 0 || errno != EEXIST)
+			break;
+	}
+	if (fd < 0)
+		return -errno;
+	r = fill(fd, target, content, size);
+	if (r < 0)
+		unlinkat(target->directory, name, 0);
+	return r;
+}
+
+/*
+ * As write_named(), but the file gets its name when it is whole: a worker killed before leaves
+ * nothing behind. Needs a file system with O_TMPFILE, and /proc (open(2)).
+ */
+static int write_unnamed(
+	const struct target *target, const char *content, size_t size, char *name, size_t name_size)
+{
+	auto_close int fd = openat(target->directory, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+	char link[32];
+	int r = fd < 0 ? -errno : fill(fd, target, content, size);
+
+	if (r < 0)
+		return r;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	for (int i = 0; i < NAMES_TRIED; i++) {
+		name_temporary(name, name_size, i);
+		r = linkat(AT_FDCWD, link, target->directory, name, AT_SYMLINK_FOLLOW);
+		if (r == 0 || errno != EEXIST)
+			break;
+	}
+	return r < 0 ? -errno : 0;
+}
+
 static int replace(struct work *work, const struct target *target, const char *content, size_t size)
 {
 	char temporary[64];
-	auto_close int fd = -1;
 	int r;
 
 	if (target->exists && S_ISDIR(target->stat.st_mode))
 		return work_fail(work, EISDIR, "%s: is a directory", work->path);
 	if (target->exists && !S_ISREG(target->stat.st_mode))
 		return work_fail(work, EINVAL, "%s: not a regular file", work->path);
-	fd = open_temporary(target, temporary, sizeof(temporary));
-	if (fd < 0)
-		return fail(work, "create");
-	r = fill(fd, target, content, size);
-	if (r == 0 && renameat(target->directory, temporary, target->directory, target->name) < 0)
+	r = write_unnamed(target, content, size, temporary, sizeof(temporary));
+	if (r == -EOPNOTSUPP || r == -EISDIR || r == -ENOENT)
+		r = write_named(target, content, size, temporary, sizeof(temporary));
+	if (r == 0 && renameat(target->directory, temporary, target->directory, target->name) < 0) {
 		r = -errno;
+		unlinkat(target->directory, temporary, 0);
+	}
 	if (r == 0)
 		return 0;
-	unlinkat(target->directory, temporary, 0);
 	errno = -r;
 	return fail(work, "write");
 }

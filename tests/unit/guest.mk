@@ -1,1 +1,28 @@
-# see tests/local.mk
+# The guest's modules with glibc: the pure ones by themselves, and the whole guest in a child process.
+check_LIBRARIES += libguest.a
+libguest_a_SOURCES = $(guest_sources) $(guest_headers)
+
+guest_child_sources = tests/unit/guest_child.c tests/unit/guest_child.h \
+	tests/system/jail_calls.c tests/system/jail_calls.h
+guest_test_cppflags = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+guest_test_libs = libguest.a libproto.a libbase.a $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/guest_match.test
+tests_unit_guest_match_test_SOURCES = tests/unit/guest_match.c
+tests_unit_guest_match_test_CPPFLAGS = $(guest_test_cppflags)
+tests_unit_guest_match_test_LDADD = $(guest_test_libs)
+
+UNIT_TESTS += tests/unit/guest_ignore.test
+tests_unit_guest_ignore_test_SOURCES = tests/unit/guest_ignore.c
+tests_unit_guest_ignore_test_CPPFLAGS = $(guest_test_cppflags)
+tests_unit_guest_ignore_test_LDADD = $(guest_test_libs)
+
+UNIT_TESTS += tests/unit/guest_regex.test
+tests_unit_guest_regex_test_SOURCES = tests/unit/guest_regex.c
+tests_unit_guest_regex_test_CPPFLAGS = $(guest_test_cppflags)
+tests_unit_guest_regex_test_LDADD = $(guest_test_libs)
+
+UNIT_TESTS += tests/unit/guest_exec.test
+tests_unit_guest_exec_test_SOURCES = tests/unit/guest_exec.c $(guest_child_sources)
+tests_unit_guest_exec_test_CPPFLAGS = $(guest_test_cppflags)
+tests_unit_guest_exec_test_LDADD = $(guest_test_libs)
