@@ -5,6 +5,7 @@ libjail_a_SOURCES = \
 	nsjail-lite/builder_host.c nsjail-lite/builder_host.h \
 	nsjail-lite/cgroup/cgroup.c nsjail-lite/cgroup/cgroup.h \
 	nsjail-lite/cgroup/discover.c nsjail-lite/cgroup/discover.h \
+	nsjail-lite/image_mount.c nsjail-lite/image_mount.h \
 	nsjail-lite/jail.c nsjail-lite/jail.h \
 	nsjail-lite/seccomp.c nsjail-lite/seccomp.h \
 	nsjail-lite/seccomp_policy.c nsjail-lite/seccomp_policy.h \

@@ -28,6 +28,7 @@
 #include "base/fd.h"
 #include "base/number.h"
 #include "images/image.h"
+#include "nsjail-lite/image_mount.h"
 #include "nsjail-lite/one_shot.h"
 #include "nsjail-lite/options.h"
 #include "proto/console.h"
@@ -192,17 +193,21 @@ static int open_root(
 {
 	int r;
 
+	bool is_copy;
+
 	if (o->rootfs) {
-		t->root_fd = open(o->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		return t->root_fd < 0 ? error_errno(err, "--rootfs: open %s", o->rootfs) : 0;
+		auto_close int fd = open(o->rootfs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		if (fd < 0)
+			return error_errno(err, "--rootfs: open %s", o->rootfs);
+		return image_mount(fd, &t->root_fd, &is_copy, err);
 	}
 	r = image_open(IMAGE_STORE_DEFAULT, o->image, image, err);
 	if (r < 0)
 		return r;
-	t->root_fd = image->root_fd;
 	t->cwd = image->manifest.cwd;
 	t->env = (const char *const *)image->manifest.env;
-	return 0;
+	return image_mount(image->root_fd, &t->root_fd, &is_copy, err);
 }
 
 /*

@@ -5,8 +5,10 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "nsjail-lite/image_mount.h"
 #include "nsjail-lite/uid_ranges.h"
 
 /* Beside one per sandbox and client: images, cgroups, links, the log, what libevent needs. */
@@ -37,6 +39,7 @@ static int open_template(const struct supervisor_config *config, uint32_t index,
 	const struct pool_section *section = &config->pools[index];
 	struct image *image = &host->images[index];
 	struct builder_template *template = &host->templates[index];
+	bool is_copy;
 	int r;
 
 	r = image_open(config->store, section->image, image, err);
@@ -47,13 +50,18 @@ static int open_template(const struct supervisor_config *config, uint32_t index,
 		return r;
 	host->template_count = index + 1;
 	*template = (struct builder_template){
-		.root_fd = image->root_fd,
+		.root_fd = -1,
 		.limits = section->limits,
 		.cwd = image->manifest.cwd,
 		.env = (const char *const *)image->manifest.env,
 	};
 	memcpy(template->hostname, section->hostname, sizeof(template->hostname));
-	return 0;
+	r = image_mount(image->root_fd, &template->root_fd, &is_copy, err);
+	if (r == 0 && is_copy)
+		log_warning(
+			"image %s: the store's file system cannot be idmapped: copied into memory",
+			section->image);
+	return r;
 }
 
 static int open_cgroups(const char *instance_id, struct host *host, struct error *err)
@@ -91,8 +99,10 @@ int host_open(const char *instance_id, const struct supervisor_config *config,
 
 void host_close(struct host *host)
 {
-	for (uint32_t i = 0; i < host->template_count; i++)
+	for (uint32_t i = 0; i < host->template_count; i++) {
+		fd_close(take_fd(&host->templates[i].root_fd));
 		image_close(&host->images[i]);
+	}
 	host->template_count = 0;
 	cgroup_base_close(&host->base);
 }

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "nsjail-lite/image_mount.h"
 #include "nsjail-lite/uid_ranges.h"
 #include "proto/channel.h"
 
@@ -75,9 +76,10 @@ void fixture_start(struct fixture *f, const struct fixture_options *options)
 	static struct seccomp_program filter;
 	const char *root = options->root ? options->root : getenv("HEARTH_TEST_ROOT");
 	unsigned slots = options->slots ? options->slots : 1;
-	auto_close int root_fd = open(root ? root : TINY_ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	auto_close int image_fd = open(root ? root : TINY_ROOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_close int root_fd = -1;
 	struct builder_template template = {
-		.root_fd = root_fd, .limits = options->limits, .bind_count = options->bind_count};
+		.limits = options->limits, .bind_count = options->bind_count};
 	struct builder_config config = {.base = &f->base,
 		.prefix = "t-",
 		.filter = &filter,
@@ -85,13 +87,17 @@ void fixture_start(struct fixture *f, const struct fixture_options *options)
 		.template_count = 1,
 		.normal_priority = !options->low_priority};
 	char program[4096];
+	bool is_copy;
 	struct link_started started;
 
 	memset(f, 0, sizeof(*f));
 	f->builder.link_fd = f->builder.pidfd = -1;
 	f->base = (struct cgroup_base){.v2_fd = -1, .v1_fd = {-1, -1, -1}};
-	if (root_fd < 0)
+	if (image_fd < 0)
 		fail_msg("no image at %s: hearth image build tiny", root ? root : TINY_ROOT);
+	if (image_mount(image_fd, &root_fd, &is_copy, &f->err) < 0)
+		fail_msg("%s", f->err.text);
+	template.root_fd = root_fd;
 	snprintf(program, sizeof(program), "%s/nsjail-lite/hearth-builder",
 		getenv("top_builddir") ? getenv("top_builddir") : ".");
 	config.program = options->program ? options->program : program;

@@ -30,7 +30,7 @@ static struct guest_client *client;
 static struct fixture_result result;
 static struct call call;
 static char host[] =
-	"/tmp/hearth-test-host.XXXXXX"; /* canary, and shared/, which is bound to /bound */
+	"/dev/shm/hearth-test-host.XXXXXX"; /* canary, and shared/, which is bound to /bound */
 
 static void write_host_file(const char *name, const char *content)
 {

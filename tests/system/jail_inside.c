@@ -19,7 +19,7 @@
 static struct fixture f;
 static struct guest_client *client;
 static struct fixture_result result;
-static char bind_source[] = "/tmp/hearth-test-bind.XXXXXX";
+static char bind_source[] = "/dev/shm/hearth-test-bind.XXXXXX";
 
 static int set_up(void **state)
 {

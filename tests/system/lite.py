@@ -42,7 +42,8 @@ def lite(*words, stdin=b"", **options):
 
 @contextlib.contextmanager
 def temporary_directory():
-    with tempfile.TemporaryDirectory(prefix="hearth-test.") as path:
+    # a tmpfs: what is bound must be on a file system that can be idmapped, wherever tests run
+    with tempfile.TemporaryDirectory(prefix="hearth-test.", dir="/dev/shm") as path:
         yield pathlib.Path(path)
 
 
