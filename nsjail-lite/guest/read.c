@@ -73,13 +73,12 @@ static void take_block(struct work *work, struct lines *lines, const char *p, si
 
 static int read_lines(struct work *work, int fd)
 {
-	struct lines lines = {
-		.line = 1, .first = work->offset ? work->offset : 1, .end = UINT64_MAX};
+	struct lines lines = {.line = 1, .first = work->offset, .end = UINT64_MAX};
 	uint64_t seen = 0;
 	ssize_t n;
 
-	if (work->length > 0 && work->length < UINT64_MAX - lines.first)
-		lines.end = lines.first + work->length;
+	if (work->length > 0 && work->length < UINT64_MAX - work->offset)
+		lines.end = work->offset + work->length;
 	do {
 		n = read(fd, block, sizeof(block));
 		if (n < 0)

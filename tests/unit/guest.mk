@@ -26,3 +26,26 @@ UNIT_TESTS += tests/unit/guest_exec.test
 tests_unit_guest_exec_test_SOURCES = tests/unit/guest_exec.c $(guest_child_sources)
 tests_unit_guest_exec_test_CPPFLAGS = $(guest_test_cppflags)
 tests_unit_guest_exec_test_LDADD = $(guest_test_libs)
+
+UNIT_TESTS += tests/unit/guest_read.test
+tests_unit_guest_read_test_SOURCES = tests/unit/guest_read.c $(guest_child_sources)
+tests_unit_guest_read_test_CPPFLAGS = $(guest_test_cppflags)
+tests_unit_guest_read_test_LDADD = $(guest_test_libs)
+
+# Names are exchanged, and the worker is killed, between two of its system calls.
+UNIT_TESTS += tests/unit/guest_write.test
+tests_unit_guest_write_test_SOURCES = tests/unit/guest_write.c $(guest_child_sources)
+tests_unit_guest_write_test_CPPFLAGS = $(guest_test_cppflags)
+tests_unit_guest_write_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=readlinkat -Wl,--wrap=renameat \
+	-Wl,--wrap=fchmod
+tests_unit_guest_write_test_LDADD = $(guest_test_libs)
+
+UNIT_TESTS += tests/unit/guest_search.test
+tests_unit_guest_search_test_SOURCES = tests/unit/guest_search.c $(guest_child_sources)
+tests_unit_guest_search_test_CPPFLAGS = $(guest_test_cppflags)
+tests_unit_guest_search_test_LDADD = $(guest_test_libs)
+
+UNIT_TESTS += tests/unit/guest_loop.test
+tests_unit_guest_loop_test_SOURCES = tests/unit/guest_loop.c $(guest_child_sources)
+tests_unit_guest_loop_test_CPPFLAGS = $(guest_test_cppflags)
+tests_unit_guest_loop_test_LDADD = $(guest_test_libs)

@@ -322,7 +322,9 @@ static void a_signal_reaches_the_commands_group(void **state)
 {
 	(void)state;
 	call_command(child.client, &call,
-		""exec 2>/dev/null; trap 'echo got it; exit 7' USR1; echo ready; while :; do sleep 0.01; done", NULL);
+		"exec 2>/dev/null; trap 'echo got it; exit 7' USR1; echo ready; while :; do sleep "
+		"0.01; done",
+		NULL);
 	while (call.size == 0)
 		calls_turn(child.client, WAIT_MS);
 	assert_int_equal(guest_request_signal(call.request, SIGUSR1), 0);
