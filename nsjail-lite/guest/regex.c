@@ -125,6 +125,30 @@ static void translate_bracket_item(struct translation *t, struct bracket *b)
 	b->begins_range = true;
 }
 
+/* What stands for itself goes where it does: ']' comes first, '^' not first, '-' last. */
+static void finish_bracket(struct translation *t, const struct bracket *b, char *start)
+{
+	if (b->has_bracket) {
+		size_t head = start[1] == '^' ? 2 : 1;
+
+		put(t, "]");
+		if (t->why)
+			return;
+		memmove(start + head + 1, start + head, (size_t)(t->to - start) - head - 1);
+		start[head] = ']';
+	}
+	if (b->has_caret && t->to == start + 1 && !b->has_hyphen) {
+		t->to = start;
+		put(t, "\\^"); /* alone */
+	} else if (b->has_caret && t->to == start + 1) {
+		put(t, "-^]");
+	} else {
+		put(t, b->has_caret ? "^" : "");
+		put(t, b->has_hyphen ? "-" : "");
+		put(t, "]");
+	}
+}
+
 /* Behind the '['. Backslashes protect in here as everywhere; POSIX would take them for themselves. */
 static void translate_bracket(struct translation *t)
 {
@@ -148,26 +172,7 @@ static void translate_bracket(struct translation *t)
 	if (t->why)
 		return;
 	t->p++;
-	/* ']' comes first, '^' not first, '-' last. */
-	if (b.has_bracket) {
-		size_t head = is_negated ? 2 : 1;
-
-		put(t, "]");
-		if (t->why)
-			return;
-		memmove(start + head + 1, start + head, (size_t)(t->to - start) - head - 1);
-		start[head] = ']';
-	}
-	if (b.has_caret && t->to == start + 1 && !b.has_hyphen) {
-		t->to = start;
-		put(t, "\\^"); /* alone */
-	} else if (b.has_caret && t->to == start + 1) {
-		put(t, "-^]");
-	} else {
-		put(t, b.has_caret ? "^" : "");
-		put(t, b.has_hyphen ? "-" : "");
-		put(t, "]");
-	}
+	finish_bracket(t, &b, start);
 	t->can_repeat = true;
 }
 

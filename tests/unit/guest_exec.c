@@ -1,4 +1,4 @@
-/* EXEC, asked of a whole guest: ends, streams, environment, terminals, and trees that resist. */
+/* EXEC, asked of a whole guest: ends, streams, environment, and trees that resist. */
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -342,44 +342,6 @@ static void a_signal_right_behind_the_request_is_not_lost(void **state)
 	assert_end(GUEST_END_DONE, 0, 128 + SIGTERM);
 }
 
-static void a_terminal_has_the_size_that_was_asked(void **state)
-{
-	(void)state;
-	guest_child_run(&child, &call, "stty size; tty >/dev/null && echo tty",
-		&(struct guest_exec_options){.flags = GUEST_EXEC_PTY, .rows = 50, .columns = 132});
-	assert_output("50 132\r\ntty\r\n");
-	guest_child_run(&child, &call, "stty size <&2",
-		&(struct guest_exec_options){.flags = GUEST_EXEC_PTY});
-	assert_output("24 80\r\n");
-	assert_int_equal(call.bytes[GUEST_STDERR], 0);
-}
-
-static void a_terminal_is_told_of_its_new_size(void **state)
-{
-	(void)state;
-	call_command(child.client, &call,
-		"trap 'stty size; exit' WINCH; echo ready; while :; do sleep 0.01; done",
-		&(struct guest_exec_options){.flags = GUEST_EXEC_PTY});
-	while (call.size == 0)
-		calls_turn(child.client, WAIT_MS);
-	assert_int_equal(guest_request_resize(call.request, 33, 44), 0);
-	call_wait(child.client, &call);
-	assert_output("ready\r\n33 44\r\n");
-}
-
-static void the_end_of_input_reaches_a_terminal(void **state)
-{
-	static const char *const argv[] = {"sh", "-c", "stty -echo; echo ready; cat", NULL};
-
-	(void)state;
-	guest_child_exec(&child, &call,
-		&(struct guest_exec_options){
-			.argv = argv, .flags = GUEST_EXEC_PTY | GUEST_EXEC_STDIN},
-		"line\n", 5);
-	assert_end(GUEST_END_DONE, 0, 0);
-	assert_non_null(strstr(guest_child_output(&call), "line\r\n"));
-}
-
 #define with_guest(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -406,9 +368,6 @@ int main(void)
 		with_guest(the_end_of_the_channel_kills_what_a_command_left_behind),
 		with_guest(a_signal_reaches_the_commands_group),
 		with_guest(a_signal_right_behind_the_request_is_not_lost),
-		with_guest(a_terminal_has_the_size_that_was_asked),
-		with_guest(a_terminal_is_told_of_its_new_size),
-		with_guest(the_end_of_input_reaches_a_terminal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
