@@ -20,8 +20,11 @@ static _Noreturn void hold_userns(int ready_fd)
 {
 	char result = 0;
 
+	auto_close int fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (unshare(CLONE_NEWUSER) < 0)
+	/* In a chroot none may be made; joining one's own mount namespace leads back to its root. */
+	if (fd < 0 || setns(fd, CLONE_NEWNS) < 0 || unshare(CLONE_NEWUSER) < 0)
 		result = (char)errno;
 	fd_write_full(ready_fd, &result, 1);
 	for (;;)
