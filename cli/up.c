@@ -31,10 +31,17 @@
 
 #define POOL_SIZE_MAX	8000
 #define LOOK_EVERY_MS	5
-#define ANSWER_MS	15000 /* for a daemon to open its socket */
+#define ANSWER_MS	60000 /* for a daemon to open its socket; an image may be copied first */
 #define STANDSTILL_MS	30000 /* without one more sandbox ready */
 #define FAILURES_ENOUGH 3     /* builds failed while the pool calls itself broken */
+#define MESSAGE_KEY	"\"message\":\""
 #define LOG_TAIL	4096
+
+struct up_daemon {
+	const char *name, *log;
+	off_t log_start; /* what stands before it is of an earlier run */
+	int pidfd;	 /* -1: not started */
+};
 
 struct up {
 	struct cli *cli;
@@ -42,7 +49,7 @@ struct up {
 	unsigned long pool;
 	char directory[INSTANCE_PATH_MAX]; /* real path */
 	char id[INSTANCE_ID_SIZE];
-	int supervisor_pidfd, agentd_pidfd; /* -1: not started */
+	struct up_daemon supervisor, agentd;
 };
 
 static volatile sig_atomic_t is_interrupted;
@@ -63,52 +70,60 @@ static void catch_signals(void)
 	sigaction(SIGHUP, &action, NULL);
 }
 
-/* The last line of a daemon's log, which is where it says why it ended. */
-static void read_last_line(const struct up *up, const char *log, char *line, size_t size)
+/* The last line that it logged, which is where it says why it ended. */
+static void read_last_line(
+	const struct up *up, const struct up_daemon *daemon, char *line, size_t size)
 {
-	char path[INSTANCE_PATH_MAX + 32], text[LOG_TAIL + 1];
+	off_t start = daemon->log_start;
+	char path[INSTANCE_PATH_MAX + 32], text[LOG_TAIL + 1], *last, *message;
 	auto_close int fd = -1;
-	const char *last;
 	ssize_t n = -1;
 
-	snprintf(path, sizeof(path), "%s/%s", up->directory, log);
+	snprintf(path, sizeof(path), "%s/%s", up->directory, daemon->log);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0) {
 		off_t end = lseek(fd, 0, SEEK_END);
 
-		n = pread(fd, text, LOG_TAIL, end > LOG_TAIL ? end - LOG_TAIL : 0);
+		n = pread(fd, text, LOG_TAIL, end > start + LOG_TAIL ? end - LOG_TAIL : start);
 	}
 	while (n > 0 && text[n - 1] == '\n')
 		n--;
 	text[n > 0 ? n : 0] = '\0';
 	last = strrchr(text, '\n');
 	last = last ? last + 1 : text;
+	/* A line of JSON with a sentence: the sentence alone. */
+	message = strstr(last, MESSAGE_KEY);
+	if (message) {
+		last = message + strlen(MESSAGE_KEY);
+		last[strcspn(last, "\"")] = '\0';
+	}
 	snprintf(line, size, "%.*s", (int)size - 1, last);
 }
 
-static int say_ended(const struct up *up, const char *name, const char *log, struct error *err)
+static int say_ended(const struct up *up, const struct up_daemon *daemon, struct error *err)
 {
-	char line[160];
+	char line[200];
 
-	read_last_line(up, log, line, sizeof(line));
-	return error_set(err, ECHILD, "%s ended: %s", name, *line ? line : "it said nothing");
+	read_last_line(up, daemon, line, sizeof(line));
+	return error_set(
+		err, ECHILD, "%s ended: %s", daemon->name, *line ? line : "it said nothing");
 }
 
 /* Let a moment pass, or less when a daemon ends or a signal comes: then that is the failure. */
 static int look_on(const struct up *up, struct error *err)
 {
 	struct pollfd p[] = {
-		{.fd = up->supervisor_pidfd, .events = POLLIN},
-		{.fd = up->agentd_pidfd, .events = POLLIN},
+		{.fd = up->supervisor.pidfd, .events = POLLIN},
+		{.fd = up->agentd.pidfd, .events = POLLIN},
 	};
 
 	poll(p, ARRAY_SIZE(p), LOOK_EVERY_MS);
 	if (is_interrupted)
 		return error_set(err, EINTR, "interrupted");
 	if (p[0].revents)
-		return say_ended(up, "hearth-supervisor", "supervisor.log", err);
+		return say_ended(up, &up->supervisor, err);
 	if (p[1].revents)
-		return say_ended(up, "hearth-agentd", "agentd.log", err);
+		return say_ended(up, &up->agentd, err);
 	return 0;
 }
 
@@ -211,23 +226,24 @@ static int build_missing_image(const struct up *up, struct error *err)
 	return 0;
 }
 
-static int start_daemon(struct up *up, const char *name, const char *log, const char *cgroup_id,
-	int *pidfd, struct error *err)
+static int start_daemon(
+	struct up *up, struct up_daemon *daemon, const char *cgroup_id, struct error *err)
 {
 	char program[INSTANCE_PATH_MAX], relative[64], installed[256], path[INSTANCE_PATH_MAX + 32];
 	char *argv[] = {program, (char *)"--dir", up->directory, NULL};
+	struct stat st;
 	int r;
 
-	snprintf(relative, sizeof(relative), "sbin/%s", name);
-	snprintf(installed, sizeof(installed), "%s/%s", HEARTH_SBINDIR, name);
-	snprintf(path, sizeof(path), "%s/%s", up->directory, log);
+	snprintf(relative, sizeof(relative), "sbin/%s", daemon->name);
+	snprintf(installed, sizeof(installed), "%s/%s", HEARTH_SBINDIR, daemon->name);
+	snprintf(path, sizeof(path), "%s/%s", up->directory, daemon->log);
+	daemon->log_start = stat(path, &st) == 0 ? st.st_size : 0;
 	r = instance_program(relative, installed, program, err);
+	if (r == 0)
+		r = instance_start(argv, path, cgroup_id, err);
 	if (r < 0)
 		return r;
-	r = instance_start(argv, path, cgroup_id, err);
-	if (r < 0)
-		return r;
-	*pidfd = r;
+	daemon->pidfd = r;
 	return 0;
 }
 
@@ -236,13 +252,12 @@ static int start_all(struct up *up, struct error *err)
 	int r = write_config(up, err);
 
 	if (r == 0)
-		r = start_daemon(up, "hearth-supervisor", "supervisor.log", NULL,
-			&up->supervisor_pidfd, err);
+		r = start_daemon(up, &up->supervisor, NULL, err);
 	if (r == 0)
 		r = wait_for_socket(up, INSTANCE_CONTROL_SOCKET, SOCK_SEQPACKET, err);
 	/* The supervisor has made the cgroup and ended what an earlier run left in it. */
 	if (r == 0)
-		r = start_daemon(up, "hearth-agentd", "agentd.log", up->id, &up->agentd_pidfd, err);
+		r = start_daemon(up, &up->agentd, up->id, err);
 	if (r == 0)
 		r = wait_for_socket(up, INSTANCE_AGENTD_SOCKET, SOCK_STREAM, err);
 	if (r == 0)
@@ -255,11 +270,11 @@ static void take_back(struct up *up)
 {
 	struct error err;
 
-	if (up->agentd_pidfd >= 0)
-		instance_end(up->agentd_pidfd, INSTANCE_AGENTD_STOP_MS, &err);
-	if (up->supervisor_pidfd >= 0)
-		instance_end(up->supervisor_pidfd, INSTANCE_SUPERVISOR_STOP_MS, &err);
-	if (up->supervisor_pidfd >= 0 && instance_stop(up->directory, NULL, &err) < 0)
+	if (up->agentd.pidfd >= 0)
+		instance_end(up->agentd.pidfd, INSTANCE_AGENTD_STOP_MS, &err);
+	if (up->supervisor.pidfd >= 0)
+		instance_end(up->supervisor.pidfd, INSTANCE_SUPERVISOR_STOP_MS, &err);
+	if (up->supervisor.pidfd >= 0 && instance_stop(up->directory, NULL, &err) < 0)
 		fprintf(stderr, "hearth: stop what was started: %s\n", err.text);
 }
 
@@ -304,7 +319,9 @@ static int check_nothing_runs(const struct up *up, struct error *err)
 
 int cli_up(struct cli *cli, int argc, char **argv)
 {
-	struct up up = {.cli = cli, .supervisor_pidfd = -1, .agentd_pidfd = -1};
+	struct up up = {.cli = cli,
+		.supervisor = {"hearth-supervisor", "supervisor.log", 0, -1},
+		.agentd = {"hearth-agentd", "agentd.log", 0, -1}};
 	const char *advice = NULL;
 	struct error err;
 	int r;

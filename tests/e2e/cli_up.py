@@ -118,6 +118,7 @@ class UpAndDown(unittest.TestCase):
             result = self.up()
         self.assertEqual(result.returncode, 1)
         self.assertIn(b"hearth-supervisor ended: ", result.stderr)
+        self.assertNotIn(b"{", result.stderr)
         self.assert_nothing_is_left()
 
     def test_an_interrupted_start_is_taken_back(self):
