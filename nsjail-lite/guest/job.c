@@ -12,6 +12,7 @@
 #include "proto/control.h"
 
 #define REAPED_PER_TURN 256
+#define WORKER_GRACE_NS NS_PER_S /* for the two system calls that are not to be parted */
 
 struct job *job_create(struct guest *guest, struct request *request)
 {
@@ -49,10 +50,14 @@ void job_leave_request(struct guest *guest, struct job *job)
 
 void job_kill(struct guest *guest, struct job *job)
 {
-	if (!job->is_command && job->pid)
-		kill(job->pid, SIGKILL);
-	else if (job->is_command && job->pid)
+	if (!job->pid)
+		return;
+	if (job->is_command) {
 		tree_kill_start(guest, &job->kill);
+		return;
+	}
+	kill(job->pid, SIGTERM); /* see work_commit() */
+	job->deadline_ns = clock_now_ns() + WORKER_GRACE_NS;
 }
 
 static struct job *find(const struct guest *guest, pid_t pid)
@@ -113,10 +118,12 @@ void job_check_deadlines(struct guest *guest)
 		if (job->deadline_ns == 0 || job->deadline_ns > now)
 			continue;
 		job->deadline_ns = 0;
-		if (job->request->state != REQUEST_RUNNING)
-			continue;
-		job->request->reply.limits_hit |= LIMIT_HIT_TIME;
-		request_abort(guest, job->request, GUEST_END_TIMEOUT, 0, "");
+		if (job->request->state == REQUEST_RUNNING) {
+			job->request->reply.limits_hit |= LIMIT_HIT_TIME;
+			request_abort(guest, job->request, GUEST_END_TIMEOUT, 0, "");
+		} else if (!job->is_command && job->pid) {
+			kill(job->pid, SIGKILL);
+		}
 	}
 }
 

@@ -129,6 +129,7 @@ static int write_named(
 	auto_close int fd = -1;
 	int r;
 
+	work_commit();
 	for (int i = 0; i < NAMES_TRIED; i++) {
 		name_temporary(name, name_size, i);
 		fd = openat(target->directory, name,
@@ -158,6 +159,7 @@ static int write_unnamed(
 	if (r < 0)
 		return r;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	work_commit(); /* the caller's rename belongs to it */
 	for (int i = 0; i < NAMES_TRIED; i++) {
 		name_temporary(name, name_size, i);
 		r = linkat(AT_FDCWD, link, target->directory, name, AT_SYMLINK_FOLLOW);

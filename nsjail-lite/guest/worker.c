@@ -78,6 +78,15 @@ void work_send(struct work *work, const void *data, size_t size)
 	waiting_size += size;
 }
 
+void work_commit(void)
+{
+	sigset_t term;
+
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, NULL);
+}
+
 int work_receive(struct work *work, char **ret_bytes, size_t *ret_size)
 {
 	size_t size = 0, capacity = 0;
@@ -133,10 +142,11 @@ static _Noreturn void worker_main(
 		.length = message->length,
 		.max_bytes = message->max_bytes ? message->max_bytes : MAX_BYTES_DEFAULT,
 	};
-	sigset_t all;
+	sigset_t blocked;
 
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
+	sigfillset(&blocked);
+	sigdelset(&blocked, SIGTERM); /* by which PID 1 ends it */
+	sigprocmask(SIG_SETMASK, &blocked, NULL);
 	if (child_fds_arrange(fds) < 0 || (chdir(cwd) < 0 && chdir("/") < 0))
 		_exit(1);
 	set_limits(message->header.type,

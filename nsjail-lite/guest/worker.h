@@ -44,6 +44,12 @@ bool work_fits(const struct work *work, size_t size);
 /* Data for the client; it fits. */
 void work_send(struct work *work, const void *data, size_t size);
 
+/*
+ * From here on a CANCEL or time-out waits for the worker's end, for a moment: what is done by several
+ * system calls is done whole or not at all.
+ */
+void work_commit(void);
+
 /* All INPUT, at most GUEST_FILE_MAX bytes; *ret_bytes stays until the worker ends. 0 or -errno. */
 int work_receive(struct work *work, char **ret_bytes, size_t *ret_size);
 #endif

@@ -47,6 +47,8 @@ int __wrap_renameat(int from_fd, const char *from, int to_fd, const char *to)
 		errno = EDQUOT;
 		return -1;
 	}
+	if (strcmp(to, "told-to-end") == 0)
+		raise(SIGTERM); /* as a CANCEL does it */
 	return __real_renameat(from_fd, from, to_fd, to);
 }
 
@@ -246,6 +248,15 @@ static void a_write_killed_before_its_end_leaves_nothing_behind(void **state)
 	assert_non_null(strstr(call.reply.text, "signal 9"));
 }
 
+static void a_write_told_to_end_between_its_last_two_steps_is_finished(void **state)
+{
+	(void)state;
+	write_file("told-to-end", "new");
+	assert_done(3);
+	assert_string_equal(guest_child_get(&child, "told-to-end"), "new");
+	assert_int_equal(guest_child_count_names(&child, "."), 1);
+}
+
 static void a_cancelled_write_changes_nothing(void **state)
 {
 	(void)state;
@@ -369,6 +380,7 @@ int main(void)
 		with_guest(a_symlink_exchanged_under_write_is_looked_at_again),
 		with_guest(a_write_that_fails_at_the_end_leaves_nothing_behind),
 		with_guest(a_write_killed_before_its_end_leaves_nothing_behind),
+		with_guest(a_write_told_to_end_between_its_last_two_steps_is_finished),
 		with_guest(a_cancelled_write_changes_nothing),
 		with_guest(edit_exchanges_the_one_occurrence),
 		with_guest(edit_exchanges_all_when_asked),
