@@ -27,6 +27,7 @@
 #include "proto/channel.h"
 
 #define PACKETS_PER_TURN 64
+#define SAVED_GID	 65534
 #define LAST_SIGNAL	 31 /* no one sets a real-time one before */
 
 static void on_input(
@@ -162,6 +163,17 @@ static void hold_stdio(void)
 	fd_close(fd);
 }
 
+/*
+ * prlimit(2) of another process asks whether all three of its ids are the caller's (or for
+ * CAP_SYS_RESOURCE, which nobody inside has). With a saved one of its own no sandbox root can give
+ * PID 1, a runner or a worker a CPU limit to die of. execve() makes it the effective one again.
+ */
+static void guard_limits(void)
+{
+	if (setresgid((gid_t)-1, (gid_t)-1, SAVED_GID) < 0)
+		return; /* no root, so no sandbox: a unit test */
+}
+
 static struct guest *create(int channel, const struct guest_defaults *defaults)
 {
 	struct guest *guest = mmap(
@@ -222,6 +234,7 @@ void guest_main(int channel, const struct guest_defaults *defaults)
 {
 	struct guest *guest = create(channel, defaults);
 
+	guard_limits();
 	if (guest->self != 1)
 		prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	for (;;) {

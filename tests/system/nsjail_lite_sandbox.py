@@ -129,6 +129,19 @@ class Walls(unittest.TestCase):
             self.assertLess(int(done.stdout), 8)
             other.echo()
 
+    def test_limits_of_the_guest(self):
+        """no limit of the guest or of a runner can be set from inside, for instance of CPU time"""
+        script = (b"import os, resource\n"
+                  b"for pid in 1, os.getppid():\n"
+                  b"    for what in resource.RLIMIT_CPU, resource.RLIMIT_NOFILE:\n"
+                  b"        try:\n"
+                  b"            print(resource.prlimit(pid, what, (1, 1)))\n"
+                  b"        except PermissionError:\n"
+                  b"            print('refused')\n"
+                  b"print(os.getresgid())\n")
+        done = lite("--", "python3", "-", stdin=script)
+        self.assertEqual(done.stdout, b"refused\n" * 4 + b"(0, 0, 0)\n")
+
     def test_network_of_the_host(self):
         """a server of the host on the loopback is not there"""
         with socket.create_server(("127.0.0.1", 0)) as server:
