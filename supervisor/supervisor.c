@@ -1,6 +1,7 @@
 #include "supervisor/supervisor.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -124,7 +125,16 @@ int supervisor_start(struct supervisor *supervisor, struct error *err)
 
 int supervisor_run(struct supervisor *supervisor)
 {
-	event_base_dispatch(supervisor->events);
+	int flags = EVLOOP_ONCE;
+
+	while (event_base_loop(supervisor->events, flags) == 0 &&
+		!event_base_got_break(supervisor->events)) {
+		bool is_awake = clock_now_ns() < supervisor->awake_until_ns;
+
+		flags = EVLOOP_ONCE | (is_awake ? EVLOOP_NONBLOCK : 0);
+		if (is_awake)
+			sched_yield(); /* on one core the client runs now */
+	}
 	return supervisor->failure;
 }
 

@@ -45,7 +45,9 @@ struct supervisor {
 	struct list build_queue; /* sandboxes that no builder has taken yet */
 	struct event *dispatch;
 	uint64_t last_acquire_ns;
-	struct list handed_out; /* sandboxes whose channel is still open here */
+	uint32_t acquires_in_a_row; /* each soon after the one before */
+	uint64_t awake_until_ns;    /* until then the loop looks for the next without sleeping */
+	struct list handed_out;	    /* sandboxes whose channel is still open here */
 	struct event *tidy;
 	struct control *control;
 	struct event *drain_deadline;
