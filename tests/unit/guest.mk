@@ -54,3 +54,13 @@ UNIT_TESTS += tests/unit/guest_loop.test
 tests_unit_guest_loop_test_SOURCES = tests/unit/guest_loop.c $(guest_child_sources)
 tests_unit_guest_loop_test_CPPFLAGS = $(guest_test_cppflags)
 tests_unit_guest_loop_test_LDADD = $(guest_test_libs)
+
+UNIT_TESTS += tests/unit/guest_tree.test
+tests_unit_guest_tree_test_SOURCES = tests/unit/guest_tree.c $(guest_child_sources)
+tests_unit_guest_tree_test_CPPFLAGS = $(guest_test_cppflags)
+tests_unit_guest_tree_test_LDADD = $(guest_test_libs)
+
+UNIT_TESTS += tests/unit/guest_flow.test
+tests_unit_guest_flow_test_SOURCES = tests/unit/guest_flow.c $(guest_child_sources)
+tests_unit_guest_flow_test_CPPFLAGS = $(guest_test_cppflags)
+tests_unit_guest_flow_test_LDADD = $(guest_test_libs)
