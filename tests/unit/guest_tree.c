@@ -43,7 +43,7 @@ static unsigned long count_threads(uid_t uid)
 		char path[300];
 
 		snprintf(path, sizeof(path), "/proc/%s/task", entry->d_name);
-		if (stat(path, &st) == 0 && st.st_uid == uid)
+		if (entry->d_name[0] <= '9' && stat(path, &st) == 0 && st.st_uid == uid)
 			count += st.st_nlink - 2;
 	}
 	closedir(proc);
