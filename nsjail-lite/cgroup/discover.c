@@ -15,6 +15,7 @@
 
 #define MOUNTINFO_MAX (4u << 20)
 #define PREFIX	      "hearth-"
+#define DESTROY_TRIES 3
 #define NAME_MAX_     64
 
 const char *cgroup_controller_name(enum cgroup_controller controller)
@@ -217,9 +218,14 @@ static int destroy_in(const char *mount_point, bool is_v2, const char *instance,
 		/* On v2 one write ends the whole subtree before its parts are removed one by one. */
 		if (is_v2)
 			file_write_at(*base_fd, "cgroup.kill", "1", NULL);
-		r = cgroup_remove_matching(&base, "", err);
-		if (r == 0)
-			r = cgroup_remove(&parent, name, err);
+		/* A builder that dies may still finish a mkdir behind our back: then look again. */
+		for (int tries = 0; tries < DESTROY_TRIES; tries++) {
+			r = cgroup_remove_matching(&base, "", err);
+			if (r == 0)
+				r = cgroup_remove(&parent, name, err);
+			if (r != -EBUSY)
+				break;
+		}
 	}
 	cgroup_base_close(&base);
 	cgroup_base_close(&parent);
