@@ -251,9 +251,7 @@ void sandbox_on_lease_ended(void *arg, const struct control_lease_ended *ended)
 {
 	const struct sandbox_end end = {.reason = control_reason_name(ended->reason),
 		.limits_hit = ended->limits_hit,
-		.limit = ended->limit,
-		.memory_peak_bytes = ended->memory_peak_bytes,
-		.cpu_ns = ended->cpu_ns};
+		.limit = ended->limit};
 	struct sandbox *sandbox = sandbox_find(arg, ended->handle.sandbox);
 	char id[24];
 

@@ -12,6 +12,7 @@
 #define JAIL_PATH_MAX	   256
 #define JAIL_SLOTS_MAX	   16384
 #define JAIL_UIDS	   65536u /* width of a slot's uid and gid range */
+#define JAIL_CPU_WEIGHT	   100	  /* of a sandbox that says nothing */
 
 struct jail_limits {
 	uint64_t memory_bytes; /* hard, kernel and tmpfs memory included; 0: none */
@@ -19,7 +20,12 @@ struct jail_limits {
 	uint64_t disk_inodes;  /* 0: 200000 */
 	uint64_t pids;	       /* 0: none */
 	uint64_t cpu_milli;    /* quota in thousandths of a CPU; 0: none */
+	uint64_t cpu_weight;   /* share beside others, 1..10000; 0: 100 */
 	uint64_t open_files;   /* RLIMIT_NOFILE; 0: 4096 */
+	/* bytes a second from and to the disk below; 0: none */
+	uint64_t io_read_bps, io_write_bps;
+	uint32_t io_major,
+		io_minor; /* that disk, whole: see io_disk_find(); 0:0 when io is not limited */
 };
 
 struct jail_bind {

@@ -114,7 +114,7 @@ int one_shot_start(struct one_shot *s, const struct builder_template *template, 
 	struct link_build build = {.sandbox = SANDBOX};
 	int r;
 
-	*s = (struct one_shot){.base = {.v2_fd = -1, .v1_fd = {-1, -1, -1}},
+	*s = (struct one_shot){.base = CGROUP_BASE_INIT,
 		.builder = {.pid = -1, .pidfd = -1, .link_fd = -1},
 		.channel_fd = -1};
 	snprintf(s->instance, sizeof(s->instance), PREFIX "%d", getpid());

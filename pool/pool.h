@@ -37,6 +37,16 @@ struct pool;
 
 #define POOL_SANDBOXES_MAX 16384u /* of one pool; as many as an instance can have slots */
 
+/*
+ * What an instance's pools may promise of the host's memory, together. A sandbox that is building or
+ * ready counts with its pool's idle_bytes; one that is leased, or waited for, with lease_bytes until
+ * it is gone.
+ */
+struct pool_budget {
+	uint64_t limit_bytes; /* 0: none */
+	uint64_t promised_bytes;
+};
+
 struct pool_config {
 	uint32_t min;		    /* ready sandboxes to keep; 0..max */
 	uint32_t max;		    /* sandboxes in all, whatever state; 1..POOL_SANDBOXES_MAX */
@@ -47,11 +57,13 @@ struct pool_config {
 	 * builds beyond the refill; FAIL. DEFAULT: BUILD.
 	 */
 	enum control_on_empty on_empty;
-	uint64_t wait_ms;	 /* longest wait; 0: 10 s */
-	uint64_t lease_ms;	 /* longest lease; 0: none */
-	uint64_t idle_ms;	 /* longest time without touch; 0: none */
-	uint64_t backoff_min_ms; /* after a failed build, doubling; 0: 100 ms */
-	uint64_t backoff_max_ms; /* 0: 30 s, or backoff_min_ms where that is more */
+	uint64_t wait_ms;		  /* longest wait; 0: 10 s */
+	uint64_t lease_ms;		  /* longest lease; 0: none */
+	uint64_t idle_ms;		  /* longest time without touch; 0: none */
+	uint64_t backoff_min_ms;	  /* after a failed build, doubling; 0: 100 ms */
+	uint64_t backoff_max_ms;	  /* 0: 30 s, or backoff_min_ms where that is more */
+	struct pool_budget *budget;	  /* shared, outlives the pool; NULL: none */
+	uint64_t idle_bytes, lease_bytes; /* see struct pool_budget */
 };
 
 /* One sandbox. The pool allocates and owns it, from build() to pool_gone() or pool_build_failed(). */
@@ -65,10 +77,11 @@ struct pool_sandbox {
 	uint64_t deadline_ms; /* of the lease; UINT64_MAX: none */
 	uint64_t idle_ms;     /* limit; 0: none */
 	uint64_t touched_ms;
-	void *lessee;	       /* LEASED: whose it is, opaque */
-	struct list by_lessee; /* LEASED: for the embedder's own list of that lessee's leases */
-	void *data;	       /* the embedder's */
-	bool for_waiter;       /* when it was begun, more waited for builds than were in flight */
+	void *lessee;		 /* LEASED: whose it is, opaque */
+	struct list by_lessee;	 /* LEASED: for the embedder's own list of that lessee's leases */
+	void *data;		 /* the embedder's */
+	bool for_waiter;	 /* when it was begun, more waited for builds than were in flight */
+	uint64_t promised_bytes; /* of the budget */
 };
 
 /* One acquire that waits. The pool owns it. */
@@ -129,7 +142,7 @@ void pool_start(struct pool *pool, uint64_t now_ms);
 /*
  * 0: *ret_sandbox is LEASED to request->lessee now (rung ready). -EINPROGRESS: grant() or refuse()
  * will follow, never from within. Otherwise refused: -EAGAIN (*ret_refusal: EMPTY, BROKEN,
- * STOPPING), -ENOMEM. *ret_retry_ms is set when refused; 0: no use.
+ * STOPPING, LIMIT: the budget), -ENOMEM. *ret_retry_ms is set when refused; 0: no use.
  */
 int pool_acquire(struct pool *pool, uint64_t now_ms, const struct pool_request *request,
 	struct pool_sandbox **ret_sandbox, enum control_refusal *ret_refusal,
@@ -137,6 +150,10 @@ int pool_acquire(struct pool *pool, uint64_t now_ms, const struct pool_request *
 
 /* The lessee gives it back: it is discarded. Nothing, when its lease has ended by itself already. */
 void pool_release(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox);
+/* Somebody in charge ends a lease: ended() with KILLED, then it is discarded. -ESTALE: not leased. */
+int pool_kill(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox);
+/* What sandboxes built from now on count while nobody leases them, once that is measured. */
+void pool_set_idle_bytes(struct pool *pool, uint64_t idle_bytes);
 /* The lessee is busy: its idle time starts anew. */
 void pool_touch(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox);
 /* The lessee's connection is gone: its waiters vanish without an answer, its leases are discarded. */

@@ -49,7 +49,7 @@ static int check_leased(const void *message, uint32_t size, struct error *err)
 	if (r == 0)
 		r = check_range(m->rung, RUNG_READY, RUNG_WAITED, "rung", err);
 	if (r == 0)
-		r = check_zero(&m->reserved, sizeof(m->reserved), "reserved", err);
+		r = check_range(m->unenforced, 0, LIMIT_HIT_ALL, "unenforced", err);
 	return r;
 }
 
@@ -112,7 +112,21 @@ static int check_lease_ended(const void *message, uint32_t size, struct error *e
 	(void)size;
 	r = check_handle(&m->handle, err);
 	if (r == 0)
-		r = check_range(m->reason, LEASE_RELEASED, LEASE_SHUTDOWN, "reason", err);
+		r = check_range(m->reason, LEASE_RELEASED, LEASE_KILLED, "reason", err);
+	if (r == 0)
+		r = check_range(m->limits_hit, 0, LIMIT_HIT_ALL, "limits_hit", err);
+	return r;
+}
+
+static int check_receipt(const void *message, uint32_t size, struct error *err)
+{
+	const struct control_receipt *m = message;
+	int r;
+
+	(void)size;
+	r = check_handle(&m->handle, err);
+	if (r == 0)
+		r = check_range(m->reason, LEASE_RELEASED, LEASE_KILLED, "reason", err);
 	if (r == 0)
 		r = check_range(m->limits_hit, 0, LIMIT_HIT_ALL, "limits_hit", err);
 	return r;
@@ -131,12 +145,14 @@ static const struct message_rule rules[] = {
 	ROW(TOUCH, SERVER, control_lease, 0, true, check_lease),
 	ROW(LIST, SERVER, control_query, 0, true, NULL),
 	ROW(POOLS, SERVER, control_query, 0, true, NULL),
+	ROW(KILL, SERVER, control_lease, 0, true, check_lease),
 	ROW(LEASED, CLIENT, control_leased, 1, true, check_leased),
 	ROW(DONE, CLIENT, control_done, 0, true, NULL),
 	ROW(REFUSED, CLIENT, control_refused, 0, true, check_refused),
 	ROW(SANDBOX_ROW, CLIENT, control_sandbox_row, 0, true, check_sandbox_row),
 	ROW(POOL_ROW, CLIENT, control_pool_row, 0, true, check_pool_row),
 	ROW(LEASE_ENDED, CLIENT, control_lease_ended, 0, false, check_lease_ended),
+	ROW(RECEIPT, CLIENT, control_receipt, 0, false, check_receipt),
 };
 
 const struct message_protocol control_protocol = {
@@ -162,6 +178,7 @@ const char *control_reason_name(uint32_t reason)
 		[LEASE_GUEST_DIED] = "guest_died",
 		[LEASE_BUILDER_LOST] = "builder_lost",
 		[LEASE_SHUTDOWN] = "shutdown",
+		[LEASE_KILLED] = "killed",
 	};
 
 	return name_of(names, ARRAY_SIZE(names), reason);

@@ -22,13 +22,15 @@ enum control_type {
 	CONTROL_TOUCH = 3,
 	CONTROL_LIST = 4,
 	CONTROL_POOLS = 5,
+	CONTROL_KILL = 6, /* end somebody's lease: root, or the owner's uid */
 	/* supervisor to client */
 	CONTROL_LEASED = 32, /* + 1 fd: the sandbox's channel (guest.h) */
 	CONTROL_DONE = 33,   /* RELEASE, TOUCH; end of LIST and POOLS rows */
 	CONTROL_REFUSED = 34,
 	CONTROL_SANDBOX_ROW = 35,
 	CONTROL_POOL_ROW = 36,
-	CONTROL_LEASE_ENDED = 37, /* unasked, id 0 */
+	CONTROL_LEASE_ENDED = 37, /* unasked, id 0: at once, unless the owner released it */
+	CONTROL_RECEIPT = 38, /* unasked, id 0: of every lease, when its sandbox is proven dead */
 };
 
 enum control_on_empty { ON_EMPTY_DEFAULT, ON_EMPTY_BUILD, ON_EMPTY_WAIT, ON_EMPTY_FAIL };
@@ -53,17 +55,20 @@ enum lease_end_reason {
 	LEASE_GUEST_DIED = 6,
 	LEASE_BUILDER_LOST = 7,
 	LEASE_SHUTDOWN = 8, /* the supervisor stops */
+	LEASE_KILLED = 9,   /* KILL */
 };
 
-/* Limits that were hit while a sandbox lived; a set. */
+/* Limits: those that were hit, or those that this host cannot enforce; a set. */
 enum limit_hit {
 	LIMIT_HIT_MEMORY = 1 << 0,
 	LIMIT_HIT_PIDS = 1 << 1,
 	LIMIT_HIT_DISK = 1 << 2,
 	LIMIT_HIT_TIME = 1 << 3,
 	LIMIT_HIT_OUTPUT = 1 << 4,
+	LIMIT_HIT_CPU = 1 << 5, /* the quota was used up in some period */
+	LIMIT_HIT_IO = 1 << 6,	/* never hit, only not enforced: no kernel counts it */
 };
-#define LIMIT_HIT_ALL 31
+#define LIMIT_HIT_ALL 127
 
 /* Why a request was refused. */
 enum control_refusal {
@@ -94,7 +99,7 @@ struct control_acquire {
 	uint32_t idle_ms;  /* likewise idle limit */
 };
 
-struct control_lease { /* RELEASE, TOUCH */
+struct control_lease { /* RELEASE, TOUCH, KILL */
 	struct message_header header;
 	struct control_handle handle;
 };
@@ -110,13 +115,16 @@ struct control_leased {
 	uint32_t rung;	   /* enum control_rung */
 	uint32_t lease_ms; /* 0: none */
 	uint32_t idle_ms;  /* 0: none */
-	uint32_t reserved;
+	uint32_t
+		unenforced; /* enum limit_hit, a set: asked for by the template, but not in this host's power */
 	uint64_t memory_bytes; /* limits in force */
 	uint64_t disk_bytes;
+	uint64_t disk_inodes;
 	uint64_t pids;
 	uint64_t cpu_milli; /* thousandths of a CPU; 0: no quota */
-	uint64_t wait_ns;   /* from the request's arrival to this answer */
-	uint64_t build_ns;  /* what building this sandbox took, whenever that was */
+	uint64_t open_files;
+	uint64_t wait_ns;  /* from the request's arrival to this answer */
+	uint64_t build_ns; /* what building this sandbox took, whenever that was */
 };
 
 struct control_done {
@@ -154,17 +162,37 @@ struct control_pool_row {
 	uint64_t hits, built, waited, refused; /* acquires by rung since start; refused */
 	uint64_t build_failures;
 	uint64_t build_p50_ns, build_p99_ns; /* 0 before the first */
-	char broken[CONTROL_TEXT_MAX];	     /* why builds fail now; empty: they do not */
+	uint64_t idle_bytes;	       /* what a ready sandbox counts against the host's budget */
+	uint64_t lease_bytes;	       /* and a leased one */
+	uint64_t budget_bytes;	       /* of the instance, the same in all rows; 0: none */
+	uint64_t promised_bytes;       /* of it */
+	char broken[CONTROL_TEXT_MAX]; /* why builds fail now; empty: they do not */
 };
 
 struct control_lease_ended {
 	struct message_header header;
 	struct control_handle handle;
-	uint32_t reason;	    /* enum lease_end_reason */
-	uint32_t limits_hit;	    /* enum limit_hit, a set */
-	uint64_t limit;		    /* of the limit that ended it, in its unit; 0: none */
-	uint64_t memory_peak_bytes; /* 0: unknown */
+	uint32_t reason;     /* enum lease_end_reason */
+	uint32_t limits_hit; /* enum limit_hit, a set */
+	uint64_t limit;	     /* of the limit that ended it, in its unit; 0: none */
+};
+
+/* What a sandbox used from its birth to its end. */
+struct lease_usage {
 	uint64_t cpu_ns;
+	uint64_t memory_peak_bytes;	  /* 0: unknown */
+	uint64_t read_bytes, write_bytes; /* from and to disks */
+	uint64_t pids_peak;		  /* 0: unknown */
+	uint64_t oom_kills;
+};
+
+struct control_receipt {
+	struct message_header header;
+	struct control_handle handle;
+	uint32_t reason;     /* enum lease_end_reason */
+	uint32_t limits_hit; /* enum limit_hit, a set */
+	uint64_t wall_ns;    /* from hand-over to the end of the lease */
+	struct lease_usage usage;
 };
 
 extern const struct message_protocol control_protocol;

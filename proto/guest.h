@@ -193,13 +193,16 @@ struct guest_reply {
 	uint32_t
 		exit_status; /* EXEC: 0..255; 128 + signal; 126, 127 as a shell; 124 at the timeout */
 	uint32_t signal;     /* EXEC: that killed the command; 0: none */
-	uint32_t limits_hit; /* enum limit_hit of control.h, a set: disk, pids, time, output */
+	uint32_t
+		limits_hit; /* enum limit_hit of control.h, a set: memory, disk, pids, time, output */
 	uint32_t reserved;
 	uint64_t count, total; /* file requests, see above */
 	/* receipt, of the command or the file worker and what it waited for */
 	uint64_t wall_ns;
 	uint64_t user_us, system_us;
 	uint64_t max_rss_bytes;
+	uint64_t read_bytes, write_bytes; /* from and to disks */
+	uint64_t major_faults;
 	uint64_t stdout_bytes, stderr_bytes; /* written, dropped ones included */
 	char text[GUEST_TEXT_MAX];	     /* of FAILED: what failed; may be empty */
 };

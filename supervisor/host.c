@@ -82,7 +82,7 @@ int host_open(const char *instance_id, const struct supervisor_config *config,
 {
 	int r;
 
-	*ret_host = (struct host){.base = {.v2_fd = -1, .v1_fd = {-1, -1, -1}}};
+	*ret_host = (struct host){.base = CGROUP_BASE_INIT};
 	r = raise_open_files(config, err);
 	if (r == 0)
 		r = seccomp_compile(&ret_host->filter, err);

@@ -69,6 +69,7 @@ static uint64_t limit_of(const struct sandbox *sandbox, enum lease_end_reason re
 	case LEASE_GUEST_DIED:
 	case LEASE_BUILDER_LOST:
 	case LEASE_SHUTDOWN:
+	case LEASE_KILLED:
 		return 0;
 	}
 	return 0;
@@ -82,8 +83,6 @@ void lease_end(struct sandbox *sandbox, enum lease_end_reason reason)
 		.reason = reason,
 		.limits_hit = sandbox->limits_hit,
 		.limit = limit_of(sandbox, reason),
-		.memory_peak_bytes = sandbox->memory_peak_bytes,
-		.cpu_ns = sandbox->cpu_ns,
 	};
 
 	lease_forget(sandbox);

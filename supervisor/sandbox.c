@@ -166,8 +166,7 @@ static void sandbox_dead(struct sandbox *sandbox, enum lease_end_reason reason)
 void sandbox_ended(struct sandbox *sandbox, const struct link_ended *ended)
 {
 	sandbox->limits_hit = ended->limits_hit;
-	sandbox->memory_peak_bytes = ended->memory_peak_bytes;
-	sandbox->cpu_ns = ended->cpu_ns;
+	sandbox->usage = ended->usage;
 	sandbox_dead(sandbox, ended->limits_hit & LIMIT_HIT_MEMORY ? LEASE_OOM : LEASE_GUEST_DIED);
 }
 

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "proto/control.h"
 
 struct builder_link;
 struct client;
@@ -32,7 +33,7 @@ struct sandbox {
 	struct client *owner;	      /* LEASED */
 	bool is_retried;	      /* a builder died while building it */
 	uint32_t limits_hit;	      /* known when it has ended */
-	uint64_t memory_peak_bytes, cpu_ns;
+	struct lease_usage usage;     /* likewise */
 };
 
 /* For at least `live` sandboxes at a time. NULL: out of memory. */

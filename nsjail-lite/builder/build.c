@@ -203,7 +203,7 @@ int build_sandbox(struct builder *b, const struct link_build *message, struct li
 	int *ret_channel, struct error *err)
 {
 	struct build build = {
-		.cgroup = {.v2_fd = -1, .tasks_fd = {-1, -1, -1}},
+		.cgroup = CGROUP_INIT,
 		.root = {-1, -1, -1},
 		.channel_fd = -1,
 		.pidfd = -1,

@@ -151,7 +151,7 @@ static int check_ended(const void *message, uint32_t size, struct error *err)
 	if (r == 0)
 		r = check_range(m->slot, 0, JAIL_SLOTS_MAX - 1, "slot", err);
 	if (r == 0)
-		r = check_range(m->limits_hit, 0, 31, "limits_hit", err);
+		r = check_range(m->limits_hit, 0, LIMIT_HIT_ALL, "limits_hit", err);
 	if (r == 0)
 		r = check_range(m->was_asked, 0, 1, "was_asked", err);
 	return r;

@@ -12,6 +12,7 @@
 #include "nsjail-lite/cgroup/cgroup.h"
 #include "nsjail-lite/jail.h"
 #include "proto/check.h"
+#include "proto/control.h"
 
 #define LINK_VERSION	1
 #define LINK_PACKET_MAX 65536u
@@ -97,6 +98,8 @@ struct link_built {
 	uint64_t sandbox;
 	uint32_t pid; /* of PID 1, as the builder's pid namespace sees it */
 	uint32_t reserved;
+	uint64_t
+		memory_bytes; /* charged to its cgroup when it was ready; 0: not measured this time */
 	struct jail_stages stages;
 };
 
@@ -112,11 +115,10 @@ struct link_ended {
 	struct message_header header;
 	uint64_t sandbox;
 	uint32_t slot;	     /* free again: the sandbox is proven dead and its cgroups are gone */
-	uint32_t limits_hit; /* enum limit_hit of proto/control.h: memory, pids */
+	uint32_t limits_hit; /* enum limit_hit of proto/control.h: memory, pids, cpu */
 	uint32_t was_asked;  /* 1: after KILL; 0: it died by itself */
 	uint32_t wait_status;
-	uint64_t memory_peak_bytes;
-	uint64_t cpu_ns;
+	struct lease_usage usage;
 	uint64_t kill_ns; /* from KILL to this message; 0 when it died by itself */
 };
 

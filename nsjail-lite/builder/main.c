@@ -39,7 +39,7 @@
 #define LINK_FD	     3 /* where the host puts the link */
 #define FIRST_OWN_FD (CHILD_REPORT_FD + 1)
 
-static struct builder builder = {.report_fd = -1, .base = {.v2_fd = -1, .v1_fd = {-1, -1, -1}}};
+static struct builder builder = {.report_fd = -1, .base = {.v2_fd = -1, .v1_fd = {CGROUP_NONE_}}};
 
 static void send_failed(struct builder *b, uint64_t sandbox, uint32_t slot, const struct error *err)
 {

@@ -32,8 +32,12 @@ void reap_slot(struct builder *b, struct slot *slot)
 			   (usage.pids_refused ? LIMIT_HIT_PIDS : 0);
 	ended.was_asked = slot->killed_ns != 0;
 	ended.wait_status = (uint32_t)info.si_status;
-	ended.memory_peak_bytes = usage.memory_peak_bytes;
-	ended.cpu_ns = usage.cpu_ns;
+	ended.usage = (struct lease_usage){
+		.cpu_ns = usage.cpu_ns,
+		.memory_peak_bytes = usage.memory_peak_bytes,
+		.pids_peak = usage.pids_peak,
+		.oom_kills = usage.oom_kills,
+	};
 	ended.kill_ns = slot->killed_ns ? clock_now_ns() - slot->killed_ns : 0;
 	slot->sandbox = 0;
 	slot->killed_ns = 0;

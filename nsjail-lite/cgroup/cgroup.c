@@ -167,7 +167,7 @@ static int open_for_birth(const struct cgroup_base *base, struct cgroup *cgroup,
 int cgroup_create(const struct cgroup_base *base, const char *name,
 	const struct jail_limits *limits, struct cgroup *ret_cgroup, struct error *err)
 {
-	struct cgroup cgroup = {.v2_fd = -1, .tasks_fd = {-1, -1, -1}};
+	struct cgroup cgroup = CGROUP_INIT;
 	int r;
 
 	if (snprintf(cgroup.name, sizeof(cgroup.name), "%s", name) >= (int)sizeof(cgroup.name))

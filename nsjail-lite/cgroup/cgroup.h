@@ -1,7 +1,7 @@
 /*
  * cgroup.h - the cgroups of one instance: limits, kill, freeze, counters, on v2, v1 and hybrid hosts.
  *
- * Host and builder side, root. Each controller (memory, pids, cpu) is used where the host has it:
+ * Host and builder side, root. Each controller (memory, pids, cpu, io) is used where the host has it:
  * on the v2 tree when its cgroup.controllers lists it, else in its v1 hierarchy, else not at all.
  * The v2 tree, where there is one, also tells membership: kill, freeze and emptiness go there, and
  * a child is born into it (CLONE_INTO_CGROUP).
@@ -19,12 +19,13 @@
 
 struct error;
 
-enum cgroup_controller { CGROUP_MEMORY, CGROUP_PIDS, CGROUP_CPU, CGROUP_CONTROLLERS };
+enum cgroup_controller { CGROUP_MEMORY, CGROUP_PIDS, CGROUP_CPU, CGROUP_IO, CGROUP_CONTROLLERS };
 
 /* Where a controller is. */
 enum cgroup_place { CGROUP_ABSENT, CGROUP_V1, CGROUP_V2 };
 
-#define CGROUP_HIERARCHIES 4 /* the v2 tree, and one v1 hierarchy per controller */
+#define CGROUP_HIERARCHIES                                                                         \
+	(1 + CGROUP_CONTROLLERS) /* the v2 tree, and one v1 hierarchy per controller */
 
 struct cgroup_base {
 	int v2_fd;		       /* "hearth-<instance>" on the v2 tree, or -1 */
@@ -32,17 +33,36 @@ struct cgroup_base {
 	enum cgroup_place place[CGROUP_CONTROLLERS];
 };
 
+#define CGROUP_NONE_ [0 ... CGROUP_CONTROLLERS - 1] = -1
+#define CGROUP_BASE_INIT                                                                           \
+	(struct cgroup_base)                                                                       \
+	{                                                                                          \
+		.v2_fd = -1, .v1_fd = { CGROUP_NONE_ }                                             \
+	}
+
 /* One sandbox's cgroups. Plain values; fds are -1 when absent. */
 struct cgroup {
 	char name[64];
 	int v2_fd;			  /* directory, for CLONE_INTO_CGROUP */
 	int tasks_fd[CGROUP_CONTROLLERS]; /* v1 `tasks`, open for writing: the child writes "0" */
+	/* For the guest, which tells its caller of them: nothing but news and counts come out of these. */
+	int memory_events_fd; /* v2: memory.events; v1: an eventfd that counts OOMs */
+	int pids_events_fd;   /* pids.events, read-only */
 };
+#define CGROUP_INIT                                                                                \
+	(struct cgroup)                                                                            \
+	{                                                                                          \
+		.v2_fd = -1, .tasks_fd = {CGROUP_NONE_}, .memory_events_fd = -1,                   \
+		.pids_events_fd = -1                                                               \
+	}
 
 struct cgroup_usage {
+	uint64_t memory_bytes;	    /* now */
 	uint64_t memory_peak_bytes; /* 0: unknown */
 	uint64_t cpu_ns;
+	uint64_t cpu_throttled; /* periods in which the CPU quota was used up */
 	uint64_t oom_kills;
+	uint64_t pids_peak;    /* 0: unknown */
 	uint64_t pids_refused; /* forks refused at the pids limit */
 };
 

@@ -20,7 +20,7 @@
 
 const char *cgroup_controller_name(enum cgroup_controller controller)
 {
-	static const char *const names[CGROUP_CONTROLLERS] = {"memory", "pids", "cpu"};
+	static const char *const names[CGROUP_CONTROLLERS] = {"memory", "pids", "cpu", "io"};
 
 	return names[controller];
 }
@@ -149,7 +149,7 @@ static bool enable_v2(const char *mount_point, int base_fd, enum cgroup_controll
 int cgroup_base_open(const char *instance, const char *mountinfo, struct cgroup_base *ret_base,
 	struct error *err)
 {
-	struct cgroup_base base = {.v2_fd = -1, .v1_fd = {-1, -1, -1}};
+	struct cgroup_base base = CGROUP_BASE_INIT;
 	struct cgroup_mounts mounts;
 	int r = find_mounts(mountinfo, &mounts, err);
 
@@ -199,7 +199,7 @@ static void leave(const char *mount_point, const char *name)
 /* End "hearth-<instance>" of one hierarchy. */
 static int destroy_in(const char *mount_point, bool is_v2, const char *instance, struct error *err)
 {
-	struct cgroup_base parent = {.v2_fd = -1, .v1_fd = {-1, -1, -1}};
+	struct cgroup_base parent = CGROUP_BASE_INIT;
 	struct cgroup_base base = parent;
 	char name[NAME_MAX_];
 	int *parent_fd = is_v2 ? &parent.v2_fd : &parent.v1_fd[0];

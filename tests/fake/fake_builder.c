@@ -111,8 +111,7 @@ static void end(struct fake *f, size_t i, bool was_asked, bool is_oom)
 		.slot = f->sandbox[i].slot,
 		.limits_hit = is_oom ? LIMIT_HIT_MEMORY : 0,
 		.was_asked = was_asked,
-		.memory_peak_bytes = 4096,
-		.cpu_ns = 1000,
+		.usage = {.memory_peak_bytes = 4096, .cpu_ns = 1000},
 	};
 
 	link_header(&m.header, LINK_ENDED, sizeof(m));

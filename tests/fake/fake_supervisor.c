@@ -260,11 +260,8 @@ static void on_connect(int listener)
 
 static void end_lease(uint64_t id, uint32_t reason, uint32_t limits)
 {
-	struct control_lease_ended m = {.handle = {id, EPOCH},
-		.reason = reason,
-		.limits_hit = limits,
-		.limit = 256u << 20,
-		.memory_peak_bytes = 255u << 20};
+	struct control_lease_ended m = {
+		.handle = {id, EPOCH}, .reason = reason, .limits_hit = limits, .limit = 256u << 20};
 	int client = leases[id].client;
 
 	leases[id].client = -1;

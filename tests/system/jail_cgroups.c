@@ -30,7 +30,7 @@
 #define WAIT_MS 20000
 #define MEMBERS 8
 
-static struct cgroup_base base = {.v2_fd = -1, .v1_fd = {-1, -1, -1}};
+static struct cgroup_base base = {.v2_fd = -1, .v1_fd = {CGROUP_NONE_}};
 static char instance[32];
 static struct error err;
 static const struct jail_limits no_limits;

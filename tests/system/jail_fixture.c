@@ -92,7 +92,7 @@ void fixture_start(struct fixture *f, const struct fixture_options *options)
 
 	memset(f, 0, sizeof(*f));
 	f->builder.link_fd = f->builder.pidfd = -1;
-	f->base = (struct cgroup_base){.v2_fd = -1, .v1_fd = {-1, -1, -1}};
+	f->base = CGROUP_BASE_INIT;
 	if (image_fd < 0)
 		fail_msg("no image at %s: hearth image build tiny", root ? root : TINY_ROOT);
 	if (image_mount(image_fd, &root_fd, &is_copy, &f->err) < 0)
