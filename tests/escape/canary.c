@@ -1,0 +1,107 @@
+#include "tests/escape/canary.h"
+
+#include <fts.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "tests/system/jail_calls.h"
+
+#define TINY_ROOT "/var/lib/hearth/images/tiny/root"
+
+static void shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static void shell(const char *format, ...)
+{
+	char command[1024];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(command, sizeof(command), format, ap);
+	va_end(ap);
+	assert_int_equal(system(command), 0);
+}
+
+void canary_make(struct canary *canary)
+{
+	static const char *const directories[] = {".", "proc", "pts", "dst", "shm", "mqueue"};
+	static const char *const files[] = {CANARY_FILE, "ptmx", "x", "passwd"};
+	const char *root = getenv("HEARTH_TEST_ROOT");
+
+	strcpy(canary->base, "/dev/shm/hearth-escape.XXXXXX");
+	assert_non_null(mkdtemp(canary->base));
+	snprintf(canary->host, sizeof(canary->host), "%s/canary", canary->base);
+	snprintf(canary->image, sizeof(canary->image), "%s/image", canary->base);
+	snprintf(canary->source, sizeof(canary->source), "%s/source", canary->base);
+	shell("cp -a %s %s && mkdir %s", root ? root : TINY_ROOT, canary->image, canary->source);
+	for (size_t d = 0; d < ARRAY_SIZE(directories); d++) {
+		shell("mkdir -p %s/%s", canary->host, directories[d]);
+		for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+			shell("printf %%s '" CANARY_TEXT "' >%s/%s/%s", canary->host,
+				directories[d], files[i]);
+	}
+	shell("chmod -R a+rwX %s", canary->base);
+	canary->digest = canary_digest(canary->host);
+}
+
+void canary_remove(const struct canary *canary)
+{
+	shell("rm -rf %s", canary->base);
+}
+
+static uint64_t add_content(uint64_t digest, const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char block[4096];
+	size_t n;
+
+	assert_non_null(file);
+	while ((n = fread(block, 1, sizeof(block), file)) > 0)
+		digest = call_digest(digest, block, n);
+	fclose(file);
+	return digest;
+}
+
+static int by_name(const FTSENT **a, const FTSENT **b)
+{
+	return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
+uint64_t canary_digest(const char *directory)
+{
+	char *const paths[] = {(char *)directory, NULL};
+	FTS *fts = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, by_name);
+	uint64_t digest = CALL_DIGEST_START;
+	FTSENT *e;
+
+	assert_non_null(fts);
+	while ((e = fts_read(fts))) {
+		const struct stat *st = e->fts_statp;
+		const uint64_t facts[] = {st->st_dev, st->st_ino, st->st_mode, st->st_uid,
+			st->st_gid, st->st_nlink, (uint64_t)st->st_ctim.tv_sec,
+			(uint64_t)st->st_ctim.tv_nsec};
+
+		if (e->fts_info == FTS_DP)
+			continue;
+		digest = call_digest(digest, e->fts_name, e->fts_namelen);
+		digest = call_digest(digest, facts, sizeof(facts));
+		if (e->fts_info == FTS_F)
+			digest = add_content(digest, e->fts_path);
+	}
+	fts_close(fts);
+	return digest;
+}
+
+void canary_assert_untouched(const struct canary *canary)
+{
+	if (canary_digest(canary->host) != canary->digest)
+		fail_msg("the canary at %s was touched", canary->host);
+}

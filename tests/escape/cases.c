@@ -1,0 +1,5 @@
+#include "tests/escape/escape.h"
+
+const struct escape_cases *const escape_cases[] = {
+	NULL,
+};

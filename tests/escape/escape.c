@@ -1,0 +1,190 @@
+/*
+ * Every attempt to get out, in a sandbox of its own, with its control. The last line counts:
+ * "# escape: N attempts, N controls, N failed, N skipped".
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/fd.h"
+#include "tests/escape/escape.h"
+
+#define TESTS_MAX  1024
+#define LIMIT_MS   10000
+#define TINY_IMAGE "/var/lib/hearth/images/tiny/root"
+
+static struct escape escape;
+static struct CMUnitTest tests[TESTS_MAX];
+static char names[TESTS_MAX][160];
+static size_t test_count;
+
+static int start(void **state)
+{
+	static const struct fixture_options limits = {
+		.limits = {.memory_bytes = 64 << 20, .disk_bytes = 32 << 20, .pids = 64}};
+	struct fixture_options options = limits;
+	const char *image = getenv("HEARTH_TEST_ROOT");
+	char program[4096];
+
+	(void)state;
+	snprintf(program, sizeof(program), "%s/tests/escape/escape-probe",
+		getenv("top_builddir") ? getenv("top_builddir") : ".");
+	world_create(&escape.world, image ? image : TINY_IMAGE, program);
+	options.root = escape.world.root;
+	fixture_start(&escape.fixture, &options);
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	fixture_stop(&escape.fixture);
+	world_destroy(&escape.world);
+	return 0;
+}
+
+static int build(void **state)
+{
+	(void)state;
+	return fixture_build(&escape.fixture, 0, &escape.client);
+}
+
+static int end(void **state)
+{
+	bool lost = guest_client_is_lost(escape.client);
+
+	(void)state;
+	guest_client_destroy(escape.client);
+	if (lost)
+		fixture_wait_ended(&escape.fixture);
+	else
+		fixture_kill(&escape.fixture);
+	return 0;
+}
+
+/* PID 1 serves on, and the host's file is as it was. */
+static void nothing_has_changed(void)
+{
+	static struct fixture_result result;
+	auto_close int fd = open(escape.world.marker, O_RDONLY | O_CLOEXEC);
+	char text[8] = "";
+
+	fixture_run_ok(escape.client, "echo alive", &result);
+	assert_string_equal(result.output, "alive\n");
+	assert_int_equal(read(fd, text, sizeof(text)), 4);
+	assert_memory_equal(text, "host", 4);
+}
+
+static size_t index_of(const struct probe *p)
+{
+	for (size_t i = 0; probe_at(i); i++)
+		if (probe_at(i) == p)
+			return i;
+	fail();
+	return 0;
+}
+
+static int attempt_inside(const struct probe *p)
+{
+	static struct fixture_result result;
+	char command[256];
+
+	snprintf(command, sizeof(command), "exec " PROBE_PROGRAM " %zu 1 %s", index_of(p),
+		escape.world.marker);
+	fixture_run(escape.client, command, LIMIT_MS, &result);
+	switch ((enum guest_end)result.reply.end) {
+	case GUEST_END_DONE:
+		break;
+	case GUEST_END_TIMEOUT:
+		return HUNG;
+	case GUEST_END_LOST:
+		return WORLD_ENDED;
+	case GUEST_END_FAILED:
+	case GUEST_END_CANCELLED:
+		fail_msg("%s", result.reply.text);
+	}
+	if (world_outcome(result.output))
+		return world_outcome(result.output);
+	if (!result.reply.signal)
+		fail_msg("exit %u: %s", result.reply.exit_status, result.output);
+	return result.reply.signal == SIGSYS ? SIGSYS_DEATH : OTHER_DEATH;
+}
+
+static bool is_listed(const int *outcomes, int outcome)
+{
+	for (size_t i = 0; i < PROBE_OUTCOMES_MAX && outcomes[i]; i++)
+		if (outcomes[i] == outcome)
+			return true;
+	return false;
+}
+
+static void is_refused_and_its_control_is_not(void **state)
+{
+	const struct probe *p = *state;
+	int outcome;
+
+	for (size_t i = 0; i < PROBE_OUTCOMES_MAX && p->control[i]; i++)
+		assert_true(p->may_be_absent || !is_listed(p->refused, p->control[i]));
+	escape.attempts++;
+	outcome = world_attempt(&escape.world, index_of(p), p);
+	if (!is_listed(p->control, outcome))
+		fail_msg("control: %s", probe_outcome_name(outcome));
+	escape.controls++;
+	outcome = attempt_inside(p);
+	if (!is_listed(p->refused, outcome))
+		fail_msg("inside: %s", probe_outcome_name(outcome));
+	nothing_has_changed();
+}
+
+static void run_case(void **state)
+{
+	const struct escape_case *c = *state;
+
+	c->run(&escape);
+	nothing_has_changed();
+}
+
+static void add(const char *id, const char *name, const char *rest, CMUnitTestFunction function,
+	const void *state)
+{
+	struct CMUnitTest *t = &tests[test_count];
+	const char *only = getenv("HEARTH_ESCAPE"); /* "E14": this family alone */
+
+	if (only && strcmp(only, id) != 0)
+		return;
+	assert_true(test_count < TESTS_MAX);
+	snprintf(names[test_count], sizeof(names[0]), "%s %s%s", id, name, rest);
+	*t = (struct CMUnitTest){.name = names[test_count],
+		.test_func = function,
+		.setup_func = build,
+		.teardown_func = end,
+		.initial_state = (void *)(uintptr_t)state};
+	test_count++;
+}
+
+int main(void)
+{
+	int failed;
+
+	for (size_t i = 0; probe_at(i); i++)
+		add(probe_at(i)->id, probe_at(i)->name, " is refused, control works",
+			is_refused_and_its_control_is_not, probe_at(i));
+	for (size_t f = 0; escape_cases[f]; f++)
+		for (size_t i = 0; i < escape_cases[f]->count; i++)
+			add(escape_cases[f]->cases[i].id, escape_cases[f]->cases[i].name, "",
+				run_case, &escape_cases[f]->cases[i]);
+	failed = _cmocka_run_group_tests("escape", tests, test_count, start, stop);
+	printf("# escape: %u attempts, %u controls, %d failed, 0 skipped\n", escape.attempts,
+		escape.controls, failed);
+	return failed ? 1 : 0;
+}

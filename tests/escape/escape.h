@@ -1,0 +1,28 @@
+/*
+ * escape.h - cases: attempts that are more than one process's calls, such as races, or that need the
+ * runner's eye from outside. Each gets a fresh sandbox; it asserts with cmocka.
+ */
+#ifndef TESTS_ESCAPE_ESCAPE_H
+#define TESTS_ESCAPE_ESCAPE_H
+#include "tests/escape/world.h"
+#include "tests/system/jail_fixture.h"
+
+struct escape {
+	struct fixture fixture;
+	struct guest_client *client; /* of this test's sandbox */
+	struct world world;
+	unsigned attempts, controls; /* a case adds its own */
+};
+
+struct escape_case {
+	const char *id, *name;
+	void (*run)(struct escape *e);
+};
+
+struct escape_cases {
+	const struct escape_case *cases;
+	size_t count;
+};
+
+extern const struct escape_cases *const escape_cases[]; /* NULL-terminated: cases.c */
+#endif

@@ -1,0 +1,17 @@
+# The escape suite: see tests/escape/probe.h. Attempts are compiled twice.
+probe_sources = tests/escape/probes.c tests/escape/namespaces.c
+probe_headers = tests/escape/probe.h tests/escape/families.h
+
+SYSTEM_BINARIES += tests/escape/escape.test
+tests_escape_escape_test_SOURCES = tests/escape/escape.c tests/escape/escape.h tests/escape/cases.c \
+	tests/escape/world.c tests/escape/world.h $(probe_sources) $(probe_headers)
+tests_escape_escape_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_escape_escape_test_LDADD = $(jail_fixture_libs)
+EXTRA_tests_escape_escape_test_DEPENDENCIES = tests/escape/escape-probe
+
+tests/escape/escape-probe: tests/escape/program.c $(probe_sources) $(probe_headers)
+	$(AM_V_CCLD)$(MKDIR_P) tests/escape && out=$$(pwd)/$@ && cd $(top_srcdir) && \
+	$(MUSL_CC) -I. -D_GNU_SOURCE $(MUSL_CPPFLAGS) $(musl_cflags) $(musl_ldflags) \
+		-o $$out tests/escape/program.c $(probe_sources)
+CLEANFILES += tests/escape/escape-probe
+EXTRA_DIST += tests/escape/program.c

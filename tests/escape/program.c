@@ -1,0 +1,41 @@
+/*
+ * escape-probe INDEX TARGET MARKER [control] - make the attempt of this row and print "outcome N".
+ * escape-probe - list the rows. For use by hand.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/escape/probe.h"
+
+static int list(void)
+{
+	const struct probe *p;
+
+	for (size_t i = 0; (p = probe_at(i)); i++)
+		printf("%zu %s %s\n", i, p->id, p->name);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const struct probe *p;
+	int r;
+
+	if (argc == 1)
+		return list();
+	if (argc < 4)
+		return 2;
+	p = probe_at(strtoul(argv[1], NULL, 10));
+	if (!p)
+		return 2;
+	probe_target = atoi(argv[2]);
+	probe_marker = argv[3];
+	probe_is_control = argc > 4;
+	r = p->attempt(p);
+	/* write(): an attempt may have forked, or closed what stdio believes in. */
+	dprintf(STDOUT_FILENO, "\noutcome %d\n", r < 0 ? -r : WORKED);
+	return 0;
+}
