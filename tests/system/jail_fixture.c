@@ -74,6 +74,7 @@ static void add_slots(struct fixture *f, unsigned slots)
 void fixture_start(struct fixture *f, const struct fixture_options *options)
 {
 	static struct seccomp_program filter;
+	static unsigned instances;
 	const char *root = options->root ? options->root : getenv("HEARTH_TEST_ROOT");
 	unsigned slots = options->slots ? options->slots : 1;
 	auto_close int image_fd = open(root ? root : TINY_ROOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -105,7 +106,7 @@ void fixture_start(struct fixture *f, const struct fixture_options *options)
 		options->hostname ? options->hostname : "test");
 	memcpy(template.bind_fds, options->bind_fds, sizeof(template.bind_fds));
 	memcpy(template.binds, options->binds, sizeof(template.binds));
-	snprintf(f->instance, sizeof(f->instance), "test-%d", getpid());
+	snprintf(f->instance, sizeof(f->instance), "test-%d-%u", getpid(), instances++);
 	if (cgroup_base_open(f->instance, NULL, &f->base, &f->err) < 0 ||
 		uid_ranges_take(f->instance, slots, &f->first_uid, &f->err) < 0 ||
 		seccomp_compile(&filter, &f->err) < 0 ||

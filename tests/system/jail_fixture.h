@@ -1,7 +1,7 @@
 /*
  * jail_fixture.h - one builder and its sandboxes, for system tests of the jail: no supervisor, no pool.
  *
- * Root. Makes objects of its own instance ("hearth-test-<pid>") and removes them in fixture_stop(),
+ * Root. Makes objects of its own instance ("hearth-test-<pid>-<n>") and removes them in fixture_stop(),
  * which the tests' teardown calls whatever happened. Needs the image `tiny` in the store, or the
  * directory that HEARTH_TEST_ROOT names.
  */
