@@ -1,10 +1,13 @@
 # The escape suite: see tests/escape/probe.h. Attempts are compiled twice.
-probe_sources = tests/escape/probes.c tests/escape/namespaces.c
+probe_sources = tests/escape/probes.c tests/escape/kernel.c tests/escape/namespaces.c
 probe_headers = tests/escape/probe.h tests/escape/families.h
+case_sources = tests/escape/build_races.c \
+	tests/escape/canary.c tests/escape/canary.h tests/escape/swap.c tests/escape/swap.h
 
 SYSTEM_BINARIES += tests/escape/escape.test
 tests_escape_escape_test_SOURCES = tests/escape/escape.c tests/escape/escape.h tests/escape/cases.c \
-	tests/escape/world.c tests/escape/world.h $(probe_sources) $(probe_headers)
+	tests/escape/world.c tests/escape/world.h $(case_sources) \
+	$(probe_sources) $(probe_headers)
 tests_escape_escape_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_escape_escape_test_LDADD = $(jail_fixture_libs)
 EXTRA_tests_escape_escape_test_DEPENDENCIES = tests/escape/escape-probe

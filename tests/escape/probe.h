@@ -30,9 +30,10 @@ enum outcome {
 struct probe {
 	const char *id;	  /* "E14" */
 	const char *name; /* what is tried */
-	/* 0 when it worked, else the negative errno or outcome. */
+	/* 0 when it worked, else the negative errno or outcome. NULL: the system call below. */
 	int (*attempt)(const struct probe *p);
-	const char *text; /* these three as the attempt likes */
+	long call[7];	  /* number and arguments */
+	const char *text; /* these three are the attempt's */
 	long number, other;
 	/* What is accepted inside and in the control; the rest is 0. */
 	int refused[PROBE_OUTCOMES_MAX], control[PROBE_OUTCOMES_MAX];

@@ -11,6 +11,7 @@ bool probe_is_control;
 
 const struct probe_family *const probe_families[] = {
 	&probe_namespaces,
+	&probe_kernel,
 	NULL,
 };
 
