@@ -15,46 +15,44 @@
 #include "base/cleanup.h"
 #include "tests/system/jail_calls.h"
 
-#define TINY_ROOT "/var/lib/hearth/images/tiny/root"
-
-static void shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static void shell(const char *format, ...)
+void canary_shell(const char *format, ...)
 {
-	char command[1024];
+	char command[2048];
 	va_list ap;
 
 	va_start(ap, format);
 	vsnprintf(command, sizeof(command), format, ap);
 	va_end(ap);
-	assert_int_equal(system(command), 0);
+	if (system(command) != 0)
+		fail_msg("failed: %s", command);
 }
 
-void canary_make(struct canary *canary)
+void canary_make(struct canary *canary, const char *image)
 {
-	static const char *const directories[] = {".", "proc", "pts", "dst", "shm", "mqueue"};
-	static const char *const files[] = {CANARY_FILE, "ptmx", "x", "passwd"};
-	const char *root = getenv("HEARTH_TEST_ROOT");
+	static const char *const directories[] = {
+		".", "proc", "pts", "dst", "shm", "mqueue", "null.d"};
+	static const char *const files[] = {"null", "ptmx", "x", "passwd", "resolv.conf"};
 
-	strcpy(canary->base, "/dev/shm/hearth-escape.XXXXXX");
+	strcpy(canary->base, "/dev/shm/hearth-canary.XXXXXX");
 	assert_non_null(mkdtemp(canary->base));
 	snprintf(canary->host, sizeof(canary->host), "%s/canary", canary->base);
 	snprintf(canary->image, sizeof(canary->image), "%s/image", canary->base);
 	snprintf(canary->source, sizeof(canary->source), "%s/source", canary->base);
-	shell("cp -a %s %s && mkdir %s", root ? root : TINY_ROOT, canary->image, canary->source);
+	canary_shell("cp -a %s %s && mkdir %s", image, canary->image, canary->source);
 	for (size_t d = 0; d < ARRAY_SIZE(directories); d++) {
-		shell("mkdir -p %s/%s", canary->host, directories[d]);
+		canary_shell("mkdir -p %s/%s", canary->host, directories[d]);
 		for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-			shell("printf %%s '" CANARY_TEXT "' >%s/%s/%s", canary->host,
+			canary_shell("printf %%s '" CANARY_TEXT "' >%s/%s/%s", canary->host,
 				directories[d], files[i]);
 	}
-	shell("chmod -R a+rwX %s", canary->base);
+	canary_shell("chmod 0777 %s && chmod -R a+rwX %s %s", canary->base, canary->host,
+		canary->source);
 	canary->digest = canary_digest(canary->host);
 }
 
 void canary_remove(const struct canary *canary)
 {
-	shell("rm -rf %s", canary->base);
+	canary_shell("rm -rf %s", canary->base);
 }
 
 static uint64_t add_content(uint64_t digest, const char *path)

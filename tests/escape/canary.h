@@ -8,21 +8,23 @@
 #include <stdint.h>
 
 #define CANARY_TEXT "of the host: a needle"
-#define CANARY_FILE "null" /* a file in each directory of the canary, with that text */
 
 struct canary {
-	char base[64];	 /* the new directory: canary/, image/, source/ */
-	char host[80];	 /* base/canary, with directories and files of the names that tests use */
-	char image[80];	 /* base/image: a copy of tiny */
-	char source[80]; /* base/source: to be bound */
+	char base[48];	 /* the new directory: canary/, image/, source/ */
+	char host[64];	 /* the canary, with directories and files of the names that tests use */
+	char image[64];	 /* a copy of the image */
+	char source[64]; /* empty: to be bound */
 	uint64_t digest; /* of the canary as it was made */
 };
 
 /* Each asserts that it worked. */
-void canary_make(struct canary *canary);
+void canary_make(struct canary *canary, const char *image);
 void canary_remove(const struct canary *canary);
 /* Nothing was made, removed, written, renamed, or given another mode or owner. */
 void canary_assert_untouched(const struct canary *canary);
-/* Of a tree: names, kinds, owners, sizes, times of change, contents. */
+/* Of a tree: names, kinds, owners, times of change, contents. */
 uint64_t canary_digest(const char *directory);
+
+/* Run a command on the host and assert that it worked. */
+void canary_shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 #endif

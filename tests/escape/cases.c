@@ -1,5 +1,6 @@
 #include "tests/escape/escape.h"
 
 const struct escape_cases *const escape_cases[] = {
+	&escape_build_races,
 	NULL,
 };

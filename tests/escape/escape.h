@@ -24,5 +24,12 @@ struct escape_cases {
 	size_t count;
 };
 
+#define ESCAPE_CASES(rows)                                                                         \
+	{                                                                                          \
+		(rows), sizeof(rows) / sizeof((rows)[0])                                           \
+	}
+
+extern const struct escape_cases escape_build_races;
+
 extern const struct escape_cases *const escape_cases[]; /* NULL-terminated: cases.c */
 #endif
