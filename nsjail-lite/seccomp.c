@@ -1,6 +1,6 @@
 /*
  * The compiler: rows -> number to action -> runs of equal action (intervals) -> a balanced tree of
- * comparisons with a return at each leaf. The tree is small, so that loading it is fast; the kernel
+ * comparisons that ends in returns. The tree is small, so that loading it is fast; the kernel
  * remembers which numbers are always allowed.
  */
 #include "nsjail-lite/seccomp.h"
@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 
 #include "base/error.h"
+#include "base/number.h"
 #include "nsjail-lite/seccomp_policy.h"
 
 #define NUMBERS	     1024 /* system call numbers that are looked at; above: ENOSYS */
@@ -28,86 +29,107 @@
 		CLONE_NEWPID | CLONE_NEWNET)
 #define CLONE_NEWTIME_ 0x80 /* in clone() the low byte is the exit signal */
 
+/* What stands for a row's action in the tree, besides: */
+enum verdict { VERDICT_KILL = -1 };
+
 struct interval {
 	uint32_t first;
-	enum seccomp_action action;
+	int verdict; /* an enum seccomp_action, or VERDICT_KILL */
 };
 
-static void emit(struct seccomp_program *p, uint16_t code, uint8_t jt, uint8_t jf, uint32_t k)
+/*
+ * A program while it grows. A jump to a return says which; each return stands once, at the end,
+ * because every instruction costs time when it is loaded.
+ */
+struct assembly {
+	struct seccomp_program program;
+	uint32_t yes[SECCOMP_PROGRAM_MAX], no[SECCOMP_PROGRAM_MAX]; /* GO_ON: jt, jf are right */
+};
+
+#define GO_ON 0u /* no return of ours has this value: it would kill a thread */
+
+static void emit(struct assembly *a, uint16_t code, uint32_t k, uint32_t yes, uint32_t no)
 {
-	if (p->count < SECCOMP_PROGRAM_MAX)
-		p->instructions[p->count] = (struct sock_filter){code, jt, jf, k};
+	struct seccomp_program *p = &a->program;
+
+	if (p->count < SECCOMP_PROGRAM_MAX) {
+		p->instructions[p->count] = (struct sock_filter){code, 0, 0, k};
+		a->yes[p->count] = yes;
+		a->no[p->count] = no;
+	}
 	p->count++;
 }
 
-static void emit_return(struct seccomp_program *p, uint32_t value)
+static void emit_return(struct assembly *a, uint32_t value)
 {
-	emit(p, BPF_RET | BPF_K, 0, 0, value);
+	emit(a, BPF_RET | BPF_K, value, GO_ON, GO_ON);
 }
 
-static void emit_load_argument(struct seccomp_program *p, unsigned index)
+static void emit_load(struct assembly *a, size_t offset)
+{
+	emit(a, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, GO_ON, GO_ON);
+}
+
+static void emit_load_argument(struct assembly *a, unsigned index)
 {
 	/* The low half: the kernel too looks at 32 bits of these arguments. Little-endian. */
-	emit(p, BPF_LD | BPF_W | BPF_ABS, 0, 0,
-		(uint32_t)(offsetof(struct seccomp_data, args) + 8 * index));
+	emit_load(a, offsetof(struct seccomp_data, args) + 8 * index);
 }
 
 /* Return `value` when the accumulator equals k; else go on. */
-static void emit_if_equal(struct seccomp_program *p, uint32_t k, uint32_t value)
+static void emit_if_equal(struct assembly *a, uint32_t k, uint32_t value)
 {
-	emit(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, k);
-	emit_return(p, value);
+	emit(a, BPF_JMP | BPF_JEQ | BPF_K, k, value, GO_ON);
 }
 
-/* Return `value` when any bit of mask is set; else go on. */
-static void emit_if_any(struct seccomp_program *p, uint32_t mask, uint32_t value)
+/* Return `value` when any bit of mask is set, else `otherwise`. */
+static void emit_if_any(struct assembly *a, uint32_t mask, uint32_t value, uint32_t otherwise)
 {
-	emit(p, BPF_JMP | BPF_JSET | BPF_K, 0, 1, mask);
-	emit_return(p, value);
+	emit(a, BPF_JMP | BPF_JSET | BPF_K, mask, value, otherwise);
 }
 
 /* Skip what emit_* adds until patch_skip() when the accumulator is not k. */
-static uint32_t emit_skip_unless(struct seccomp_program *p, uint32_t k)
+static uint32_t emit_skip_unless(struct assembly *a, uint32_t k)
 {
-	emit(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, k);
-	return p->count;
+	emit(a, BPF_JMP | BPF_JEQ | BPF_K, k, GO_ON, GO_ON);
+	return a->program.count;
 }
 
-static void patch_skip(struct seccomp_program *p, uint32_t from)
+static void patch_skip(struct assembly *a, uint32_t from)
 {
-	if (p->count <= SECCOMP_PROGRAM_MAX)
-		p->instructions[from - 1].jf = (uint8_t)(p->count - from);
+	if (a->program.count <= SECCOMP_PROGRAM_MAX)
+		a->program.instructions[from - 1].jf = (uint8_t)(a->program.count - from);
 }
 
-static void emit_socket(struct seccomp_program *p)
+static void emit_socket(struct assembly *a)
 {
 	static const uint32_t rare[] = {
 		132 /* SCTP */, 33 /* DCCP */, 136 /* UDPLITE */, 115 /* L2TP */, 262 /* MPTCP */};
 	uint32_t skip;
 
-	emit_load_argument(p, 0);
-	emit_if_equal(p, AF_UNIX, SECCOMP_RET_ALLOW);
-	skip = emit_skip_unless(p, AF_NETLINK);
-	emit_load_argument(p, 2);
-	emit_if_equal(p, 0 /* NETLINK_ROUTE */, SECCOMP_RET_ALLOW);
+	emit_load_argument(a, 0);
+	emit_if_equal(a, AF_UNIX, SECCOMP_RET_ALLOW);
+	skip = emit_skip_unless(a, AF_NETLINK);
+	emit_load_argument(a, 2);
 	/* Not EPERM: that makes groupadd and su give up where this lets them go on without audit. */
-	emit_return(p, RET_ERRNO(EAFNOSUPPORT));
-	patch_skip(p, skip);
-	emit(p, BPF_JMP | BPF_JEQ | BPF_K, 2, 0, AF_INET);
-	emit(p, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, AF_INET6);
-	emit_return(p, RET_ERRNO(EAFNOSUPPORT));
-	emit_load_argument(p, 1);
-	emit(p, BPF_ALU | BPF_AND | BPF_K, 0, 0, 0xf); /* without SOCK_CLOEXEC, SOCK_NONBLOCK */
-	emit(p, BPF_JMP | BPF_JGE | BPF_K, 0, 1, SOCK_RAW + 1);
-	emit_return(p, RET_ERRNO(ESOCKTNOSUPPORT));
-	emit_load_argument(p, 2);
+	emit(a, BPF_JMP | BPF_JEQ | BPF_K, 0 /* NETLINK_ROUTE */, SECCOMP_RET_ALLOW,
+		RET_ERRNO(EAFNOSUPPORT));
+	patch_skip(a, skip);
+	skip = emit_skip_unless(a, AF_INET);
+	emit(a, BPF_JMP | BPF_JA, 1, GO_ON, GO_ON);
+	patch_skip(a, skip);
+	emit(a, BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, GO_ON, RET_ERRNO(EAFNOSUPPORT));
+	emit_load_argument(a, 1);
+	emit(a, BPF_ALU | BPF_AND | BPF_K, 0xf, GO_ON, GO_ON); /* without SOCK_CLOEXEC and such */
+	emit(a, BPF_JMP | BPF_JGE | BPF_K, SOCK_RAW + 1, RET_ERRNO(ESOCKTNOSUPPORT), GO_ON);
+	emit_load_argument(a, 2);
 	for (size_t i = 0; i < sizeof(rare) / sizeof(rare[0]); i++)
-		emit_if_equal(p, rare[i], RET_ERRNO(EPROTONOSUPPORT));
-	emit_return(p, SECCOMP_RET_ALLOW);
+		emit_if_equal(a, rare[i], RET_ERRNO(EPROTONOSUPPORT));
+	emit_return(a, SECCOMP_RET_ALLOW);
 }
 
 /* Pairs of level and option: the level is looked at once, the option within it. */
-static void emit_setsockopt(struct seccomp_program *p)
+static void emit_setsockopt(struct assembly *a)
 {
 	static const struct {
 		uint32_t level;
@@ -120,28 +142,28 @@ static void emit_setsockopt(struct seccomp_program *p)
 		{SOL_SOCKET, {50 /* SO_ATTACH_BPF */, 51 /* and of reuseport groups */, 52}},
 	};
 
-	emit_load_argument(p, 1);
+	emit_load_argument(a, 1);
 	for (size_t i = 0; i < sizeof(denied) / sizeof(denied[0]); i++) {
-		uint32_t skip = emit_skip_unless(p, denied[i].level);
+		uint32_t skip = emit_skip_unless(a, denied[i].level);
 
-		emit_load_argument(p, 2);
+		emit_load_argument(a, 2);
 		for (size_t k = 0; k < 3 && denied[i].options[k]; k++)
-			emit_if_equal(p, denied[i].options[k], RET_ERRNO(EPERM));
-		emit_return(p, SECCOMP_RET_ALLOW);
-		patch_skip(p, skip);
+			emit_if_equal(a, denied[i].options[k], RET_ERRNO(EPERM));
+		emit_return(a, SECCOMP_RET_ALLOW);
+		patch_skip(a, skip);
 	}
-	emit_return(p, SECCOMP_RET_ALLOW);
+	emit_return(a, SECCOMP_RET_ALLOW);
 }
 
-static void emit_equal_list(struct seccomp_program *p, const uint32_t *values, size_t count,
+static void emit_equal_list(struct assembly *a, const uint32_t *values, size_t count,
 	uint32_t value, uint32_t otherwise)
 {
 	for (size_t i = 0; i < count; i++)
-		emit_if_equal(p, values[i], value);
-	emit_return(p, otherwise);
+		emit_if_equal(a, values[i], value);
+	emit_return(a, otherwise);
 }
 
-static void emit_leaf(struct seccomp_program *p, enum seccomp_action action)
+static void emit_check(struct assembly *a, enum seccomp_action action)
 {
 	static const uint32_t ioctls[] = {
 		0x5412 /* TIOCSTI */, 0x541c /* TIOCLINUX */, 0x5423 /* TIOCSETD */};
@@ -149,71 +171,136 @@ static void emit_leaf(struct seccomp_program *p, enum seccomp_action action)
 
 	switch (action) {
 	case ACTION_ALLOW:
-		emit_return(p, SECCOMP_RET_ALLOW);
-		break;
 	case ACTION_EPERM:
-		emit_return(p, RET_ERRNO(EPERM));
-		break;
 	case ACTION_ENOSYS:
-		emit_return(p, RET_ERRNO(ENOSYS));
-		break;
+		break; /* verdict_value() */
 	case ACTION_CHECK_CLONE:
 	case ACTION_CHECK_UNSHARE:
-		emit_load_argument(p, 0);
-		emit_if_any(p,
+		emit_load_argument(a, 0);
+		emit_if_any(a,
 			NEW_NAMESPACES | (action == ACTION_CHECK_UNSHARE ? CLONE_NEWTIME_ : 0),
-			RET_ERRNO(EPERM));
-		emit_return(p, SECCOMP_RET_ALLOW);
+			RET_ERRNO(EPERM), SECCOMP_RET_ALLOW);
 		break;
 	case ACTION_CHECK_SOCKET:
-		emit_socket(p);
+		emit_socket(a);
 		break;
 	case ACTION_CHECK_SOCKETPAIR:
-		emit_load_argument(p, 0);
-		emit_if_equal(p, AF_UNIX, SECCOMP_RET_ALLOW);
-		emit_return(p, RET_ERRNO(EAFNOSUPPORT));
+		emit_load_argument(a, 0);
+		emit(a, BPF_JMP | BPF_JEQ | BPF_K, AF_UNIX, SECCOMP_RET_ALLOW,
+			RET_ERRNO(EAFNOSUPPORT));
 		break;
 	case ACTION_CHECK_SETSOCKOPT:
-		emit_setsockopt(p);
+		emit_setsockopt(a);
 		break;
 	case ACTION_CHECK_IOCTL:
-		emit_load_argument(p, 1);
-		emit_equal_list(p, ioctls, 3, RET_ERRNO(EPERM), SECCOMP_RET_ALLOW);
+		emit_load_argument(a, 1);
+		emit_equal_list(a, ioctls, 3, RET_ERRNO(EPERM), SECCOMP_RET_ALLOW);
 		break;
 	case ACTION_CHECK_PERSONALITY:
-		emit_load_argument(p, 0);
-		emit_equal_list(p, personalities, 5, SECCOMP_RET_ALLOW, RET_ERRNO(EPERM));
+		emit_load_argument(a, 0);
+		emit_equal_list(a, personalities, 5, SECCOMP_RET_ALLOW, RET_ERRNO(EPERM));
 		break;
 	case ACTION_CHECK_OOB_ARG2:
 	case ACTION_CHECK_OOB_ARG3:
-		emit_load_argument(p, action == ACTION_CHECK_OOB_ARG2 ? 2 : 3);
-		emit_if_any(p, MSG_OOB, RET_ERRNO(EOPNOTSUPP));
-		emit_return(p, SECCOMP_RET_ALLOW);
+		emit_load_argument(a, action == ACTION_CHECK_OOB_ARG2 ? 2 : 3);
+		emit_if_any(a, MSG_OOB, RET_ERRNO(EOPNOTSUPP), SECCOMP_RET_ALLOW);
 		break;
 	}
 }
 
+/* What is returned whatever the arguments; GO_ON when they are looked at. */
+static uint32_t verdict_value(int verdict)
+{
+	switch (verdict) {
+	case VERDICT_KILL:
+		return SECCOMP_RET_KILL_PROCESS;
+	case ACTION_ALLOW:
+		return SECCOMP_RET_ALLOW;
+	case ACTION_EPERM:
+		return RET_ERRNO(EPERM);
+	case ACTION_ENOSYS:
+		return RET_ERRNO(ENOSYS);
+	}
+	return GO_ON;
+}
+
+/*
+ * Where to divide intervals[first..last]: so that both sides have about as many numbers of known
+ * calls, because the kernel runs the program once for each of them when it is loaded.
+ */
+static size_t find_middle(const struct interval *intervals, size_t first, size_t last)
+{
+	uint32_t begin = intervals[first].first, end = intervals[last].first + 1;
+	size_t middle = first + 1;
+
+	if (end > SECCOMP_NEWEST)
+		end = begin > SECCOMP_NEWEST ? begin : SECCOMP_NEWEST;
+	while (middle < last && intervals[middle].first - begin < (end - begin) / 2)
+		middle++;
+	return middle;
+}
+
 /* The tree over intervals[first..last]; the accumulator holds the number. -E2BIG: a jump is too far. */
 static int emit_tree(
-	struct seccomp_program *p, const struct interval *intervals, size_t first, size_t last)
+	struct assembly *a, const struct interval *intervals, size_t first, size_t last)
 {
-	size_t middle = first + (last - first + 1) / 2;
-	uint32_t at;
+	struct seccomp_program *p = &a->program;
+	size_t middle;
+	uint32_t at, left, right;
 	int r;
 
 	if (first == last) {
-		emit_leaf(p, intervals[first].action);
+		emit_check(a, (enum seccomp_action)intervals[first].verdict);
 		return 0;
 	}
+	middle = find_middle(intervals, first, last);
+	left = middle - 1 == first ? verdict_value(intervals[first].verdict) : GO_ON;
+	right = middle == last ? verdict_value(intervals[last].verdict) : GO_ON;
 	at = p->count;
-	emit(p, BPF_JMP | BPF_JGE | BPF_K, 0, 0, intervals[middle].first);
-	r = emit_tree(p, intervals, first, middle - 1);
-	if (r < 0)
+	emit(a, BPF_JMP | BPF_JGE | BPF_K, intervals[middle].first, right, left);
+	r = left == GO_ON ? emit_tree(a, intervals, first, middle - 1) : 0;
+	if (r < 0 || right != GO_ON)
 		return r;
 	if (p->count > SECCOMP_PROGRAM_MAX || p->count - at - 1 > UINT8_MAX)
 		return -E2BIG;
 	p->instructions[at].jt = (uint8_t)(p->count - at - 1);
-	return emit_tree(p, intervals, middle, last);
+	return emit_tree(a, intervals, middle, last);
+}
+
+/* Place of the return of this value behind the first `body` instructions, where it may be new. */
+static uint32_t place_return(struct assembly *a, uint32_t body, uint32_t value)
+{
+	const struct seccomp_program *p = &a->program;
+
+	for (uint32_t i = body; i < p->count && i < SECCOMP_PROGRAM_MAX; i++)
+		if (p->instructions[i].k == value)
+			return i;
+	emit_return(a, value);
+	return p->count - 1;
+}
+
+/* -E2BIG: the program is too long, or one of its jumps to a return. */
+static int link_returns(struct assembly *a)
+{
+	struct seccomp_program *p = &a->program;
+	uint32_t body = p->count;
+
+	for (uint32_t i = 0; i < body && body <= SECCOMP_PROGRAM_MAX; i++) {
+		const uint32_t values[] = {a->yes[i], a->no[i]};
+		uint8_t *jumps[] = {&p->instructions[i].jt, &p->instructions[i].jf};
+
+		for (size_t k = 0; k < 2; k++) {
+			uint32_t distance;
+
+			if (values[k] == GO_ON)
+				continue;
+			distance = place_return(a, body, values[k]) - i - 1;
+			if (distance > UINT8_MAX)
+				return -E2BIG;
+			*jumps[k] = (uint8_t)distance;
+		}
+	}
+	return p->count > SECCOMP_PROGRAM_MAX ? -E2BIG : 0;
 }
 
 /* One word of a row: "name" or "name=N". */
@@ -224,10 +311,14 @@ static int set_action(enum seccomp_action *actions, bool *named, char *word,
 	int number;
 
 	if (equals) {
+		uint64_t value;
 		int known;
 
 		*equals = '\0';
-		number = atoi(equals + 1);
+		if (number_parse(equals + 1, 0, NUMBERS - 1, &value) < 0)
+			return error_set(err, EINVAL, "seccomp: %s=%s: not a number below %d", word,
+				equals + 1, NUMBERS);
+		number = (int)value;
 		known = seccomp_syscall_resolve_name(word);
 		if (known >= 0 && known != number)
 			return error_set(err, EINVAL, "seccomp: %s is call %d, the table says %d",
@@ -248,19 +339,20 @@ static int set_action(enum seccomp_action *actions, bool *named, char *word,
 	return 0;
 }
 
-static int fill_actions(enum seccomp_action actions[NUMBERS], struct error *err)
+static int fill_actions(const struct seccomp_row *rows, size_t row_count,
+	enum seccomp_action actions[NUMBERS], struct error *err)
 {
 	bool named[NUMBERS] = {false};
 
 	for (size_t i = 0; i < NUMBERS; i++)
 		actions[i] = ACTION_ENOSYS;
-	for (size_t i = 0; i < seccomp_policy_count; i++) {
-		char *calls = strdup(seccomp_policy[i].calls), *save = NULL;
+	for (size_t i = 0; i < row_count; i++) {
+		char *calls = strdup(rows[i].calls), *save = NULL;
 		int r = calls ? 0 : error_set(err, ENOMEM, "seccomp: out of memory");
 
 		for (char *word = r == 0 ? strtok_r(calls, " ", &save) : NULL; word && r == 0;
 			word = strtok_r(NULL, " ", &save))
-			r = set_action(actions, named, word, seccomp_policy[i].action, err);
+			r = set_action(actions, named, word, rows[i].action, err);
 		free(calls);
 		if (r < 0)
 			return r;
@@ -268,66 +360,46 @@ static int fill_actions(enum seccomp_action actions[NUMBERS], struct error *err)
 	return 0;
 }
 
+/* Runs of equal verdicts. Numbers of x32, which has its bit set, end the process too. */
+static size_t make_intervals(
+	const enum seccomp_action actions[NUMBERS], struct interval intervals[NUMBERS + 3])
+{
+	size_t count = 0;
+
+	for (uint32_t n = 0; n < NUMBERS; n++)
+		if (n == 0 || actions[n] != actions[n - 1])
+			intervals[count++] = (struct interval){n, (int)actions[n]};
+	if (intervals[count - 1].verdict != ACTION_ENOSYS)
+		intervals[count++] = (struct interval){NUMBERS, ACTION_ENOSYS};
+	intervals[count++] = (struct interval){X32_BIT, VERDICT_KILL};
+	/* A debugger writes -1 over the number of a call that it wants skipped. */
+	intervals[count++] = (struct interval){UINT32_MAX, ACTION_ENOSYS};
+	return count;
+}
+
 int seccomp_compile(struct seccomp_program *ret_program, struct error *err)
 {
-	static const uint32_t arch_offset = offsetof(struct seccomp_data, arch);
+	return seccomp_compile_rows(seccomp_policy, seccomp_policy_count, ret_program, err);
+}
+
+int seccomp_compile_rows(const struct seccomp_row *rows, size_t row_count,
+	struct seccomp_program *ret_program, struct error *err)
+{
 	enum seccomp_action actions[NUMBERS];
-	struct interval intervals[NUMBERS + 1];
-	struct seccomp_program p = {.count = 0};
-	size_t count = 0;
-	int r = fill_actions(actions, err);
+	struct interval intervals[NUMBERS + 3];
+	struct assembly a = {.program.count = 0};
+	int r = fill_actions(rows, row_count, actions, err);
 
 	if (r < 0)
 		return r;
-	for (uint32_t n = 0; n < NUMBERS; n++)
-		if (n == 0 || actions[n] != actions[n - 1])
-			intervals[count++] = (struct interval){n, actions[n]};
-	if (intervals[count - 1].action != ACTION_ENOSYS)
-		intervals[count++] = (struct interval){NUMBERS, ACTION_ENOSYS};
-	emit(&p, BPF_LD | BPF_W | BPF_ABS, 0, 0, arch_offset);
-	emit(&p, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, AUDIT_ARCH_X86_64);
-	emit_return(&p, SECCOMP_RET_KILL_PROCESS);
-	emit(&p, BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, nr));
-	emit(&p, BPF_JMP | BPF_JGE | BPF_K, 0, 1, X32_BIT);
-	emit_return(&p, SECCOMP_RET_KILL_PROCESS);
-	r = emit_tree(&p, intervals, 0, count - 1);
-	if (r < 0 || p.count > SECCOMP_PROGRAM_MAX)
+	emit_load(&a, offsetof(struct seccomp_data, arch));
+	emit(&a, BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, GO_ON, SECCOMP_RET_KILL_PROCESS);
+	emit_load(&a, offsetof(struct seccomp_data, nr));
+	r = emit_tree(&a, intervals, 0, make_intervals(actions, intervals) - 1);
+	if (r == 0)
+		r = link_returns(&a);
+	if (r < 0)
 		return error_set(err, E2BIG, "seccomp: the program is too long");
-	*ret_program = p;
+	*ret_program = a.program;
 	return 0;
-}
-
-uint32_t seccomp_evaluate(const struct seccomp_program *program, uint32_t arch, uint32_t number,
-	const uint64_t arguments[6])
-{
-	struct seccomp_data data = {.nr = (int)number, .arch = arch};
-	uint32_t a = 0;
-
-	memcpy(data.args, arguments, sizeof(data.args));
-	for (uint32_t pc = 0; pc < program->count; pc++) {
-		const struct sock_filter *i = &program->instructions[pc];
-		bool yes = false;
-
-		switch (i->code) {
-		case BPF_LD | BPF_W | BPF_ABS:
-			memcpy(&a, (const char *)&data + i->k, sizeof(a));
-			continue;
-		case BPF_ALU | BPF_AND | BPF_K:
-			a &= i->k;
-			continue;
-		case BPF_RET | BPF_K:
-			return i->k;
-		case BPF_JMP | BPF_JEQ | BPF_K:
-			yes = a == i->k;
-			break;
-		case BPF_JMP | BPF_JGE | BPF_K:
-			yes = a >= i->k;
-			break;
-		case BPF_JMP | BPF_JSET | BPF_K:
-			yes = (a & i->k) != 0;
-			break;
-		}
-		pc += yes ? i->jt : i->jf;
-	}
-	return SECCOMP_RET_KILL_PROCESS;
 }

@@ -12,7 +12,7 @@ const struct seccomp_row seccomp_policy[] = {
 		"pwritev pwritev2 read readahead readlink readlinkat readv removexattr rename renameat "
 		"renameat2 rmdir sendfile setxattr splice stat statfs statx symlink symlinkat sync "
 		"sync_file_range syncfs tee truncate umask unlink unlinkat utime utimensat utimes "
-		"vmsplice write writev cachestat=451"},
+		"vmsplice write writev setxattrat=463 getxattrat=464 listxattrat=465 removexattrat=466"},
 	{ACTION_ALLOW, "waiting and events",
 		"epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_pwait epoll_pwait2 epoll_wait "
 		"epoll_wait_old eventfd eventfd2 inotify_add_watch inotify_init inotify_init1 "
@@ -73,6 +73,13 @@ const struct seccomp_row seccomp_policy[] = {
 		"clone3"},
 	{ACTION_ENOSYS, "calls that no filter sees", "io_uring_setup io_uring_enter io_uring_register"},
 	{ACTION_ENOSYS, "memory out of the host's sight", "memfd_secret"},
+	{ACTION_ENOSYS, "tells which pages of the shared image others have read", "cachestat=451"},
+	{ACTION_ENOSYS, "mounts and namespaces: programs fall back to /proc, which shows one's own",
+		"statmount=457 listmount=458 listns=470"},
+	{ACTION_ENOSYS, "young calls for flags of files: programs fall back to ioctl",
+		"file_getattr=468 file_setattr=469"},
+	{ACTION_ENOSYS, "for the kernel's own trampolines", "uretprobe=335 uprobe=336"},
+	{ACTION_ENOSYS, "never made", "getpmsg putpmsg afs_syscall tuxcall security vserver"},
 
 	{ACTION_EPERM, "mounts are made before the sandbox runs",
 		"mount umount2 pivot_root move_mount open_tree open_tree_attr=467 fsopen fsconfig fsmount "
@@ -90,8 +97,9 @@ const struct seccomp_row seccomp_policy[] = {
 		"sysfs"},
 	{ACTION_EPERM, "files by handle reach past the root", "open_by_handle_at"},
 	{ACTION_EPERM, "other processes' memory and files",
-		"kcmp process_vm_readv process_vm_writev pidfd_getfd process_madvise move_pages mbind "
+		"kcmp process_vm_readv process_vm_writev pidfd_getfd process_madvise move_pages "
 		"migrate_pages"},
+	{ACTION_EPERM, "placement in the host's memory", "mbind set_mempolicy_home_node=450"},
 	{ACTION_EPERM, "the host's file events", "fanotify_init fanotify_mark"},
 	{ACTION_EPERM, "security modules are the host's",
 		"lsm_get_self_attr=459 lsm_set_self_attr=460 lsm_list_modules=461"},

@@ -1,12 +1,15 @@
 /*
  * seccomp_policy.h - which system calls a sandbox may make, and why: the one table.
  *
- * Default-deny: a call that no row names is answered ENOSYS, so that programs fall back; so is every
- * number newer than this table. Calls of a foreign ABI (i386, x32) end the process.
+ * Default-deny: a call that no row names is answered ENOSYS, so that programs fall back. Up to
+ * SECCOMP_NEWEST each call of Linux stands in a row: only newer ones have none. Calls of a foreign
+ * ABI (i386, x32) end the process.
  */
 #ifndef NSJAIL_LITE_SECCOMP_POLICY_H
 #define NSJAIL_LITE_SECCOMP_POLICY_H
 #include <stddef.h>
+
+#define SECCOMP_NEWEST 470 /* listns, of Linux 6.19 */
 
 enum seccomp_action {
 	ACTION_ALLOW,

@@ -82,27 +82,6 @@ static void every_number_is_answered_as_its_row_says(void **state)
 	}
 }
 
-static void numbers_newer_than_the_table_do_not_exist(void **state)
-{
-	(void)state;
-	expect(500, 0, 0, 0, 0, ERRNO(ENOSYS));
-	expect(1023, 0, 0, 0, 0, ERRNO(ENOSYS));
-	expect(1024, 0, 0, 0, 0, ERRNO(ENOSYS));
-	expect(0x3fffffff, 0, 0, 0, 0, ERRNO(ENOSYS));
-}
-
-static void foreign_abis_end_the_process(void **state)
-{
-	static const uint64_t zero[6];
-
-	(void)state;
-	for (uint32_t n = 0; n < NUMBERS; n++) {
-		assert_int_equal(seccomp_evaluate(&program, AUDIT_ARCH_I386, n, zero),
-			SECCOMP_RET_KILL_PROCESS);
-		assert_int_equal(evaluate(n | 0x40000000, zero), SECCOMP_RET_KILL_PROCESS);
-	}
-}
-
 static void clone_makes_threads_but_no_namespaces(void **state)
 {
 	static const uint64_t denied[] = {CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC,
@@ -209,7 +188,7 @@ static void every_row_has_a_reason(void **state)
 static void the_program_is_small_enough_to_load_fast(void **state)
 {
 	(void)state;
-	assert_in_range(program.count, 100, 400);
+	assert_in_range(program.count, 100, 200);
 }
 
 static void calls_that_change_the_host_are_refused(void **state)
@@ -233,8 +212,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_number_is_answered_as_its_row_says),
-		cmocka_unit_test(numbers_newer_than_the_table_do_not_exist),
-		cmocka_unit_test(foreign_abis_end_the_process),
 		cmocka_unit_test(clone_makes_threads_but_no_namespaces),
 		cmocka_unit_test(sockets_are_of_common_families_and_protocols),
 		cmocka_unit_test(netlink_is_for_routes_only_and_audit_is_said_to_be_absent),
