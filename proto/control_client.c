@@ -130,6 +130,13 @@ void control_client_on_ended(struct control_client *client, control_ended_fn on_
 	client->ended_arg = arg;
 }
 
+void control_client_on_receipt(
+	struct control_client *client, control_receipt_fn on_receipt, void *arg)
+{
+	client->on_receipt = on_receipt;
+	client->receipt_arg = arg;
+}
+
 int control_client_fd(const struct control_client *client)
 {
 	return client->socket;
@@ -260,6 +267,16 @@ bool control_client_fits(uint16_t request, uint16_t answer)
 	}
 }
 
+/* What comes unasked. False: it is an answer. */
+static bool take_news(struct control_client *client, uint16_t type, const void *packet)
+{
+	if (type == CONTROL_LEASE_ENDED && client->on_ended)
+		client->on_ended(client->ended_arg, packet);
+	if (type == CONTROL_RECEIPT && client->on_receipt)
+		client->on_receipt(client->receipt_arg, packet);
+	return type == CONTROL_LEASE_ENDED || type == CONTROL_RECEIPT;
+}
+
 int control_client_receive(
 	struct control_client *client, void *packet, int *ret_fd, struct error *err)
 {
@@ -286,11 +303,8 @@ int control_client_receive(
 		channel_close_fds(fds, fd_count);
 		return error_prefix(err, r, "the supervisor broke the protocol");
 	}
-	if (rule->type == CONTROL_LEASE_ENDED) {
-		if (client->on_ended)
-			client->on_ended(client->ended_arg, packet);
+	if (take_news(client, rule->type, packet))
 		return 0;
-	}
 	*ret_fd = fd_count > 0 ? fds[0] : -1;
 	return 1;
 }

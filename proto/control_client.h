@@ -22,6 +22,9 @@ typedef void (*control_answer_fn)(
 /* A lease of this connection ended by itself. May be called from within any function here. */
 typedef void (*control_ended_fn)(void *arg, const struct control_lease_ended *ended);
 
+/* What a lease of this connection used, however it ended: its sandbox is proven dead. As above. */
+typedef void (*control_receipt_fn)(void *arg, const struct control_receipt *receipt);
+
 /* Connect to DIRECTORY/control.sock. The error text says what to do when nothing listens. */
 int control_client_connect(
 	const char *directory, struct control_client **ret_client, struct error *err);
@@ -31,6 +34,8 @@ int control_client_adopt(int socket, struct control_client **ret_client, struct 
 void control_client_destroy(struct control_client *client);
 
 void control_client_on_ended(struct control_client *client, control_ended_fn on_ended, void *arg);
+void control_client_on_receipt(
+	struct control_client *client, control_receipt_fn on_receipt, void *arg);
 int control_client_fd(const struct control_client *client);
 
 /* Send a request (struct control_acquire, _lease or _query; its header is filled here). 0 or -errno (-EBUSY, -EPIPE, -EINVAL: not a request that control.h allows). */
@@ -44,7 +49,7 @@ int control_client_send(struct control_client *client, uint16_t type, void *requ
 int control_client_process(struct control_client *client, struct error *err);
 
 /*
- * Send ACQUIRE, RELEASE or TOUCH and wait up to timeout_ms (0: no limit) for the one answer, of which
+ * Send ACQUIRE, RELEASE, TOUCH or KILL and wait up to timeout_ms (0: no limit) for the one answer, of which
  * at most ret_size bytes are kept. A REFUSED answer is a failure: -errno that fits the refusal, its
  * text in err, and *ret_refusal, when not NULL, set; other failures leave *ret_refusal alone. ret_fd may
  * be NULL when no fd is expected. After -ETIMEDOUT without a refusal the connection is lost, because

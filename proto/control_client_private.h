@@ -34,6 +34,8 @@ struct control_client {
 	uint64_t answered_ns; /* last answer: a connection in use is looked at before it sleeps */
 	control_ended_fn on_ended;
 	void *ended_arg;
+	control_receipt_fn on_receipt;
+	void *receipt_arg;
 	uint32_t pending_count;
 	uint32_t first_unsent, unsent_count; /* ring in unsent[] */
 	uint16_t unsent[CONTROL_PENDING_MAX];

@@ -11,6 +11,7 @@ libproto_a_SOURCES = \
 	proto/guest_packet.c \
 	proto/guest_request.c \
 	proto/guest_table.c proto/guest_table.h \
+	proto/limit_text.c proto/limit_text.h \
 	proto/stream.c proto/stream.h \
 	proto/instance.c proto/instance.h
 
