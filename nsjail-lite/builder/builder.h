@@ -40,7 +40,7 @@ struct slot {
 struct template
 {
 	bool is_set;
-	int image_fd;		    /* detached mount of the image */
+	int image_fd;		    /* mount of the image */
 	bool needs_dev, needs_proc; /* the image lacks these directories */
 	struct jail_limits limits;
 	char hostname[JAIL_HOSTNAME_MAX];
@@ -58,7 +58,14 @@ struct builder {
 	int link_fd, epoll_fd, report_fd; /* report_fd: the reading end */
 	int proc_fd; /* the host's /proc, as fd only: none may stand in the tree */
 	int host_netns_fd;
-	int dev_fd, empty_fd, null_fd; /* detached mounts */
+	/*
+	 * An older kernel clones, and takes as an overlay's layers, only mounts that are attached in the own
+	 * namespace, and cannot idmap a tmpfs. Then templates stay attached in the tiny tree, layers are for
+	 * a moment, and each sandbox has a /dev of its own.
+	 */
+	bool is_attached;
+	int dev_fd, empty_fd,
+		null_fd; /* mounts; the last two only when detached: see struct proc_covers */
 	struct proc_covers covers;
 	struct cgroup_base base;
 	char prefix[32];
@@ -75,8 +82,14 @@ struct private_root {
 	int root_fd, shm_fd, dev_fd; /* detached mounts */
 };
 
+/* Directories of the tiny tree where layers are attached, if need be. */
+#define TREE_LOWER "/lower"
+#define TREE_UPPER "/upper"
+
 /* tree.c: once. After it the host's tree is out of reach. */
 int tree_set_up(struct builder *b, struct error *err);
+/* A detached tmpfs with all of /dev, owned by this id. */
+int tree_make_dev(uint32_t owner, struct error *err);
 
 /* slot.c */
 int slot_create(struct builder *b, uint32_t index, uint32_t uid_base, struct error *err);
@@ -85,7 +98,9 @@ int slot_create(struct builder *b, uint32_t index, uint32_t uid_base, struct err
 int root_create(const struct builder *b, const struct template *t, const struct slot *slot,
 	struct private_root *ret_root, struct error *err);
 void root_close(struct private_root *root);
-/* Clone of a detached mount with ids 0.. of the mount shown as uid_base..; attributes added. -1 and errno. */
+/* Whether this kernel builds a root from detached mounts: tried. False: it must be is_attached. */
+bool root_can_be_detached(void);
+/* Clone of a mount with ids 0.. of the mount shown as uid_base..; attributes added. -1 and errno. */
 int root_idmapped_clone(int mount_fd, const char *path, int userns_fd, uint64_t attributes);
 
 /* build.c */

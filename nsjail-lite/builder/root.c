@@ -1,11 +1,13 @@
 /*
  * The private root, made before the clone from detached mounts: the image read-only and idmapped into
  * the slot's range below, a tmpfs above whose size is the disk limit. Freed by the kernel with the
- * sandbox's mount namespace: no path, no rm.
+ * sandbox's mount namespace: no path, no rm. On a kernel that takes no detached mounts as layers, they
+ * are attached in the builder's tiny tree while the overlay is made.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "base/error.h"
@@ -68,28 +70,116 @@ static int make_upper(const struct jail_limits *limits, uint32_t uid_base, struc
 	return take_fd(&fd);
 }
 
-static int make_overlay(int lower_fd, int tmpfs_fd, struct error *err)
+static int set_detached_layers(int fs, int lower_fd, int tmpfs_fd)
 {
 	auto_close int upper_fd = openat(tmpfs_fd, "u", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	auto_close int work_fd = openat(tmpfs_fd, "w", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (upper_fd < 0 || work_fd < 0)
+		return -1;
+	if (kernel_fsconfig(fs, FSCONFIG_SET_FD, "lowerdir+", NULL, lower_fd) < 0 ||
+		kernel_fsconfig(fs, FSCONFIG_SET_FD, "upperdir", NULL, upper_fd) < 0)
+		return -1;
+	return kernel_fsconfig(fs, FSCONFIG_SET_FD, "workdir", NULL, work_fd);
+}
+
+/* Where attach_layers() put them. */
+static int set_attached_layers(int fs)
+{
+	if (kernel_fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir", TREE_LOWER, 0) < 0 ||
+		kernel_fsconfig(fs, FSCONFIG_SET_STRING, "upperdir", TREE_UPPER "/u", 0) < 0)
+		return -1;
+	return kernel_fsconfig(fs, FSCONFIG_SET_STRING, "workdir", TREE_UPPER "/w", 0);
+}
+
+static int make_overlay(bool is_attached, int lower_fd, int tmpfs_fd, struct error *err)
+{
 	auto_close int fs = kernel_fsopen("overlay");
 	int fd;
 
-	if (upper_fd < 0 || work_fd < 0 || fs < 0)
+	if (fs < 0)
 		return error_errno(err, "overlay: open");
 	if (kernel_fsconfig(fs, FSCONFIG_SET_STRING, "source", "hearth", 0) < 0 ||
 		kernel_fsconfig(fs, FSCONFIG_SET_STRING, "redirect_dir", "off", 0) < 0 ||
 		kernel_fsconfig(fs, FSCONFIG_SET_STRING, "metacopy", "off", 0) < 0)
 		return error_errno(err, "overlay: options");
-	if (kernel_fsconfig(fs, FSCONFIG_SET_FD, "lowerdir+", NULL, lower_fd) < 0 ||
-		kernel_fsconfig(fs, FSCONFIG_SET_FD, "upperdir", NULL, upper_fd) < 0 ||
-		kernel_fsconfig(fs, FSCONFIG_SET_FD, "workdir", NULL, work_fd) < 0)
+	if ((is_attached ? set_attached_layers(fs) : set_detached_layers(fs, lower_fd, tmpfs_fd)) <
+		0)
 		return error_errno(err, "overlay: layers");
 	if (kernel_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return error_errno(err, "overlay: create");
 	/* nosuid: a file capability beyond the bounding set would make exec fail. */
 	fd = kernel_fsmount(fs, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID);
 	return fd < 0 ? error_errno(err, "overlay: fsmount") : fd;
+}
+
+bool root_can_be_detached(void)
+{
+	const struct jail_limits small = {.disk_bytes = 65536, .disk_inodes = 16};
+	auto_close int tmpfs_fd = make_upper(&small, 0, NULL);
+	auto_close int lower_fd =
+		kernel_open_tree(tmpfs_fd, "s", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	auto_close int overlay_fd =
+		lower_fd < 0 ? -1 : make_overlay(false, lower_fd, tmpfs_fd, NULL);
+
+	return overlay_fd >= 0;
+}
+
+static void detach_layers(void)
+{
+	/* more than one, if one could not be taken away before */
+	while (umount2(TREE_LOWER, MNT_DETACH) == 0)
+		;
+	while (umount2(TREE_UPPER, MNT_DETACH) == 0)
+		;
+}
+
+static int attach_layers(int lower_fd, int tmpfs_fd, struct error *err)
+{
+	if (kernel_move_mount(lower_fd, AT_FDCWD, TREE_LOWER, 0) < 0 ||
+		kernel_move_mount(tmpfs_fd, AT_FDCWD, TREE_UPPER, 0) < 0)
+		return error_errno(err, "overlay: attach layers");
+	return 0;
+}
+
+/* The overlay and /dev/shm, which is a part of its upper's tmpfs. */
+static int make_root(
+	bool is_attached, int lower_fd, int tmpfs_fd, struct private_root *root, struct error *err)
+{
+	struct mount_attr shm = {
+		.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
+	int r = is_attached ? attach_layers(lower_fd, tmpfs_fd, err) : 0;
+
+	if (r == 0)
+		r = root->root_fd = make_overlay(is_attached, lower_fd, tmpfs_fd, err);
+	if (r >= 0) {
+		root->shm_fd = kernel_open_tree(tmpfs_fd, "s", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+		r = root->shm_fd < 0 || kernel_mount_setattr(root->shm_fd, 0, &shm) < 0
+			    ? error_errno(err, "/dev/shm")
+			    : 0;
+	}
+	if (is_attached)
+		detach_layers();
+	return r;
+}
+
+/* The template's, shown as the slot's; or one of its own. */
+static int make_dev(const struct builder *b, const struct slot *slot, struct error *err)
+{
+	const uint64_t attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+	struct mount_attr attr = {.attr_set = attributes};
+	auto_close int fd = -1;
+
+	if (!b->is_attached) {
+		fd = root_idmapped_clone(b->dev_fd, "", slot->userns_fd, attributes);
+		return fd < 0 ? error_errno(err, "/dev: idmapped clone") : take_fd(&fd);
+	}
+	fd = tree_make_dev(slot->uid_base, err);
+	if (fd < 0)
+		return fd;
+	if (kernel_mount_setattr(fd, 0, &attr) < 0)
+		return error_errno(err, "/dev: read-only");
+	return take_fd(&fd);
 }
 
 /* Mount points that the image lacks. */
@@ -112,9 +202,7 @@ int root_create(const struct builder *b, const struct template *t, const struct 
 	struct private_root root = {-1, -1, -1};
 	auto_close int tmpfs_fd = make_upper(&t->limits, slot->uid_base, err);
 	auto_close int lower_fd = -1;
-	struct mount_attr shm = {
-		.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
-	int r = 0;
+	int r;
 
 	if (tmpfs_fd < 0)
 		return tmpfs_fd;
@@ -122,18 +210,10 @@ int root_create(const struct builder *b, const struct template *t, const struct 
 		MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
 	if (lower_fd < 0)
 		return error_errno(err, "image: idmapped clone");
-	root.root_fd = make_overlay(lower_fd, tmpfs_fd, err);
-	if (root.root_fd < 0)
-		return root.root_fd;
-	root.shm_fd = kernel_open_tree(tmpfs_fd, "s", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	if (root.shm_fd < 0 || kernel_mount_setattr(root.shm_fd, 0, &shm) < 0)
-		r = error_errno(err, "/dev/shm");
-	if (r == 0) {
-		root.dev_fd = root_idmapped_clone(b->dev_fd, "", slot->userns_fd,
-			MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
-		r = root.dev_fd < 0 ? error_errno(err, "/dev: idmapped clone") : 0;
-	}
+	r = make_root(b->is_attached, lower_fd, tmpfs_fd, &root, err);
 	if (r == 0)
+		r = root.dev_fd = make_dev(b, slot, err);
+	if (r >= 0)
 		r = add_directories(t, root.root_fd, slot->uid_base, err);
 	if (r < 0) {
 		root_close(&root);

@@ -1,6 +1,7 @@
 /*
  * The builder's own mount tree: two mounts and no /proc. Each sandbox begins as a copy of it, so small
- * means fast; and a /proc left in it would let a fresh, uncovered one be mounted inside.
+ * means fast; and a /proc left in it would let a fresh, uncovered one be mounted inside. On a kernel that
+ * cannot clone detached mounts the templates stand in it too.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -28,7 +29,8 @@ static int make_tmpfs(const char *size, struct error *err)
 	return fd < 0 ? error_errno(err, "tmpfs: fsmount") : fd;
 }
 
-static int fill_dev(int fd)
+/* Every entry belongs to the owner, links too. */
+static int fill_dev(int fd, uint32_t owner)
 {
 	static const struct {
 		const char *name;
@@ -43,30 +45,51 @@ static int fill_dev(int fd)
 	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++)
 		if (mknodat(fd, nodes[i].name, S_IFCHR | 0666,
 			    makedev(nodes[i].major, nodes[i].minor)) < 0 ||
-			fchmodat(fd, nodes[i].name, 0666, 0) < 0)
+			fchmodat(fd, nodes[i].name, 0666, 0) < 0 ||
+			fchownat(fd, nodes[i].name, owner, owner, 0) < 0)
 			return -errno;
 	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
-		if (symlinkat(links[i][1], fd, links[i][0]) < 0)
+		if (symlinkat(links[i][1], fd, links[i][0]) < 0 ||
+			fchownat(fd, links[i][0], owner, owner, AT_SYMLINK_NOFOLLOW) < 0)
 			return -errno;
-	/* Nothing writable: this tmpfs is shared by all sandboxes. shm and pts get mounts of their own. */
+	/* Nothing writable: this tmpfs may be shared by all sandboxes. shm and pts get mounts of their own. */
 	for (size_t i = 0; i < ARRAY_SIZE(directories); i++)
-		if (mkdirat(fd, directories[i], 0755) < 0)
+		if (mkdirat(fd, directories[i], 0755) < 0 ||
+			fchownat(fd, directories[i], owner, owner, 0) < 0)
 			return -errno;
-	return 0;
+	return fchownat(fd, "", owner, owner, AT_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
+int tree_make_dev(uint32_t owner, struct error *err)
+{
+	auto_close int fd = make_tmpfs("64k", err);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = fill_dev(fd, owner);
+	if (r < 0)
+		return error_set(err, -r, "/dev: %s", strerror(-r));
+	return take_fd(&fd);
 }
 
 static int make_templates(struct builder *b, struct error *err)
 {
 	struct mount_attr read_only = {
 		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC};
-	int r;
 
-	b->dev_fd = make_tmpfs("64k", err);
+	b->null_fd = b->empty_fd = -1;
+	b->dev_fd = tree_make_dev(0, err);
 	if (b->dev_fd < 0)
 		return b->dev_fd;
-	r = fill_dev(b->dev_fd);
-	if (r < 0)
-		return error_set(err, -r, "/dev template: %s", strerror(-r));
+	if (b->is_attached) {
+		b->covers.null_path = "/dev/null";
+		b->covers.empty_path = "/dev/pts";
+		return kernel_mount_setattr(b->dev_fd, 0, &read_only) < 0
+			       ? error_errno(err, "/dev template: read-only")
+			       : 0;
+	}
+	b->covers.null_path = b->covers.empty_path = "";
 	b->null_fd = kernel_open_tree(b->dev_fd, "null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (b->null_fd < 0 || kernel_mount_setattr(b->null_fd, 0, &read_only) < 0)
 		return error_errno(err, "/dev template: clone of null");
@@ -169,10 +192,43 @@ static int adopt_templates(struct builder *b, struct error *err)
 	return r;
 }
 
-static int pivot_to_tiny_tree(struct error *err)
+static int attach_at(int tree_fd, const char *name, int mount_fd, struct error *err)
+{
+	if (mkdirat(tree_fd, name, 0755) < 0 || kernel_move_mount(mount_fd, tree_fd, name, 0) < 0)
+		return error_errno(err, "attach a template's mount at %s", name);
+	return 0;
+}
+
+/* The tree keeps what will be cloned; the fds stay good for that. */
+static int attach_templates(const struct builder *b, int tree_fd, struct error *err)
+{
+	char name[32];
+	int r = 0;
+
+	/* root.c's TREE_LOWER and TREE_UPPER */
+	if (mkdirat(tree_fd, "lower", 0755) < 0 || mkdirat(tree_fd, "upper", 0755) < 0)
+		return error_errno(err, "mkdir lower and upper");
+	r = attach_at(tree_fd, "dev", b->dev_fd, err);
+	for (unsigned i = 0; r == 0 && i < JAIL_TEMPLATES_MAX; i++) {
+		const struct template *t = &b->templates[i];
+
+		if (!t->is_set)
+			continue;
+		snprintf(name, sizeof(name), "image%u", i);
+		r = attach_at(tree_fd, name, t->image_fd, err);
+		for (unsigned k = 0; r == 0 && k < t->bind_count; k++) {
+			snprintf(name, sizeof(name), "bind%u-%u", i, k);
+			r = attach_at(tree_fd, name, t->bind_fds[k], err);
+		}
+	}
+	return r;
+}
+
+static int pivot_to_tiny_tree(const struct builder *b, struct error *err)
 {
 	struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
 	auto_close int fd = make_tmpfs("4k", err);
+	int r = 0;
 
 	if (fd < 0)
 		return fd;
@@ -180,6 +236,10 @@ static int pivot_to_tiny_tree(struct error *err)
 		return error_errno(err, "mkdir mnt");
 	if (kernel_move_mount(fd, AT_FDCWD, "/proc", 0) < 0)
 		return error_errno(err, "attach the tiny tree");
+	if (b->is_attached)
+		r = attach_templates(b, fd, err);
+	if (r < 0)
+		return r;
 	if (fchdir(fd) < 0 || kernel_pivot_root(".", ".") < 0)
 		return error_errno(err, "pivot_root");
 	if (umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
@@ -207,8 +267,9 @@ int tree_set_up(struct builder *b, struct error *err)
 		return r;
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return error_errno(err, "private mounts");
+	b->is_attached = !root_can_be_detached();
 	r = make_templates(b, err);
-	if (r == 0)
+	if (r == 0 && !b->is_attached)
 		r = adopt_templates(b, err);
-	return r < 0 ? r : pivot_to_tiny_tree(err);
+	return r < 0 ? r : pivot_to_tiny_tree(b, err);
 }

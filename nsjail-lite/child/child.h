@@ -21,8 +21,10 @@
 #define CHILD_CHANNEL_FD 3 /* the guest's end of the channel */
 #define CHILD_REPORT_FD	 4 /* where the child reports; it closes it when it is ready */
 
-/* What to cover in /proc: found once by the builder, the same for every child. */
+/* What to cover in /proc and with what: found once by the builder, the same for every child. */
 struct proc_covers {
+	/* where the builder's tree has a null device and an empty directory; "": see struct child_plan */
+	const char *null_path, *empty_path;
 	unsigned count;
 	struct proc_cover {
 		char name[20];
@@ -40,7 +42,7 @@ struct child_plan {
 	int netns_fd, userns_fd;
 	uint32_t uid_base;
 	int root_fd, dev_fd, shm_fd; /* detached mounts, ready to be moved */
-	int null_fd, empty_fd;	     /* detached: a null device, an empty directory */
+	int null_fd, empty_fd;	     /* detached: a null device, an empty directory; or unused */
 	const struct proc_covers *covers;
 	const struct child_bind *binds;
 	unsigned bind_count;

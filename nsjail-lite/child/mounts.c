@@ -146,10 +146,10 @@ static int cover_read_only(int proc_fd, const char *name)
 	return 0;
 }
 
-static int cover_with(int source_fd, int proc_fd, const char *name)
+static int cover_with(int source_fd, const char *source, int proc_fd, const char *name)
 {
 	auto_close int fd = kernel_open_tree(
-		source_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+		source_fd, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 
 	if (fd < 0 || kernel_move_mount(fd, proc_fd, name, 0) < 0)
 		return -errno;
@@ -165,10 +165,10 @@ int child_cover_proc(const struct child_plan *plan, int proc_fd, const char **re
 		*ret_what = c->name;
 		switch (c->kind) {
 		case COVER_FILE:
-			r = cover_with(plan->null_fd, proc_fd, c->name);
+			r = cover_with(plan->null_fd, plan->covers->null_path, proc_fd, c->name);
 			break;
 		case COVER_DIRECTORY:
-			r = cover_with(plan->empty_fd, proc_fd, c->name);
+			r = cover_with(plan->empty_fd, plan->covers->empty_path, proc_fd, c->name);
 			break;
 		case COVER_READ_ONLY:
 			r = cover_read_only(proc_fd, c->name);
