@@ -23,7 +23,8 @@ nsjail_lite_nsjail_lite_LDADD = libimages.a libjail.a libproto.a libbase.a \
 guest_sources = \
 	nsjail-lite/guest/child_fds.c nsjail-lite/guest/exec.c nsjail-lite/guest/file.c \
 	nsjail-lite/guest/glob.c nsjail-lite/guest/grep.c nsjail-lite/guest/ignore.c \
-	nsjail-lite/guest/input.c nsjail-lite/guest/job.c nsjail-lite/guest/list.c \
+	nsjail-lite/guest/input.c nsjail-lite/guest/job.c nsjail-lite/guest/limits.c \
+	nsjail-lite/guest/list.c \
 	nsjail-lite/guest/main.c nsjail-lite/guest/match.c nsjail-lite/guest/names.c \
 	nsjail-lite/guest/outbox.c nsjail-lite/guest/read.c nsjail-lite/guest/regex.c \
 	nsjail-lite/guest/replace.c nsjail-lite/guest/request.c nsjail-lite/guest/runner.c \
@@ -32,7 +33,7 @@ guest_sources = \
 guest_headers = \
 	nsjail-lite/guest/child_fds.h nsjail-lite/guest/exec.h nsjail-lite/guest/file.h \
 	nsjail-lite/guest/guest.h nsjail-lite/guest/ignore.h nsjail-lite/guest/input.h \
-	nsjail-lite/guest/job.h nsjail-lite/guest/loop.h nsjail-lite/guest/match.h \
+	nsjail-lite/guest/job.h nsjail-lite/guest/limits.h nsjail-lite/guest/loop.h nsjail-lite/guest/match.h \
 	nsjail-lite/guest/names.h nsjail-lite/guest/outbox.h nsjail-lite/guest/regex.h \
 	nsjail-lite/guest/replace.h nsjail-lite/guest/request.h nsjail-lite/guest/runner.h \
 	nsjail-lite/guest/search.h nsjail-lite/guest/source.h nsjail-lite/guest/stream.h \

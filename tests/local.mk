@@ -37,6 +37,7 @@ include tests/fuzz/local.mk
 include tests/lint/local.mk
 include tests/system/local.mk
 include tests/escape/local.mk
+include tests/residue/local.mk
 include tests/e2e/local.mk
 include tests/bench/local.mk
 

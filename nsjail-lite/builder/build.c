@@ -35,7 +35,9 @@ static void build_finish(struct build *build)
 	fd_close(build->channel_fd);
 	fd_close(build->pidfd);
 	/* The guest's end must not stay open here, or its death would show nobody an end. */
-	dup3(STDIN_FILENO, CHILD_CHANNEL_FD, O_CLOEXEC);
+	for (int fd = CHILD_CHANNEL_FD; fd <= CHILD_LAST_FD; fd++)
+		if (fd != CHILD_REPORT_FD)
+			dup3(STDIN_FILENO, fd, O_CLOEXEC);
 }
 
 int build_stock_cgroup(struct builder *b, struct template *t, struct error *err)
@@ -89,6 +91,24 @@ static int open_channel(struct build *build, struct error *err)
 	return r;
 }
 
+/* The guest's fds at the numbers that the child keeps. */
+static int place_events(const struct build *build, struct error *err)
+{
+	const struct cgroup *c = &build->cgroup;
+
+	if ((c->memory_events_fd >= 0 &&
+		    dup3(c->memory_events_fd, CHILD_MEMORY_FD, O_CLOEXEC) < 0) ||
+		(c->pids_events_fd >= 0 && dup3(c->pids_events_fd, CHILD_PIDS_FD, O_CLOEXEC) < 0))
+		return error_errno(err, "events");
+	return 0;
+}
+
+/* The first build of a template, then now and then: a reading costs as much as it is worth. */
+static bool is_measured(struct template *t)
+{
+	return t->built++ % BUILDER_MEASURE_EVERY == 0;
+}
+
 static void clone_child(
 	struct builder *b, const struct template *t, const struct slot *slot, struct build *build)
 {
@@ -109,6 +129,8 @@ static void clone_child(
 		.hostname = t->hostname,
 		.filter = &b->filter,
 		.open_files = t->limits.open_files ? t->limits.open_files : OPEN_FILES_DEFAULT,
+		.cpus = (unsigned)((t->limits.cpu_milli + 999) / 1000),
+		.first_cpu = slot->index,
 		.arguments = b->arguments,
 		.arguments_size = b->arguments_size,
 		.defaults = &t->defaults,
@@ -182,6 +204,8 @@ static int make(struct builder *b, struct template *t, const struct slot *slot, 
 		r = prepare_binds(t, slot, build, err);
 	if (r == 0)
 		r = open_channel(build, err);
+	if (r == 0)
+		r = place_events(build, err);
 	if (r < 0)
 		return r;
 	times[2] = clock_now_ns();
@@ -232,6 +256,8 @@ int build_sandbox(struct builder *b, const struct link_build *message, struct li
 	memcpy(slot->cgroup, build.cgroup.name, sizeof(slot->cgroup));
 	ret_built->sandbox = message->sandbox;
 	ret_built->pid = (uint32_t)build.pid;
+	if (is_measured(t))
+		ret_built->memory_bytes = cgroup_read_memory(&b->base, slot->cgroup);
 	*ret_channel = take_fd(&build.channel_fd);
 	build_finish(&build);
 	return 0;

@@ -20,7 +20,8 @@
 #include "nsjail-lite/builder/link.h"
 #include "nsjail-lite/child/child.h"
 
-#define BUILDER_STOCK		 2    /* cgroups made ahead, while there is nothing else to do */
+#define BUILDER_STOCK		 2  /* cgroups made ahead, while there is nothing else to do */
+#define BUILDER_MEASURE_EVERY	 64 /* builds of a template between two readings of its footprint */
 #define BUILDER_CHILD_TIMEOUT_MS 5000 /* a child that is not ready by then is killed */
 
 /* Owner of the sandboxes' user namespaces: an id that no process has, just below the ranges. */
@@ -52,6 +53,7 @@ struct template
 	struct guest_defaults defaults;
 	struct cgroup stock[BUILDER_STOCK];
 	unsigned stocked;
+	uint64_t built;
 };
 
 struct builder {

@@ -37,7 +37,7 @@
 #include "proto/channel.h"
 
 #define LINK_FD	     3 /* where the host puts the link */
-#define FIRST_OWN_FD (CHILD_REPORT_FD + 1)
+#define FIRST_OWN_FD (CHILD_LAST_FD + 1)
 
 static struct builder builder = {.report_fd = -1, .base = {.v2_fd = -1, .v1_fd = {CGROUP_NONE_}}};
 
@@ -60,10 +60,10 @@ static int reserve_fds(struct builder *b, struct error *err)
 	b->link_fd = fcntl(LINK_FD, F_DUPFD_CLOEXEC, FIRST_OWN_FD);
 	if (null_fd < 0 || b->link_fd < 0)
 		return error_errno(err, "start: /dev/null or the link on fd %d", LINK_FD);
-	for (int fd = 0; fd <= CHILD_REPORT_FD; fd++)
+	for (int fd = 0; fd <= CHILD_LAST_FD; fd++)
 		if (fd != STDERR_FILENO && fd != null_fd && dup3(null_fd, fd, O_CLOEXEC) < 0)
 			return error_errno(err, "start: reserve fd %d", fd);
-	if (null_fd > CHILD_REPORT_FD)
+	if (null_fd > CHILD_LAST_FD)
 		fd_close(null_fd);
 	if (pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) < 0 ||
 		dup3(pipe_fds[1], CHILD_REPORT_FD, O_CLOEXEC) < 0)

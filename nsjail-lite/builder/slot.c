@@ -18,8 +18,29 @@
 #include "nsjail-lite/builder/builder.h"
 #include "nsjail-lite/kernel.h"
 
+/*
+ * No namespace may ever be made inside this one: a second lock behind the filter's. In the maker, whose
+ * /proc/sys/user shows its own namespace's. 0 or -errno.
+ */
+static int forbid_namespaces(int proc_fd)
+{
+	static const char *const kinds[] = {
+		"cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"};
+	char path[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		int r;
+
+		snprintf(path, sizeof(path), "sys/user/max_%s_namespaces", kinds[i]);
+		r = file_write_at(proc_fd, path, "0", NULL);
+		if (r < 0 && r != -ENOENT)
+			return r;
+	}
+	return 0;
+}
+
 /* In the maker: become the owner, make the namespace, say so, and wait to be killed. */
-static _Noreturn void userns_maker(int ready_fd)
+static _Noreturn void userns_maker(int proc_fd, int ready_fd)
 {
 	char result = 0;
 
@@ -29,6 +50,8 @@ static _Noreturn void userns_maker(int ready_fd)
 			BUILDER_USERNS_OWNER) < 0 ||
 		unshare(CLONE_NEWUSER) < 0)
 		result = (char)errno;
+	else
+		result = (char)-forbid_namespaces(proc_fd);
 	fd_write_full(ready_fd, &result, 1);
 	for (;;)
 		pause();
@@ -36,7 +59,8 @@ static _Noreturn void userns_maker(int ready_fd)
 
 static int write_maps(int proc_fd, pid_t pid, uint32_t uid_base, struct error *err)
 {
-	static const char *const files[] = {"uid_map", "gid_map"};
+	/* projid_map too: whoever comes first may write it. */
+	static const char *const files[] = {"uid_map", "gid_map", "projid_map"};
 	char path[64], map[64];
 	int r = 0;
 
@@ -74,7 +98,7 @@ static int make_userns(int proc_fd, uint32_t uid_base, int *ret_fd, struct error
 		return error_errno(err, "pipe");
 	pid = (pid_t)kernel_clone3(&args);
 	if (pid == 0)
-		userns_maker(pipe_fds[1]);
+		userns_maker(proc_fd, pipe_fds[1]);
 	if (pid < 0) {
 		r = error_errno(err, "clone");
 	} else {

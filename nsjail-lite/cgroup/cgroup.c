@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 #include "base/file.h"
 
 #define CPU_PERIOD_US  100000u
+#define V1_SHARES      1024u /* of a weight of 100 */
 #define REMOVE_WAIT_MS 1000u
 #define KILL_WAIT_MS   5000u
 
@@ -34,6 +36,14 @@ void cgroup_close(struct cgroup *cgroup)
 	fd_close(take_fd(&cgroup->v2_fd));
 	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
 		fd_close(take_fd(&cgroup->tasks_fd[c]));
+	fd_close(take_fd(&cgroup->memory_events_fd));
+	fd_close(take_fd(&cgroup->pids_events_fd));
+}
+
+/* IO has a directory only where it is limited: no other sandbox has to pay for it. */
+static bool is_used(const struct jail_limits *limits, enum cgroup_controller c)
+{
+	return c != CGROUP_IO || limits->io_read_bps || limits->io_write_bps;
 }
 
 /* Directory fd of the base in the hierarchy that has this controller, or -1. */
@@ -101,6 +111,55 @@ static int set_limit(const struct cgroup_base *base, const char *name, enum cgro
 	return write_knob(fd, name, base->place[c] == CGROUP_V1 ? v1_knob : v2_knob, value, err);
 }
 
+static int limit_cpu(const struct cgroup_base *base, const char *name,
+	const struct jail_limits *limits, struct error *err)
+{
+	bool is_v2 = base->place[CGROUP_CPU] == CGROUP_V2;
+	uint64_t weight = limits->cpu_weight ? limits->cpu_weight : JAIL_CPU_WEIGHT;
+	char value[64];
+	int r = 0;
+
+	if (limits->cpu_milli) {
+		uint64_t quota_us = limits->cpu_milli * CPU_PERIOD_US / 1000;
+
+		if (is_v2)
+			snprintf(value, sizeof(value), "%" PRIu64 " %u", quota_us, CPU_PERIOD_US);
+		else
+			snprintf(value, sizeof(value), "%" PRIu64, quota_us);
+		r = set_limit(base, name, CGROUP_CPU, "cpu.cfs_quota_us", "cpu.max", value, err);
+	}
+	if (r == 0 && weight != JAIL_CPU_WEIGHT) {
+		snprintf(value, sizeof(value), "%" PRIu64,
+			is_v2 ? weight : weight * V1_SHARES / JAIL_CPU_WEIGHT);
+		r = set_limit(base, name, CGROUP_CPU, "cpu.shares", "cpu.weight", value, err);
+	}
+	return r;
+}
+
+static int limit_io(const struct cgroup_base *base, const char *name,
+	const struct jail_limits *limits, struct error *err)
+{
+	const struct {
+		uint64_t bps;
+		const char *v1_knob, *v2_key;
+	} ways[] = {
+		{limits->io_read_bps, "blkio.throttle.read_bps_device", "rbps="},
+		{limits->io_write_bps, "blkio.throttle.write_bps_device", "wbps="},
+	};
+	bool is_v2 = base->place[CGROUP_IO] == CGROUP_V2;
+	char value[96];
+	int r = 0;
+
+	for (size_t i = 0; i < 2 && r == 0; i++) {
+		if (ways[i].bps == 0 || limits->io_major == 0)
+			continue; /* on no disk: said once at start */
+		snprintf(value, sizeof(value), "%u:%u %s%" PRIu64, limits->io_major,
+			limits->io_minor, is_v2 ? ways[i].v2_key : "", ways[i].bps);
+		r = set_limit(base, name, CGROUP_IO, ways[i].v1_knob, "io.max", value, err);
+	}
+	return r;
+}
+
 static int set_limits(const struct cgroup_base *base, const char *name,
 	const struct jail_limits *limits, struct error *err)
 {
@@ -119,49 +178,86 @@ static int set_limits(const struct cgroup_base *base, const char *name,
 		snprintf(value, sizeof(value), "%" PRIu64, limits->pids);
 		r = set_limit(base, name, CGROUP_PIDS, "pids.max", "pids.max", value, err);
 	}
-	if (r == 0 && limits->cpu_milli) {
-		uint64_t quota_us = limits->cpu_milli * CPU_PERIOD_US / 1000;
-
-		if (base->place[CGROUP_CPU] == CGROUP_V2)
-			snprintf(value, sizeof(value), "%" PRIu64 " %u", quota_us, CPU_PERIOD_US);
-		else
-			snprintf(value, sizeof(value), "%" PRIu64, quota_us);
-		r = set_limit(base, name, CGROUP_CPU, "cpu.cfs_quota_us", "cpu.max", value, err);
-	}
-	return r;
+	if (r == 0)
+		r = limit_cpu(base, name, limits, err);
+	return r < 0 ? r : limit_io(base, name, limits, err);
 }
 
-static int make_directories(const struct cgroup_base *base, const char *name, struct error *err)
+static int make_directories(const struct cgroup_base *base, const char *name,
+	const struct jail_limits *limits, struct error *err)
 {
 	if (base->v2_fd >= 0 && mkdirat(base->v2_fd, name, 0755) < 0)
 		return error_errno(err, "cgroup %s: mkdir in the v2 tree", name);
 	/* Two controllers may share one v1 hierarchy: the second finds what the first made. */
 	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
-		if (base->v1_fd[c] >= 0 && mkdirat(base->v1_fd[c], name, 0755) < 0 &&
-			(errno != EEXIST || c == 0))
+		if (base->v1_fd[c] >= 0 && is_used(limits, c) &&
+			mkdirat(base->v1_fd[c], name, 0755) < 0 && (errno != EEXIST || c == 0))
 			return error_errno(err, "cgroup %s: mkdir", name);
 	return 0;
 }
 
-static int open_for_birth(const struct cgroup_base *base, struct cgroup *cgroup, struct error *err)
+static int open_knob(int base_fd, const char *name, const char *knob, int flags)
 {
 	char path[128];
 
+	snprintf(path, sizeof(path), "%s/%s", name, knob);
+	return openat(base_fd, path, flags | O_CLOEXEC);
+}
+
+/* On v1 an eventfd is rung when the limit is hit and nothing could be reclaimed. */
+static int open_v1_memory_events(int base_fd, const char *name, int *ret_fd)
+{
+	auto_close int event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	auto_close int oom_fd = open_knob(base_fd, name, "memory.oom_control", O_RDONLY);
+	char line[32];
+	int r;
+
+	if (event_fd < 0 || oom_fd < 0)
+		return -errno;
+	snprintf(line, sizeof(line), "%d %d", event_fd, oom_fd);
+	r = write_knob(base_fd, name, "cgroup.event_control", line, NULL);
+	if (r == 0)
+		*ret_fd = take_fd(&event_fd);
+	return r;
+}
+
+/* What the guest learns of its limits. A kernel without these files is none to fail for. */
+static int open_events(const struct cgroup_base *base, struct cgroup *cgroup, struct error *err)
+{
+	int memory = controller_base(base, CGROUP_MEMORY);
+	int pids = controller_base(base, CGROUP_PIDS);
+	int r = 0;
+
+	if (base->place[CGROUP_MEMORY] == CGROUP_V1)
+		r = open_v1_memory_events(memory, cgroup->name, &cgroup->memory_events_fd);
+	else if (memory >= 0)
+		cgroup->memory_events_fd =
+			open_knob(memory, cgroup->name, "memory.events", O_RDONLY);
+	if (pids >= 0)
+		cgroup->pids_events_fd = open_knob(pids, cgroup->name, "pids.events", O_RDONLY);
+	if (r < 0 && r != -ENOENT)
+		return error_set(
+			err, -r, "cgroup %s: memory events: %s", cgroup->name, strerror(-r));
+	return 0;
+}
+
+static int open_for_birth(const struct cgroup_base *base, const struct jail_limits *limits,
+	struct cgroup *cgroup, struct error *err)
+{
 	if (base->v2_fd >= 0) {
 		cgroup->v2_fd =
 			openat(base->v2_fd, cgroup->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (cgroup->v2_fd < 0)
 			return error_errno(err, "cgroup %s: open", cgroup->name);
 	}
-	snprintf(path, sizeof(path), "%s/tasks", cgroup->name);
 	for (int c = 0; c < CGROUP_CONTROLLERS; c++) {
-		if (base->v1_fd[c] < 0)
+		if (base->v1_fd[c] < 0 || !is_used(limits, c))
 			continue;
-		cgroup->tasks_fd[c] = openat(base->v1_fd[c], path, O_WRONLY | O_CLOEXEC);
+		cgroup->tasks_fd[c] = open_knob(base->v1_fd[c], cgroup->name, "tasks", O_WRONLY);
 		if (cgroup->tasks_fd[c] < 0)
 			return error_errno(err, "cgroup %s: open tasks", cgroup->name);
 	}
-	return 0;
+	return open_events(base, cgroup, err);
 }
 
 int cgroup_create(const struct cgroup_base *base, const char *name,
@@ -172,11 +268,11 @@ int cgroup_create(const struct cgroup_base *base, const char *name,
 
 	if (snprintf(cgroup.name, sizeof(cgroup.name), "%s", name) >= (int)sizeof(cgroup.name))
 		return error_set(err, ENAMETOOLONG, "cgroup %s: name too long", name);
-	r = make_directories(base, name, err);
+	r = make_directories(base, name, limits, err);
 	if (r == 0)
 		r = set_limits(base, name, limits, err);
 	if (r == 0)
-		r = open_for_birth(base, &cgroup, err);
+		r = open_for_birth(base, limits, &cgroup, err);
 	if (r < 0) {
 		cgroup_close(&cgroup);
 		cgroup_remove(base, name, NULL);
@@ -198,11 +294,19 @@ int cgroup_join_self(const struct cgroup *cgroup)
 	return 0;
 }
 
+uint64_t cgroup_read_memory(const struct cgroup_base *base, const char *name)
+{
+	return read_number(controller_base(base, CGROUP_MEMORY), name,
+		base->place[CGROUP_MEMORY] == CGROUP_V1 ? "memory.usage_in_bytes"
+							: "memory.current");
+}
+
 int cgroup_read_usage(
 	const struct cgroup_base *base, const char *name, struct cgroup_usage *ret_usage)
 {
 	int memory = controller_base(base, CGROUP_MEMORY);
 	int pids = controller_base(base, CGROUP_PIDS);
+	int cpu = controller_base(base, CGROUP_CPU);
 	bool memory_v1 = base->place[CGROUP_MEMORY] == CGROUP_V1;
 
 	*ret_usage = (struct cgroup_usage){
@@ -210,7 +314,9 @@ int cgroup_read_usage(
 			memory, name, memory_v1 ? "memory.max_usage_in_bytes" : "memory.peak"),
 		.oom_kills = read_key(memory, name,
 			memory_v1 ? "memory.oom_control" : "memory.events", "oom_kill"),
+		.pids_peak = read_number(pids, name, "pids.peak"),
 		.pids_refused = read_key(pids, name, "pids.events", "max"),
+		.cpu_throttled = read_key(cpu, name, "cpu.stat", "nr_throttled"),
 		/* The v2 tree counts time whatever controllers it has. */
 		.cpu_ns = read_key(base->v2_fd, name, "cpu.stat", "usage_usec") * NS_PER_US,
 	};
@@ -374,8 +480,9 @@ const char *cgroup_describe(const struct cgroup_base *base, char *buffer, unsign
 {
 	static const char *const places[] = {"absent", "v1", "v2"};
 
-	snprintf(buffer, size, "memory %s, pids %s, cpu %s, kill and freeze %s",
+	snprintf(buffer, size, "memory %s, pids %s, cpu %s, io %s, kill and freeze %s",
 		places[base->place[CGROUP_MEMORY]], places[base->place[CGROUP_PIDS]],
-		places[base->place[CGROUP_CPU]], base->v2_fd >= 0 ? "v2" : "by signals");
+		places[base->place[CGROUP_CPU]], places[base->place[CGROUP_IO]],
+		base->v2_fd >= 0 ? "v2" : "by signals");
 	return buffer;
 }

@@ -57,7 +57,6 @@ struct cgroup {
 	}
 
 struct cgroup_usage {
-	uint64_t memory_bytes;	    /* now */
 	uint64_t memory_peak_bytes; /* 0: unknown */
 	uint64_t cpu_ns;
 	uint64_t cpu_throttled; /* periods in which the CPU quota was used up */
@@ -95,6 +94,8 @@ void cgroup_close(struct cgroup *cgroup);
 /* In the child, single-threaded: join the v1 hierarchies. -errno. */
 int cgroup_join_self(const struct cgroup *cgroup);
 
+/* What is charged to it now; 0: unknown. */
+uint64_t cgroup_read_memory(const struct cgroup_base *base, const char *name);
 int cgroup_read_usage(
 	const struct cgroup_base *base, const char *name, struct cgroup_usage *ret_usage);
 int cgroup_freeze(const struct cgroup_base *base, const char *name, bool on, struct error *err);
@@ -108,6 +109,6 @@ int cgroup_remove(const struct cgroup_base *base, const char *name, struct error
 /* Kill and remove every cgroup below base whose name begins with prefix, in whichever hierarchy it stands. */
 int cgroup_remove_matching(const struct cgroup_base *base, const char *prefix, struct error *err);
 
-/* "memory v1, pids v1, cpu v1, kill v2" for logs and doctor. */
+/* "memory v1, pids v1, cpu v1, io v1, kill and freeze v2" for logs and doctor. */
 const char *cgroup_describe(const struct cgroup_base *base, char *buffer, unsigned size);
 #endif

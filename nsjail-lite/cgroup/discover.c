@@ -74,7 +74,8 @@ static void take_line(char *line, struct cgroup_mounts *mounts)
 	if (strcmp(type, "cgroup") != 0)
 		return;
 	for (enum cgroup_controller c = 0; c < CGROUP_CONTROLLERS; c++)
-		if (!mounts->v1[c][0] && list_has(super, cgroup_controller_name(c)))
+		if (!mounts->v1[c][0] &&
+			list_has(super, c == CGROUP_IO ? "blkio" : cgroup_controller_name(c)))
 			copy_mount_point(mounts->v1[c], point);
 }
 

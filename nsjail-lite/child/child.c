@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -48,6 +49,31 @@ static int join(const struct child_plan *plan, const char **ret_what)
 	return unshare(CLONE_NEWCGROUP) < 0 ? -errno : 0;
 }
 
+/*
+ * As many processors as the quota is worth, other ones for each slot. It only tells nproc and its like
+ * how many threads pay: root inside may take more, and gets no more time for it.
+ */
+static int take_cpus(const struct child_plan *plan)
+{
+	cpu_set_t allowed, taken;
+	unsigned count, seen = 0;
+
+	if (plan->cpus == 0)
+		return 0;
+	CPU_ZERO(&allowed);
+	if (syscall(SYS_sched_getaffinity, 0, sizeof(allowed), &allowed) < 0)
+		return -1;
+	count = (unsigned)CPU_COUNT(&allowed);
+	if (plan->cpus >= count)
+		return 0;
+	CPU_ZERO(&taken);
+	for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &allowed) &&
+			(seen++ + count - plan->first_cpu % count) % count < plan->cpus)
+			CPU_SET(cpu, &taken);
+	return (int)syscall(SYS_sched_setaffinity, 0, sizeof(taken), &taken);
+}
+
 /* Needs the initial user namespace's CAP_SYS_NICE and CAP_SYS_ADMIN: the last things that do. */
 static int leave_builder(const struct child_plan *plan, const char **ret_what)
 {
@@ -60,6 +86,9 @@ static int leave_builder(const struct child_plan *plan, const char **ret_what)
 	*ret_what = "priority";
 	if (syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &normal) < 0 ||
 		setpriority(PRIO_PROCESS, 0, NICE_NORMAL) < 0)
+		return -errno;
+	*ret_what = "affinity";
+	if (take_cpus(plan) < 0)
 		return -errno;
 	*ret_what = "user namespace";
 	return setns(plan->userns_fd, CLONE_NEWUSER) < 0 ? -errno : 0;
@@ -134,7 +163,7 @@ static int filter(const struct child_plan *plan, const char **ret_what)
 	return 0;
 }
 
-/* Its own fd table at last, holding 0..4; then the limits, which a crowded table would exceed. */
+/* Its own fd table at last, holding 0..6; then the limits, which a crowded table would exceed. */
 static int own_fds(const struct child_plan *plan, const char **ret_what)
 {
 	struct rlimit files = {plan->open_files, plan->open_files};
@@ -142,8 +171,12 @@ static int own_fds(const struct child_plan *plan, const char **ret_what)
 	int null_fd;
 
 	*ret_what = "close_range";
-	if (kernel_close_range(CHILD_REPORT_FD + 1, ~0U, CLOSE_RANGE_UNSHARE) < 0)
+	if (kernel_close_range(CHILD_LAST_FD + 1, ~0U, CLOSE_RANGE_UNSHARE) < 0)
 		return -errno;
+	if (plan->cgroup->memory_events_fd < 0)
+		fd_close(CHILD_MEMORY_FD);
+	if (plan->cgroup->pids_events_fd < 0)
+		fd_close(CHILD_PIDS_FD);
 	*ret_what = "/dev/null";
 	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null_fd < 0)
@@ -222,5 +255,10 @@ _Noreturn void child_run(const struct child_plan *plan)
 	if (fd_write_full(CHILD_REPORT_FD, &report, sizeof(report)) < 0 || r < 0)
 		_exit(1);
 	fd_close(CHILD_REPORT_FD);
-	guest_main(CHILD_CHANNEL_FD, plan->defaults);
+	guest_main(CHILD_CHANNEL_FD,
+		&(struct guest_events){
+			plan->cgroup->memory_events_fd < 0 ? -1 : CHILD_MEMORY_FD,
+			plan->cgroup->pids_events_fd < 0 ? -1 : CHILD_PIDS_FD,
+		},
+		plan->defaults);
 }

@@ -20,6 +20,9 @@
 /* Fixed numbers in the builder's table; only these and 0..2 survive into the guest's own. */
 #define CHILD_CHANNEL_FD 3 /* the guest's end of the channel */
 #define CHILD_REPORT_FD	 4 /* where the child reports; it closes it when it is ready */
+#define CHILD_MEMORY_FD	 5 /* struct guest_events; closed where the kernel has no such file */
+#define CHILD_PIDS_FD	 6
+#define CHILD_LAST_FD	 CHILD_PIDS_FD
 
 /* What to cover in /proc and with what: found once by the builder, the same for every child. */
 struct proc_covers {
@@ -49,7 +52,9 @@ struct child_plan {
 	const char *hostname;
 	const struct sock_fprog *filter;
 	uint64_t open_files;
-	char *arguments; /* the builder's argument memory, to be blanked */
+	unsigned cpus;	    /* as many as the quota is worth, so that nproc is honest; 0: all */
+	unsigned first_cpu; /* of those that the builder may use, modulo their number */
+	char *arguments;    /* the builder's argument memory, to be blanked */
 	size_t arguments_size;
 	const struct guest_defaults *defaults;
 };

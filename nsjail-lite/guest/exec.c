@@ -134,9 +134,7 @@ static void on_exited(struct job *job, const struct runner_report *report)
 	struct guest_reply *reply = &job->request->reply;
 
 	job->command = 0;
-	reply->user_us = report->user_us;
-	reply->system_us = report->system_us;
-	reply->max_rss_bytes = report->max_rss_bytes;
+	request_set_usage(job->request, &report->usage);
 	if (WIFSIGNALED(report->status)) {
 		reply->signal = (uint32_t)WTERMSIG(report->status);
 		reply->exit_status = 128 + reply->signal;

@@ -16,9 +16,16 @@ struct guest_defaults {
 	const char *const *env; /* "K=V", NULL-terminated; never NULL */
 };
 
+/* How the kernel tells of limits that were hit; -1: it does not. */
+struct guest_events {
+	int memory_fd; /* memory.events, or an eventfd that an OOM rings */
+	int pids_fd;   /* pids.events */
+};
+
 /*
  * Serve the channel until its other end closes, then exit: the kernel ends the rest with PID 1. Where
  * it is not PID 1 (unit tests) it makes itself a subreaper and kills its own tree before it exits.
  */
-_Noreturn void guest_main(int channel, const struct guest_defaults *defaults);
+_Noreturn void guest_main(
+	int channel, const struct guest_events *events, const struct guest_defaults *defaults);
 #endif

@@ -41,6 +41,11 @@ struct guest {
 	struct tree tree;
 	bool has_more_children; /* to reap */
 
+	struct source memory_events;
+	bool is_memory_rung;	      /* by an eventfd; else it is a file with counts */
+	int pids_events_fd;	      /* -1: none */
+	uint64_t ooms, forks_refused; /* since the sandbox began, as far as known */
+
 	uint32_t held_size; /* of the OUTPUT packet that did not fit into the channel; 0: none */
 	struct guest_output held;
 

@@ -22,6 +22,7 @@
 #include "base/fd.h"
 #include "nsjail-lite/guest/exec.h"
 #include "nsjail-lite/guest/job.h"
+#include "nsjail-lite/guest/limits.h"
 #include "nsjail-lite/guest/outbox.h"
 #include "nsjail-lite/guest/request.h"
 #include "proto/channel.h"
@@ -230,10 +231,12 @@ void guest_exit(struct guest *guest)
 	_exit(0);
 }
 
-void guest_main(int channel, const struct guest_defaults *defaults)
+void guest_main(
+	int channel, const struct guest_events *events, const struct guest_defaults *defaults)
 {
 	struct guest *guest = create(channel, defaults);
 
+	limits_open(guest, events);
 	guard_limits();
 	if (guest->self != 1)
 		prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "nsjail-lite/guest/exec.h"
 #include "nsjail-lite/guest/job.h"
+#include "nsjail-lite/guest/limits.h"
 #include "nsjail-lite/guest/outbox.h"
 #include "nsjail-lite/guest/worker.h"
 #include "proto/control.h"
@@ -47,6 +48,23 @@ void request_fail(struct request *request, int error, const char *format, ...)
 	va_end(ap);
 }
 
+static uint64_t microseconds(const struct timeval *tv)
+{
+	return (uint64_t)tv->tv_sec * 1000000 + (uint64_t)tv->tv_usec;
+}
+
+void request_set_usage(struct request *request, const struct rusage *usage)
+{
+	struct guest_reply *reply = &request->reply;
+
+	reply->user_us = microseconds(&usage->ru_utime);
+	reply->system_us = microseconds(&usage->ru_stime);
+	reply->max_rss_bytes = (uint64_t)usage->ru_maxrss * 1024;
+	reply->read_bytes = (uint64_t)usage->ru_inblock * 512;
+	reply->write_bytes = (uint64_t)usage->ru_oublock * 512;
+	reply->major_faults = (uint64_t)usage->ru_majflt;
+}
+
 static bool is_disk_full(void)
 {
 	struct statvfs disk;
@@ -65,6 +83,7 @@ static void finish(struct guest *guest, struct request *request)
 		request->reply.wall_ns = clock_now_ns() - request->started_ns;
 		if (is_disk_full())
 			request->reply.limits_hit |= LIMIT_HIT_DISK;
+		limits_tell(guest, request);
 		guest->running_count--;
 	}
 	if (job && job->is_command) {
@@ -153,6 +172,7 @@ static void start(
 
 	request->state = REQUEST_RUNNING;
 	request->started_ns = clock_now_ns();
+	limits_mark(guest, request);
 	guest->running_count++;
 	if (!job_create(guest, request)) {
 		request_fail(request, ENOMEM, "out of memory");

@@ -5,6 +5,8 @@
  */
 #ifndef NSJAIL_LITE_GUEST_REQUEST_H
 #define NSJAIL_LITE_GUEST_REQUEST_H
+#include <sys/resource.h>
+
 #include "nsjail-lite/guest/input.h"
 #include "nsjail-lite/guest/loop.h"
 
@@ -29,6 +31,7 @@ struct request {
 	uint64_t signals;	/* bit n - 1: SIGNAL n that came before the command had started */
 	uint16_t rows, columns; /* RESIZE that came before it; 0: none */
 	uint64_t started_ns;
+	uint64_t ooms_before, refused_before; /* see limits.h */
 	struct guest_reply reply;
 };
 
@@ -53,6 +56,9 @@ void request_abort(struct guest *guest, struct request *request, enum guest_end 
 /* Fill in FAILED. format may use the usual conversions; cut at the end when too long. */
 void request_fail(struct request *request, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* The receipt's part that the kernel counted. */
+void request_set_usage(struct request *request, const struct rusage *usage);
 
 /* Its processes have ended: deliver what is in the pipes, then reply. */
 void request_drain(struct guest *guest, struct request *request);

@@ -163,19 +163,12 @@ static pid_t start(const struct command *command)
 	return pid;
 }
 
-static uint64_t microseconds(const struct timeval *tv)
-{
-	return (uint64_t)tv->tv_sec * 1000000 + (uint64_t)tv->tv_usec;
-}
-
 static void report_exit(int status, const struct rusage *usage)
 {
 	struct runner_report exited = {
 		.kind = RUNNER_EXITED,
 		.status = status,
-		.user_us = microseconds(&usage->ru_utime),
-		.system_us = microseconds(&usage->ru_stime),
-		.max_rss_bytes = (uint64_t)usage->ru_maxrss * 1024,
+		.usage = *usage,
 	};
 
 	report(&exited);

@@ -7,6 +7,7 @@
 #ifndef NSJAIL_LITE_GUEST_RUNNER_H
 #define NSJAIL_LITE_GUEST_RUNNER_H
 #include <stdint.h>
+#include <sys/resource.h>
 
 #include "nsjail-lite/guest/child_fds.h"
 #include "nsjail-lite/guest/guest.h"
@@ -22,8 +23,8 @@ struct runner_report {
 	uint32_t kind;
 	int32_t command;
 	int32_t error;
-	int32_t status; /* EXITED: as wait4() gives it */
-	uint64_t user_us, system_us, max_rss_bytes;
+	int32_t status;	     /* EXITED: as wait4() gives it */
+	struct rusage usage; /* EXITED */
 	char text[96];
 };
 

@@ -201,11 +201,6 @@ int worker_start(struct guest *guest, struct job *job, const struct guest_file *
 	return r;
 }
 
-static uint64_t microseconds(const struct timeval *tv)
-{
-	return (uint64_t)tv->tv_sec * 1000000 + (uint64_t)tv->tv_usec;
-}
-
 /* Its memory may have been tampered with: take nothing that the client's check would refuse. */
 static void take_result(struct request *request, struct worker_result *result)
 {
@@ -226,9 +221,7 @@ void worker_on_gone(struct guest *guest, struct job *job, int status, const stru
 
 	if (!request)
 		return;
-	request->reply.user_us = microseconds(&usage->ru_utime);
-	request->reply.system_us = microseconds(&usage->ru_stime);
-	request->reply.max_rss_bytes = (uint64_t)usage->ru_maxrss * 1024;
+	request_set_usage(request, usage);
 	if (request->state == REQUEST_RUNNING && n == (ssize_t)sizeof(result))
 		take_result(request, &result);
 	else if (request->state == REQUEST_RUNNING && WIFSIGNALED(status))

@@ -25,8 +25,10 @@ int __real_build_sandbox(struct builder *b, const struct link_build *m,
 	struct link_built *ret_built, int *ret_channel, struct error *err);
 int __wrap_build_sandbox(struct builder *b, const struct link_build *m,
 	struct link_built *ret_built, int *ret_channel, struct error *err);
-_Noreturn void __real_guest_main(int channel, const struct guest_defaults *defaults);
-_Noreturn void __wrap_guest_main(int channel, const struct guest_defaults *defaults);
+_Noreturn void __real_guest_main(
+	int channel, const struct guest_events *events, const struct guest_defaults *defaults);
+_Noreturn void __wrap_guest_main(
+	int channel, const struct guest_events *events, const struct guest_defaults *defaults);
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
 
@@ -44,10 +46,11 @@ int __wrap_build_sandbox(struct builder *b, const struct link_build *m,
 }
 
 /* The build is over where the guest begins. */
-_Noreturn void __wrap_guest_main(int channel, const struct guest_defaults *defaults)
+_Noreturn void __wrap_guest_main(
+	int channel, const struct guest_events *events, const struct guest_defaults *defaults)
 {
 	is_building = false;
-	__real_guest_main(channel, defaults);
+	__real_guest_main(channel, events, defaults);
 }
 
 /* True when this call is the one that fails: errno is set, or the process is gone. */

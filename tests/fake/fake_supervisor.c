@@ -62,6 +62,7 @@ static pid_t start_guest(int channel)
 {
 	const char *const env[] = {
 		"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME=/", NULL};
+	const struct guest_events no_events = {-1, -1};
 	const struct guest_defaults defaults = {.cwd = root, .env = env};
 	pid_t pid = fork();
 
@@ -70,7 +71,7 @@ static pid_t start_guest(int channel)
 	if (dup2(channel, 3) < 0)
 		_exit(1);
 	close_range(4, ~0u, 0);
-	guest_main(3, &defaults);
+	guest_main(3, &no_events, &defaults);
 }
 
 /* A guest whose channel is closed, ends by itself with all it has started. */

@@ -98,7 +98,8 @@ static void join(const char *name)
 	if (base.v2_fd >= 0 && file_write_at(base.v2_fd, path, "0", NULL) < 0)
 		_exit(99);
 	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
-		if (base.v1_fd[c] >= 0 && file_write_at(base.v1_fd[c], path, "0", NULL) < 0)
+		if (c != CGROUP_IO && base.v1_fd[c] >= 0 &&
+			file_write_at(base.v1_fd[c], path, "0", NULL) < 0)
 			_exit(99);
 }
 
@@ -165,6 +166,26 @@ static int count_places(const char *name)
 	return count;
 }
 
+/* The first whole disk of /sys/block that is no memory in disguise. */
+static bool find_disk(uint32_t *ret_major, uint32_t *ret_minor)
+{
+	DIR *disks = opendir("/sys/block");
+	const struct dirent *entry;
+	bool found = false;
+
+	while (disks && !found && (entry = readdir(disks))) {
+		char path[300], text[32];
+
+		snprintf(path, sizeof(path), "/sys/block/%s/dev", entry->d_name);
+		if (entry->d_name[0] != '.' &&
+			file_read_at(AT_FDCWD, path, text, sizeof(text), NULL) > 0)
+			found = sscanf(text, "%u:%u", ret_major, ret_minor) == 2;
+	}
+	if (disks)
+		closedir(disks);
+	return found;
+}
+
 static void limits_are_read_back_as_they_were_given(void **state)
 {
 	const struct jail_limits limits = {.memory_bytes = MEMORY, .pids = 77, .cpu_milli = 1500};
@@ -182,6 +203,44 @@ static void limits_are_read_back_as_they_were_given(void **state)
 			strtol(read_knob(CGROUP_CPU, "limits", "cpu.cfs_quota_us", "cpu.max"), NULL,
 				10),
 			150000);
+}
+
+static void a_weight_is_a_share_of_the_default(void **state)
+{
+	const struct jail_limits limits = {.cpu_weight = 50};
+
+	(void)state;
+	create("weight", &limits);
+	if (base.place[CGROUP_CPU] != CGROUP_ABSENT)
+		assert_string_equal(read_knob(CGROUP_CPU, "weight", "cpu.shares", "cpu.weight"),
+			base.place[CGROUP_CPU] == CGROUP_V1 ? "512" : "50");
+}
+
+/* On any disk that the host has: nothing is read or written here. */
+static void io_limits_are_read_back_as_they_were_given(void **state)
+{
+	struct jail_limits limits = {.io_read_bps = 1 << 20, .io_write_bps = 2 << 20};
+	char text[64];
+
+	(void)state;
+	if (base.place[CGROUP_IO] == CGROUP_ABSENT)
+		return; /* the description says so, below */
+	assert_true(find_disk(&limits.io_major, &limits.io_minor));
+	create("io", &limits);
+	snprintf(text, sizeof(text),
+		base.place[CGROUP_IO] == CGROUP_V1 ? "%u:%u 1048576"
+						   : "%u:%u rbps=1048576 wbps=2097152",
+		limits.io_major, limits.io_minor);
+	assert_memory_equal(read_knob(CGROUP_IO, "io", "blkio.throttle.read_bps_device", "io.max"),
+		text, strlen(text));
+}
+
+static void only_a_limit_makes_an_io_cgroup_of_v1(void **state)
+{
+	(void)state;
+	create("none", &no_limits);
+	if (base.place[CGROUP_IO] == CGROUP_V1)
+		assert_int_equal(faccessat(base.v1_fd[CGROUP_IO], "none", F_OK, 0), -1);
 }
 
 static void a_limit_of_nought_is_no_limit(void **state)
@@ -396,6 +455,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CGROUP_TEST(limits_are_read_back_as_they_were_given),
+		CGROUP_TEST(a_weight_is_a_share_of_the_default),
+		CGROUP_TEST(io_limits_are_read_back_as_they_were_given),
+		CGROUP_TEST(only_a_limit_makes_an_io_cgroup_of_v1),
 		CGROUP_TEST(a_limit_of_nought_is_no_limit),
 		CGROUP_TEST(counters_start_at_nought_and_tell_what_was_used),
 		CGROUP_TEST(a_process_over_its_memory_is_killed_and_counted),

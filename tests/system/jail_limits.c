@@ -87,12 +87,15 @@ static void a_memory_hog_is_killed_and_told_and_the_sandbox_lives(void **state)
 	fixture_run(
 		client, "x=$(head -c 100000000 /dev/zero | tr '\\0' x); echo survived", 0, &result);
 	assert_null(strstr(result.output, "survived"));
-	assert_int_not_equal(result.reply.exit_status, 0);
+	assert_int_equal(result.reply.exit_status, 128 + SIGKILL);
+	assert_int_equal(result.reply.limits_hit, LIMIT_HIT_MEMORY);
 	fixture_run_ok(client, "echo alive", &result);
 	assert_string_equal(result.output, "alive\n");
+	assert_int_equal(result.reply.limits_hit, 0);
 	fixture_kill(&f);
 	assert_true(f.ended.limits_hit & LIMIT_HIT_MEMORY);
-	assert_true(f.ended.memory_peak_bytes > MEMORY / 2);
+	assert_true(f.ended.usage.oom_kills > 0);
+	assert_true(f.ended.usage.memory_peak_bytes > MEMORY / 2);
 }
 
 static void counters_of_the_next_sandbox_start_at_zero(void **state)
@@ -100,7 +103,7 @@ static void counters_of_the_next_sandbox_start_at_zero(void **state)
 	(void)state;
 	fixture_kill(&f);
 	assert_int_equal(f.ended.limits_hit, 0);
-	assert_true(f.ended.memory_peak_bytes < MEMORY / 4);
+	assert_true(f.ended.usage.memory_peak_bytes < MEMORY / 4);
 }
 
 static void a_fork_bomb_is_ended_with_its_tree_and_told(void **state)
@@ -108,6 +111,7 @@ static void a_fork_bomb_is_ended_with_its_tree_and_told(void **state)
 	(void)state;
 	fixture_run(client, "b() { b | b & }; b; while :; do sleep 1; done", 2000, &result);
 	assert_int_equal(result.reply.end, GUEST_END_TIMEOUT);
+	assert_true(result.reply.limits_hit & LIMIT_HIT_PIDS);
 	fixture_run_ok(client, "echo alive", &result);
 	assert_string_equal(result.output, "alive\n");
 	fixture_kill(&f);

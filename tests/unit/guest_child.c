@@ -27,6 +27,7 @@ void guest_child_start_raw(struct guest_child *child)
 {
 	static const char *const env[] = {
 		"PATH=/usr/local/bin:/usr/bin:/bin", "COLOUR=blue", "SHAPE=round", NULL};
+	const struct guest_events no_events = {-1, -1};
 	const struct guest_defaults defaults = {.cwd = child->root, .env = env};
 	int ends[2];
 
@@ -38,7 +39,7 @@ void guest_child_start_raw(struct guest_child *child)
 	assert_true(child->pid >= 0);
 	if (child->pid == 0) {
 		close(ends[0]);
-		guest_main(ends[1], &defaults);
+		guest_main(ends[1], &no_events, &defaults);
 	}
 	close(ends[1]);
 	child->channel = ends[0];
