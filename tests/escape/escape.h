@@ -29,6 +29,7 @@ struct escape_cases {
 		(rows), sizeof(rows) / sizeof((rows)[0])                                           \
 	}
 
+extern const struct escape_cases escape_build_links;
 extern const struct escape_cases escape_build_races;
 
 extern const struct escape_cases *const escape_cases[]; /* NULL-terminated: cases.c */
