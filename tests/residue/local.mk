@@ -7,4 +7,4 @@ tests/residue/residue-probe: $(residue_sources) tests/residue/probe.h
 check-system: tests/residue/residue-probe
 SYSTEM_TESTS += tests/residue/residue.py
 CLEANFILES += tests/residue/residue-probe
-EXTRA_DIST += $(residue_sources) tests/residue/probe.h tests/lease.py tests/probe_image.py
+EXTRA_DIST += $(residue_sources) tests/residue/probe.h tests/residue/late.py tests/lease.py tests/probe_image.py

@@ -14,12 +14,11 @@
 
 #include "tests/residue/probe.h"
 
-#define TTL_FILE    "/proc/sys/net/ipv4/ip_default_ttl"
-#define TTL_CANARY  "77"
-#define PACKETS	    100
-#define LATE_WAIT   25 /* ms; a sender that lives sends each millisecond */
-#define LINES_MAX   16384
-#define TABLE_WIDTH 256
+#define TTL_FILE   "/proc/sys/net/ipv4/ip_default_ttl"
+#define TTL_CANARY "77"
+#define PACKETS	   100
+#define LATE_WAIT  25 /* ms; a sender that lives sends each millisecond */
+#define LINES_MAX  16384
 
 static struct sockaddr_in loopback(unsigned port)
 {
@@ -89,6 +88,20 @@ static void look_at_sockets(const char *path, const char *state)
 	}
 }
 
+/* Anything below the head of a table. */
+static void look_at_rows(const char *path, unsigned head_lines)
+{
+	char text[LINES_MAX];
+	const char *line = probe_read(path, text, sizeof(text)) < 0 ? NULL : text;
+
+	for (unsigned i = 0; line && i < head_lines; i++) {
+		line = strchr(line, '\n');
+		line = line ? line + 1 : NULL;
+	}
+	if (line && *line)
+		probe_found("%s: %.60s", path, line);
+}
+
 void look_ports(void)
 {
 	int tcp = connected(SOCK_STREAM, CANARY_PORT);
@@ -134,8 +147,7 @@ void look_time_wait(void)
 {
 	look_at_sockets("/proc/net/tcp", "06");
 	look_at_sockets("/proc/net/tcp6", "06");
-	/* No connection tracking here at all; with it, this is where it would be told. */
-	look_at_sockets("/proc/net/nf_conntrack", NULL);
+	look_at_rows("/proc/net/nf_conntrack", 0);
 }
 
 int leave_sysctl(void)
@@ -146,18 +158,12 @@ int leave_sysctl(void)
 /* Settings, neighbours and routes. */
 void look_sysctl(void)
 {
-	char text[LINES_MAX];
-	const char *line;
+	char text[64];
 
 	if (probe_read(TTL_FILE, text, sizeof(text)) > 0 && atoi(text) == atoi(TTL_CANARY))
 		probe_found(TTL_FILE " is " TTL_CANARY);
-	for (int i = 0; i < 2; i++) {
-		const char *const tables[] = {"/proc/net/arp", "/proc/net/route"};
-
-		line = probe_read(tables[i], text, sizeof(text)) < 0 ? NULL : strchr(text, '\n');
-		if (line && line[1])
-			probe_found("%s: %.60s", tables[i], line + 1);
-	}
+	look_at_rows("/proc/net/arp", 1);
+	look_at_rows("/proc/net/route", 1);
 }
 
 int leave_counters(void)
@@ -205,8 +211,6 @@ void look_filter(void)
 	if (fd >= 0)
 		probe_found("a netlink socket of the packet filter");
 	close(fd);
-	if (access("/proc/net/nf_conntrack", F_OK) == 0)
-		probe_found("/proc/net/nf_conntrack");
 }
 
 /* Packets that come as long as the sender lives, and one that lies unread. */

@@ -60,10 +60,15 @@ static void look_for(char kind, const char *states)
 /* A child of the command, in its session, that outlives it. */
 int leave_running(void)
 {
+	pid_t child;
+
 	fflush(stdout);
-	if (fork() != 0)
-		return 0;
 	name_self('r');
+	child = fork();
+	if (child != 0) {
+		prctl(PR_SET_NAME, "residue-probe", 0, 0, 0);
+		return child < 0 ? -errno : 0;
+	}
 	for (int fd = 0; fd <= 2; fd++)
 		close(fd);
 	for (;;)

@@ -13,12 +13,14 @@ import shutil
 import subprocess
 import unittest
 
+import late
 import lease
 import probe_image
 import tap
 from system import instance
 
-LEASES = int(os.environ.get("N", 1000))
+LEASES = 10000 if "HEARTH_SOAK" in os.environ else 1000
+RACES = LEASES // 4
 KINDS_PER_LEASE = 6
 HEAVY_EVERY = 40  # leases; half a gigabyte is touched
 VERIFY_EVERY = 250
@@ -86,6 +88,10 @@ SEEN_FROM_OUTSIDE = {
     "R27": "counters of the cgroup",
     "R30": "the image, byte for byte",
     "R33": "a process or cgroup under the ids of the slot",
+}
+AT_THE_END = {
+    "R34": "output and handles of a lease that is over",
+    "race": "output of a command that ran while its lease was released",
 }
 
 
@@ -295,6 +301,7 @@ class Residue(unittest.TestCase):
         cls.addClassCleanup(cls.world.close)
         cls.campaign = Campaign()
         cls.campaign.run(cls.world)
+        late.run(cls.campaign, cls.world, RACES)
 
     @classmethod
     def tearDownClass(cls):
@@ -312,7 +319,8 @@ class Residue(unittest.TestCase):
 
 
 def add_tests():
-    for kind, what in {**KINDS, **KINDS_OF_A_PROCESS, **KINDS_OF_THE_HOST, **SEEN_FROM_OUTSIDE}.items():
+    kinds = {**KINDS, **KINDS_OF_A_PROCESS, **KINDS_OF_THE_HOST, **SEEN_FROM_OUTSIDE, **AT_THE_END}
+    for kind, what in kinds.items():
         def test(self, kind=kind):
             self.judge(kind)
         test.__doc__ = f"{kind} nothing is found of {what}"
