@@ -5,6 +5,7 @@ libjail_a_SOURCES = \
 	nsjail-lite/builder_host.c nsjail-lite/builder_host.h \
 	nsjail-lite/cgroup/cgroup.c nsjail-lite/cgroup/cgroup.h \
 	nsjail-lite/cgroup/discover.c nsjail-lite/cgroup/discover.h \
+	nsjail-lite/cgroup/knobs.c nsjail-lite/cgroup/knobs.h \
 	nsjail-lite/image_mount.c nsjail-lite/image_mount.h \
 	nsjail-lite/jail.c nsjail-lite/jail.h \
 	nsjail-lite/seccomp.c nsjail-lite/seccomp.h nsjail-lite/seccomp_evaluate.c \
@@ -44,7 +45,7 @@ builder_sources = \
 	base/error.c base/fd.c base/file.c base/number.c base/text.c \
 	proto/channel.c proto/check.c proto/guest.c \
 	nsjail-lite/jail.c nsjail-lite/builder/link.c \
-	nsjail-lite/cgroup/cgroup.c \
+	nsjail-lite/cgroup/cgroup.c nsjail-lite/cgroup/knobs.c \
 	nsjail-lite/builder/main.c nsjail-lite/builder/slot.c nsjail-lite/builder/root.c \
 	nsjail-lite/builder/build.c nsjail-lite/builder/reap.c nsjail-lite/builder/tree.c \
 	nsjail-lite/child/child.c nsjail-lite/child/mounts.c \
@@ -52,7 +53,7 @@ builder_sources = \
 builder_headers = \
 	base/cleanup.h base/clock.h base/error.h base/fd.h base/file.h base/list.h base/number.h \
 	base/text.h proto/channel.h proto/check.h proto/control.h proto/guest.h \
-	nsjail-lite/jail.h nsjail-lite/kernel.h nsjail-lite/cgroup/cgroup.h \
+	nsjail-lite/jail.h nsjail-lite/kernel.h nsjail-lite/cgroup/cgroup.h nsjail-lite/cgroup/knobs.h \
 	nsjail-lite/builder/builder.h nsjail-lite/builder/link.h nsjail-lite/child/child.h \
 	$(guest_headers)
 # No PIE: relocations would dirty pages in every sandbox. musl's CMSG macros trip -Wconversion,
