@@ -160,30 +160,3 @@ void call_notify(struct call *call, const char *method, json_t *params)
 	else
 		json_decref(params);
 }
-
-json_t *call_receipt(const struct guest_reply *reply)
-{
-	return json_pack("{s:f,s:f,s:f,s:I}", "wall_ms", (double)reply->wall_ns / 1e6, "user_ms",
-		(double)reply->user_us / 1e3, "system_ms", (double)reply->system_us / 1e3,
-		"max_rss_bytes", (json_int_t)reply->max_rss_bytes);
-}
-
-json_t *call_limits(uint32_t limits_hit)
-{
-	static const struct {
-		uint32_t limit;
-		const char *name;
-	} names[] = {
-		{LIMIT_HIT_MEMORY, "memory"},
-		{LIMIT_HIT_PIDS, "pids"},
-		{LIMIT_HIT_DISK, "disk"},
-		{LIMIT_HIT_TIME, "time"},
-		{LIMIT_HIT_OUTPUT, "output"},
-	};
-	json_t *words = json_array();
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (limits_hit & names[i].limit)
-			json_array_append_new(words, json_string(names[i].name));
-	return words;
-}

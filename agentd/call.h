@@ -17,7 +17,6 @@
 struct client;
 struct sandbox;
 struct server;
-struct guest_reply;
 
 struct call {
 	struct list of_client;	/* in client->calls while there is a client */
@@ -59,9 +58,4 @@ void call_lost(struct call *call);
 
 /* A notification to its client. Takes over params; NULL is dropped. */
 void call_notify(struct call *call, const char *method, json_t *params);
-
-/* How a request ended, for programs: {"wall_ms", "user_ms", "system_ms", "max_rss_bytes"}. */
-json_t *call_receipt(const struct guest_reply *reply);
-/* enum limit_hit as an array of words. */
-json_t *call_limits(uint32_t limits_hit);
 #endif

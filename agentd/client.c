@@ -7,6 +7,7 @@
 
 #include "agentd/call.h"
 #include "agentd/method.h"
+#include "agentd/release.h"
 #include "agentd/sandbox.h"
 #include "agentd/server.h"
 #include "base/cleanup.h"
@@ -202,6 +203,7 @@ static void disown(struct client *client)
 		set_slow(client, false);
 	while ((sandbox = list_first(&client->sandboxes, struct sandbox, of_owner)))
 		sandbox_release(sandbox, false, NULL);
+	release_forget_owner(client->server, client);
 	while ((call = list_first(&client->calls, struct call, of_client)))
 		call_abandon(call);
 }

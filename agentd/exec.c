@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agentd/call.h"
+#include "agentd/receipt.h"
 #include "agentd/sandbox.h"
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -88,12 +89,23 @@ static const char *end_name(uint32_t end)
 	return "done";
 }
 
-static json_t *describe_reply(const struct guest_reply *reply)
+static uint64_t number_of(const struct call *call, const char *name)
 {
-	return json_pack("{s:i,s:i,s:s,s:o,s:o,s:I,s:I}", "exit_code", (int)reply->exit_status,
+	return (uint64_t)json_integer_value(json_object_get(call->params, name));
+}
+
+static json_t *describe_reply(const struct call *call, const struct guest_reply *reply)
+{
+	struct limit_values values = limit_values_of(&call->sandbox->lease);
+
+	values.time_ms = number_of(call, "timeout_ms");
+	values.output_bytes = number_of(call, "output_max");
+	return json_pack("{s:i,s:i,s:s,s:o,s:o,s:o,s:I,s:I}", "exit_code", (int)reply->exit_status,
 		"signal", (int)reply->signal, "end", end_name(reply->end), "limits_hit",
-		call_limits(reply->limits_hit), "receipt", call_receipt(reply), "stdout_bytes",
-		(json_int_t)reply->stdout_bytes, "stderr_bytes", (json_int_t)reply->stderr_bytes);
+		receipt_limits(reply->limits_hit), "limits",
+		receipt_limit_texts(reply->limits_hit, &values), "receipt", receipt_of_reply(reply),
+		"stdout_bytes", (json_int_t)reply->stdout_bytes, "stderr_bytes",
+		(json_int_t)reply->stderr_bytes);
 }
 
 static void fail_to_start(struct call *call, const struct guest_reply *reply)
@@ -124,7 +136,7 @@ static void on_reply(void *arg, const struct guest_reply *reply)
 	else if (reply->end == GUEST_END_FAILED)
 		fail_to_start(call, reply);
 	else
-		call_result(call, describe_reply(reply));
+		call_result(call, describe_reply(call, reply));
 }
 
 static void on_cancel(struct call *call)

@@ -18,6 +18,7 @@
 	"],\"properties\":{" properties "}}"
 /* A time in ms: at most CONTROL_DEADLINE_MAX and GUEST_TIMEOUT_MAX, which are both a day. */
 #define MILLISECONDS(name) "\"" name "\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":86400000}"
+#define OUTPUT_MAX	   "\"output_max\":{\"type\":\"integer\",\"minimum\":0}"
 #define WINDOW                                                                                     \
 	"\"rows\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":10000},"                         \
 	"\"columns\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":10000}"
@@ -46,7 +47,8 @@ static const struct method methods[] = {
 			"\"items\":{\"type\":\"string\"}},"
 			"\"command\":{\"type\":\"string\",\"minLength\":1},"
 			"\"env\":{\"type\":\"object\"}," STRING("cwd") "," MILLISECONDS(
-				"timeout_ms") "," STRING("stdin") ","
+				"timeout_ms") "," OUTPUT_MAX
+					      "," STRING("stdin") ","
 								  "\"pty\":{\"type\":\"object\","
 								  "\"additionalProperties\":false,"
 								  "\"properties\":{" WINDOW "}}"),

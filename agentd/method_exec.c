@@ -79,6 +79,8 @@ static void fill_options(const struct call *call, struct guest_exec_options *opt
 	options->cwd = json_string_value(json_object_get(call->params, "cwd"));
 	options->timeout_ms =
 		(uint32_t)json_integer_value(json_object_get(call->params, "timeout_ms"));
+	options->output_max =
+		(uint64_t)json_integer_value(json_object_get(call->params, "output_max"));
 	options->rows = (uint16_t)json_integer_value(json_object_get(pty, "rows"));
 	options->columns = (uint16_t)json_integer_value(json_object_get(pty, "columns"));
 	options->flags |= pty ? GUEST_EXEC_PTY : 0;

@@ -5,12 +5,14 @@
 #include "agentd/client.h"
 #include "agentd/handle.h"
 #include "agentd/method.h"
+#include "agentd/receipt.h"
 #include "agentd/release.h"
 #include "agentd/sandbox.h"
 #include "agentd/server.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/text.h"
 
 static uint32_t get_ms(const struct call *call, const char *name)
@@ -32,21 +34,40 @@ static uint32_t get_on_empty(const struct call *call)
 	return ON_EMPTY_DEFAULT;
 }
 
+static json_t *describe_limits(const struct control_leased *lease)
+{
+	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "memory_bytes",
+		(json_int_t)lease->memory_bytes, "disk_bytes", (json_int_t)lease->disk_bytes,
+		"disk_inodes", (json_int_t)lease->disk_inodes, "pids", (json_int_t)lease->pids,
+		"cpu_milli", (json_int_t)lease->cpu_milli, "open_files",
+		(json_int_t)lease->open_files);
+}
+
 static json_t *describe_lease(const struct control_leased *lease, uint64_t started_ns)
 {
 	json_t *result = sandbox_handle(&lease->handle);
-	json_t *limits = json_pack("{s:I,s:I,s:I,s:I}", "memory_bytes",
-		(json_int_t)lease->memory_bytes, "disk_bytes", (json_int_t)lease->disk_bytes,
-		"pids", (json_int_t)lease->pids, "cpu_milli", (json_int_t)lease->cpu_milli);
-	json_t *rest = json_pack("{s:s,s:s,s:o,s:i,s:i,s:f,s:f,s:f}", "template",
-		lease->template_name, "rung", control_rung_name(lease->rung), "limits", limits,
-		"lease_ms", (int)lease->lease_ms, "idle_ms", (int)lease->idle_ms, "wait_us",
+	json_t *rest = json_pack("{s:s,s:s,s:o,s:o,s:i,s:i,s:f,s:f,s:f}", "template",
+		lease->template_name, "rung", control_rung_name(lease->rung), "limits",
+		describe_limits(lease), "unenforced", receipt_limits(lease->unenforced), "lease_ms",
+		(int)lease->lease_ms, "idle_ms", (int)lease->idle_ms, "wait_us",
 		(double)lease->wait_ns / 1e3, "build_us", (double)lease->build_ns / 1e3,
 		"acquire_us", (double)(clock_now_ns() - started_ns) / 1e3);
 
 	json_object_update(result, rest);
 	json_decref(rest);
 	return result;
+}
+
+/* Once for each template: what it asks for is not in this host's power. */
+static void warn_unenforced(struct server *server, const struct control_leased *lease)
+{
+	char names[LIMIT_TEXT_MAX];
+
+	if (lease->unenforced == 0 || json_object_get(server->warned, lease->template_name))
+		return;
+	json_object_set_new(server->warned, lease->template_name, json_true());
+	log_event(LOG_LEVEL_WARNING, "limits_unenforced", "template", lease->template_name,
+		"limits", limit_names(lease->unenforced, names), NULL);
 }
 
 static void fail_refused(struct call *call, const struct control_refused *refused)
@@ -66,15 +87,16 @@ static void take_lease(
 
 	if (!call->client || call->client->is_closing) {
 		fd_close(channel);
-		release_start(release, &lease->handle, NULL);
+		release_start(release, lease, NULL, NULL);
 		call_fail(call, FAULT_STOPPING, "the connection ends");
 		return;
 	}
 	if (sandbox_create(call->client, lease, channel, release, &err) < 0) {
-		release_start(release, &lease->handle, NULL);
+		release_start(release, lease, NULL, NULL);
 		call_fail(call, FAULT_INTERNAL, "%s", err.text);
 		return;
 	}
+	warn_unenforced(call->server, lease);
 	call_result(call, describe_lease(lease, call->started_ns));
 }
 

@@ -7,6 +7,7 @@
 #include "agentd/handle.h"
 #include "agentd/method.h"
 #include "agentd/output.h"
+#include "agentd/receipt.h"
 #include "agentd/sandbox.h"
 #include "agentd/schema.h"
 #include "agentd/server.h"
@@ -28,14 +29,16 @@ static void on_output(void *arg, enum guest_stream stream, const void *data, uin
 	output_send(&work->output, work->call, stream, data, size);
 }
 
-static json_t *describe_result(const struct tool_result *result)
+static json_t *describe_result(const struct work *work, const struct tool_result *result)
 {
 	const unsigned char *text = evbuffer_pullup(result->text, -1);
-	json_t *receipt = call_receipt(result->reply);
+	json_t *receipt = receipt_of_reply(result->reply);
 
 	json_object_set_new(
 		receipt, "exit_code", json_integer((json_int_t)result->reply->exit_status));
-	json_object_set_new(receipt, "limits_hit", call_limits(result->reply->limits_hit));
+	json_object_set_new(receipt, "limits_hit", receipt_limits(result->reply->limits_hit));
+	json_object_set_new(receipt, "limits",
+		receipt_limit_texts(result->reply->limits_hit, &work->run->request.limits));
 	return json_pack("{s:o,s:b,s:o}", "content",
 		utf8_to_json(text ? (const char *)text : "",
 			text ? evbuffer_get_length(result->text) : 0),
@@ -46,15 +49,17 @@ static void on_done(void *arg, const struct tool_result *result)
 {
 	struct work *work = arg;
 	struct call *call = work->call;
+	bool is_lost = result->reply->end == GUEST_END_LOST;
+	json_t *described = is_lost ? NULL : describe_result(work, result);
 
 	call->work = NULL;
 	call->on_cancel = NULL;
 	output_finish(&work->output, call);
 	free(work);
-	if (result->reply->end == GUEST_END_LOST)
+	if (is_lost)
 		call_lost(call);
 	else
-		call_result(call, describe_result(result));
+		call_result(call, described);
 }
 
 static void on_cancel(struct call *call)
@@ -72,6 +77,7 @@ static int start(struct call *call, const struct tool *tool, struct error *err)
 		.guest = call->sandbox->guest,
 		.arguments = json_object_get(call->params, "arguments"),
 		.cwd = json_string_value(json_object_get(call->params, "cwd")),
+		.limits = limit_values_of(&call->sandbox->lease),
 		.has_bash = call->sandbox->has_bash};
 	auto_free struct work *work = calloc(1, sizeof(*work));
 	bool is_streamed = json_is_true(json_object_get(call->params, "stream"));

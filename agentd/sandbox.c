@@ -9,6 +9,7 @@
 
 #include "agentd/call.h"
 #include "agentd/client.h"
+#include "agentd/receipt.h"
 #include "agentd/release.h"
 #include "agentd/server.h"
 #include "base/cleanup.h"
@@ -203,14 +204,13 @@ int sandbox_create(struct client *owner, const struct control_leased *lease, int
 
 static json_t *describe_end(const struct sandbox *sandbox, const struct sandbox_end *end)
 {
+	const struct limit_values values = limit_values_of(&sandbox->lease);
 	json_t *data = sandbox_handle(&sandbox->lease.handle);
 
 	json_object_set_new(data, "reason", json_string(end->reason));
-	json_object_set_new(data, "limits_hit", call_limits(end->limits_hit));
+	json_object_set_new(data, "limits_hit", receipt_limits(end->limits_hit));
+	json_object_set_new(data, "limits", receipt_limit_texts(end->limits_hit, &values));
 	json_object_set_new(data, "limit", json_integer((json_int_t)end->limit));
-	json_object_set_new(
-		data, "memory_peak_bytes", json_integer((json_int_t)end->memory_peak_bytes));
-	json_object_set_new(data, "cpu_ms", json_real((double)end->cpu_ns / 1e6));
 	return data;
 }
 
@@ -219,10 +219,10 @@ void sandbox_end(struct sandbox *sandbox, const struct sandbox_end *end, bool is
 	struct client *owner = sandbox->owner;
 	struct call *call;
 	json_t *data = describe_end(sandbox, end);
-	char text[128];
+	char text[128 + LIMIT_TEXT_MAX];
 
 	snprintf(text, sizeof(text), "sandbox %" PRIu64 " has ended: %s",
-		sandbox->lease.handle.sandbox, end->reason);
+		sandbox->lease.handle.sandbox, end->text ? end->text : end->reason);
 	list_remove(&sandbox->of_owner);
 	sandbox->is_hung_up = true; /* nothing is watched or sent any more */
 	guest_client_lose(sandbox->guest, end->limits_hit, text);
@@ -240,25 +240,31 @@ void sandbox_release(struct sandbox *sandbox, bool is_told, struct call *answer)
 	const struct sandbox_end end = {.reason = sandbox->is_hung_up
 							  ? "guest_broken"
 							  : control_reason_name(LEASE_RELEASED)};
-	struct control_handle handle = sandbox->lease.handle;
+	struct control_leased lease = sandbox->lease;
+	struct client *owner = is_told ? sandbox->owner : NULL;
 	struct release *release = take_ptr(&sandbox->release);
 
 	sandbox_end(sandbox, &end, is_told);
-	release_start(release, &handle, answer);
+	release_start(release, &lease, owner, answer);
 }
 
 void sandbox_on_lease_ended(void *arg, const struct control_lease_ended *ended)
 {
-	const struct sandbox_end end = {.reason = control_reason_name(ended->reason),
+	struct sandbox_end end = {.reason = control_reason_name(ended->reason),
 		.limits_hit = ended->limits_hit,
 		.limit = ended->limit};
 	struct sandbox *sandbox = sandbox_find(arg, ended->handle.sandbox);
-	char id[24];
+	struct limit_values values;
+	char id[24], text[LIMIT_TEXT_MAX];
 
 	if (!sandbox || sandbox->lease.handle.epoch != ended->handle.epoch)
 		return; /* released by us at the same time */
+	values = limit_values_of(&sandbox->lease);
+	end.text = limit_lease_end_text(ended, &values, text);
 	snprintf(id, sizeof(id), "%" PRIu64, ended->handle.sandbox);
-	log_event(LOG_LEVEL_INFO, "sandbox_ended", "sandbox", id, "reason", end.reason, NULL);
+	log_event(LOG_LEVEL_INFO, "sandbox_ended", "sandbox", id, "reason", end.reason, "why",
+		end.text, NULL);
+	release_await_receipt(take_ptr(&sandbox->release), &sandbox->lease, sandbox->owner);
 	sandbox_end(sandbox, &end, true);
 }
 

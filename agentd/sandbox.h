@@ -46,10 +46,9 @@ struct sandbox {
 /* Why it ended, for the answers and the owner. */
 struct sandbox_end {
 	const char *reason; /* a word: control_reason_name(), "supervisor_lost" */
+	const char *text;   /* for people; NULL: the word */
 	uint32_t limits_hit;
 	uint64_t limit;
-	uint64_t memory_peak_bytes;
-	uint64_t cpu_ns;
 };
 
 /* The channel becomes the sandbox's also on failure; the release, by which it goes back, on success. 0 or -errno. */
@@ -58,7 +57,7 @@ int sandbox_create(struct client *owner, const struct control_leased *lease, int
 
 /* Answer all calls in it, tell the owner (when is_told), free it. Not from within a guest's callback. */
 void sandbox_end(struct sandbox *sandbox, const struct sandbox_end *end, bool is_told);
-/* The same, and give it back; answer (may be NULL) gets its result once the supervisor has it. */
+/* The same, and give it back; answer (may be NULL): see release_start(). */
 void sandbox_release(struct sandbox *sandbox, bool is_told, struct call *answer);
 
 /* LEASE_ENDED: the control client's callback; arg is the server. */

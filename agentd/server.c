@@ -219,6 +219,8 @@ int server_init(struct server *server, struct event_base *base, int listener,
 		return error_set(err, EMFILE, "RLIMIT_NOFILE is below %d: raise it",
 			SERVER_CLIENTS_MAX + SERVER_SPARE_FDS + 1);
 	control_client_on_ended(control, sandbox_on_lease_ended, server);
+	control_client_on_receipt(control, release_on_receipt, server);
+	server->warned = json_object();
 	r = method_load(server, err);
 	if (r < 0)
 		return r;
@@ -243,6 +245,7 @@ void server_finish(struct server *server)
 	free_event(server->accept_event);
 	free_event(server->accept_timer);
 	free_event(server->stop_timer);
+	json_decref(server->warned);
 	method_unload(server);
 	fd_close(server->listener);
 }

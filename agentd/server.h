@@ -34,7 +34,8 @@ struct server {
 	struct list sandboxes[SERVER_BUCKETS];
 	unsigned lease_count; /* and acquires under way: bounded by the fds that we may have */
 	unsigned lease_max;
-	struct list releases; /* that wait for the supervisor's answer, or to be sent */
+	struct list releases; /* that wait to be sent, for the supervisor's answer or its receipt */
+	json_t *warned;	      /* by name: templates whose limits this host cannot all enforce */
 	unsigned asked_count; /* acquires and lists without an answer */
 	json_t *method_schemas[SERVER_METHODS_MAX];
 	json_t *tools; /* what tool.list answers; also the schemas */

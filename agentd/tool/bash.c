@@ -61,9 +61,20 @@ static void say_outputs(struct tool_run *run)
 	say_stream(run, "stderr", &run->errors, errors);
 }
 
+/* The time limit is told by the first line of its error. */
+static void say_limits(struct tool_run *run, uint32_t limits_hit)
+{
+	char text[LIMIT_TEXT_MAX];
+
+	limits_hit &= ~(uint32_t)LIMIT_HIT_TIME;
+	if (limits_hit)
+		tool_say(run, "hit a limit: %s\n",
+			limit_text_all(limits_hit, &run->request.limits, text));
+}
+
 static void on_exited(struct tool_run *run, const struct guest_reply *reply)
 {
-	uint64_t timeout_ms = tool_number(run, "timeout", TOOL_BASH_TIMEOUT_MS);
+	char text[LIMIT_TEXT_MAX];
 
 	switch ((enum guest_end)reply->end) {
 	case GUEST_END_FAILED:
@@ -71,9 +82,9 @@ static void on_exited(struct tool_run *run, const struct guest_reply *reply)
 		return;
 	case GUEST_END_TIMEOUT:
 		tool_fail(run,
-			"timed out after %llu ms, everything it started was killed: set a longer "
-			"timeout, or background\n",
-			(unsigned long long)timeout_ms);
+			"%s, everything it started was killed: set a longer timeout, or "
+			"background\n",
+			limit_text(LIMIT_HIT_TIME, &run->request.limits, text));
 		break;
 	case GUEST_END_CANCELLED:
 		tool_fail(run, "cancelled, everything it started was killed\n");
@@ -85,6 +96,7 @@ static void on_exited(struct tool_run *run, const struct guest_reply *reply)
 	tool_say(run, "exit code: %u\n", reply->exit_status);
 	if (reply->signal && reply->end == GUEST_END_DONE)
 		tool_say(run, "killed by signal %u\n", reply->signal);
+	say_limits(run, reply->limits_hit);
 	say_outputs(run);
 }
 
@@ -95,11 +107,14 @@ static int start(struct tool_run *run, struct error *err)
 	const char *argv[6];
 	struct guest_exec_options options = {.argv = argv,
 		.cwd = run->request.cwd,
-		.timeout_ms = (uint32_t)tool_number(run, "timeout", TOOL_BASH_TIMEOUT_MS)};
+		.timeout_ms = (uint32_t)tool_number(run, "timeout", TOOL_BASH_TIMEOUT_MS),
+		.output_max = TOOL_BASH_OUTPUT_MAX};
 
 	tool_shell_argv(run->request.has_bash, command, argv);
 	if (tool_flag(run, "background"))
 		options.argv = behind;
+	run->request.limits.time_ms = options.timeout_ms;
+	run->request.limits.output_bytes = options.output_max;
 	return tool_send_exec(run, &options, on_exited, err);
 }
 

@@ -22,7 +22,7 @@ static const struct {
 	{EACCES, "check its mode and owner with bash: ls -l"},
 	{ELOOP, "a symbolic link leads nowhere; look with ls"},
 	{EFBIG, "the file is too large; use bash on parts of it"},
-	{ENOSPC, "the sandbox's disk is full; delete something first"},
+	{ENOSPC, "delete something first"},
 	{EROFS, "this part of the sandbox is read-only; use another place"},
 	{EBUSY, "too much is under way in this sandbox; try again"},
 };
@@ -65,6 +65,7 @@ int tool_start(const struct tool_request *request, const struct tool_callbacks *
 	if (!run)
 		return error_set(err, ENOMEM, "out of memory");
 	run->request = *request;
+	run->request.limits.time_ms = GUEST_FILE_TIMEOUT;
 	run->callbacks = *callbacks;
 	run->input = evbuffer_new();
 	run->data = evbuffer_new();
@@ -240,21 +241,33 @@ void tool_fail(struct tool_run *run, const char *format, ...)
 	va_end(arguments);
 }
 
+/* "write /x (ENOSPC): disk full, limit 512 MiB: delete something first" */
+static void say_failed(struct tool_run *run, const struct guest_reply *reply, const char *path)
+{
+	int code = (int)reply->error;
+	char limits[LIMIT_TEXT_MAX];
+
+	if (reply->text[0])
+		tool_fail(run, "%s (%s)", reply->text, error_name(code));
+	else
+		tool_fail(run, "%s: %s (%s)", path, strerror(code), error_name(code));
+	limit_text_all(reply->limits_hit, &run->request.limits, limits);
+	tool_say(run, "%s%s: %s", limits[0] ? ": " : "", limits, advice_find(code));
+}
+
 bool tool_has_failed(struct tool_run *run, const struct guest_reply *reply, const char *path)
 {
+	char text[LIMIT_TEXT_MAX];
+
 	switch ((enum guest_end)reply->end) {
 	case GUEST_END_DONE:
 		return false;
 	case GUEST_END_FAILED:
-		if (reply->text[0])
-			tool_fail(run, "%s (%s): %s", reply->text, error_name((int)reply->error),
-				advice_find((int)reply->error));
-		else
-			tool_fail(run, "%s: %s (%s): %s", path, strerror((int)reply->error),
-				error_name((int)reply->error), advice_find((int)reply->error));
+		say_failed(run, reply, path);
 		return true;
 	case GUEST_END_TIMEOUT:
-		tool_fail(run, "%s: it took too long and was stopped: ask for less", path);
+		tool_fail(run, "%s: %s, it was stopped: ask for less", path,
+			limit_text(LIMIT_HIT_TIME, &run->request.limits, text));
 		return true;
 	case GUEST_END_CANCELLED:
 	case GUEST_END_LOST:

@@ -17,15 +17,18 @@
 
 #include "agentd/tool/headtail.h"
 #include "proto/guest_client.h"
+#include "proto/limit_text.h"
 
 #define TOOL_PATH_MAX	     4096	    /* with terminator */
 #define TOOL_DATA_MAX	     (256u * 1024u) /* bytes that a file request may answer */
 #define TOOL_BASH_TIMEOUT_MS 120000u
-#define TOOL_READ_LINES	     500
-#define TOOL_GLOB_RESULTS    200
-#define TOOL_GREP_LINES	     100
-#define TOOL_GREP_LINE_MAX   500 /* bytes shown of a matching line */
-#define TOOL_LS_ENTRIES	     1000
+#define TOOL_BASH_OUTPUT_MAX                                                                       \
+	(256u << 20) /* bytes of a command's output; the rest is dropped inside */
+#define TOOL_READ_LINES	   500
+#define TOOL_GLOB_RESULTS  200
+#define TOOL_GREP_LINES	   100
+#define TOOL_GREP_LINE_MAX 500 /* bytes shown of a matching line */
+#define TOOL_LS_ENTRIES	   1000
 
 struct error;
 struct evbuffer;
@@ -43,9 +46,10 @@ struct tool {
 struct tool_request {
 	const struct tool *tool;
 	struct guest_client *guest;
-	const json_t *arguments; /* fit the tool's schema */
-	const char *cwd;	 /* NULL: the image's */
-	bool has_bash;		 /* known to be there; else sh looks for it */
+	const json_t *arguments;    /* fit the tool's schema */
+	const char *cwd;	    /* NULL: the image's */
+	struct limit_values limits; /* of the lease; the tool adds its own */
+	bool has_bash;		    /* known to be there; else sh looks for it */
 };
 
 struct tool_result {

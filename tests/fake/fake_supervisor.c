@@ -5,9 +5,11 @@
  * works in DIR/root. Usage: fake_supervisor DIR.
  *
  * The template says what an ACQUIRE gets: "none" and "empty" are refused, "never" has no answer,
- * "idle" has an idle limit of 600 ms (which nobody enforces), everything else is leased at once.
+ * "idle" has an idle limit of 600 ms (which nobody enforces), of "weak" the CPU quota is not enforced,
+ * everything else is leased at once. A released lease gets its receipt at once, but one of "slow" not.
  * Events go to stdout, one a line: leased ID, released ID, touched ID, gone. Commands come by stdin:
- *   end ID REASON LIMITS   LEASE_ENDED
+ *   end ID REASON LIMITS LIMIT   LEASE_ENDED
+ *   receipt ID REASON LIMITS     RECEIPT
  *   kill ID                the guest is killed, without a word to the client
  */
 #include <errno.h>
@@ -39,6 +41,7 @@
 struct fake_lease {
 	pid_t guest; /* 0: none */
 	int client;
+	bool is_slow; /* its receipt comes by command only */
 };
 
 static struct pollfd fds[2 + CLIENTS_MAX];   /* stdin, listener, clients */
@@ -106,6 +109,8 @@ static void lease(int client, const struct control_acquire *request)
 		.rung = RUNG_READY,
 		.memory_bytes = 256u << 20,
 		.disk_bytes = 512u << 20,
+		.disk_inodes = 1000,
+		.open_files = 4096,
 		.pids = 100,
 		.cpu_milli = 1500,
 		.wait_ns = 2000,
@@ -118,7 +123,11 @@ static void lease(int client, const struct control_acquire *request)
 		request->template_name[0] ? request->template_name : "tiny");
 	if (strcmp(request->template_name, "idle") == 0)
 		m.idle_ms = IDLE_MS;
-	leases[last_id] = (struct fake_lease){.guest = start_guest(pair[1]), .client = client};
+	if (strcmp(request->template_name, "weak") == 0)
+		m.unenforced = LIMIT_HIT_CPU;
+	leases[last_id] = (struct fake_lease){.guest = start_guest(pair[1]),
+		.client = client,
+		.is_slow = strcmp(request->template_name, "slow") == 0};
 	close(pair[1]);
 	reply(client, &m, CONTROL_LEASED, sizeof(m), request->header.id, pair[0]);
 	close(pair[0]);
@@ -139,6 +148,17 @@ static void on_acquire(int client, const struct control_acquire *request)
 		lease(client, request);
 }
 
+static void send_receipt(int client, uint64_t id, uint32_t reason, uint32_t limits)
+{
+	struct control_receipt m = {.handle = {id, EPOCH},
+		.reason = reason,
+		.limits_hit = limits,
+		.wall_ns = 5000000,
+		.usage = {3000000, 255u << 20, 4096, 8192, 7, 1}};
+
+	reply(client, &m, CONTROL_RECEIPT, sizeof(m), 0, -1);
+}
+
 static void on_release(int client, const struct control_lease *request)
 {
 	struct control_done done;
@@ -148,8 +168,11 @@ static void on_release(int client, const struct control_lease *request)
 		refuse(client, request->header.id, REFUSED_STALE, "no such lease");
 		return;
 	}
-	leases[id].client = -1;
 	reply(client, &done, CONTROL_DONE, sizeof(done), request->header.id, -1);
+	if (!leases[id].is_slow) {
+		leases[id].client = -1;
+		send_receipt(client, id, LEASE_RELEASED, 0);
+	}
 	say("released", id);
 }
 
@@ -259,26 +282,26 @@ static void on_connect(int listener)
 	fd_close(fd);
 }
 
-static void end_lease(uint64_t id, uint32_t reason, uint32_t limits)
+static void end_lease(uint64_t id, uint32_t reason, uint32_t limits, uint64_t limit)
 {
 	struct control_lease_ended m = {
-		.handle = {id, EPOCH}, .reason = reason, .limits_hit = limits, .limit = 256u << 20};
-	int client = leases[id].client;
+		.handle = {id, EPOCH}, .reason = reason, .limits_hit = limits, .limit = limit};
 
-	leases[id].client = -1;
-	reply(client, &m, CONTROL_LEASE_ENDED, sizeof(m), 0, -1);
+	reply(leases[id].client, &m, CONTROL_LEASE_ENDED, sizeof(m), 0, -1);
 }
 
 static void on_command(void)
 {
-	unsigned long long id;
+	unsigned long long id, limit;
 	unsigned reason, limits;
 	char line[256];
 
 	if (!fgets(line, sizeof(line), stdin))
 		exit(0);
-	if (sscanf(line, "end %llu %u %u", &id, &reason, &limits) == 3)
-		end_lease(id, reason, limits);
+	if (sscanf(line, "end %llu %u %u %llu", &id, &reason, &limits, &limit) == 4)
+		end_lease(id, reason, limits, limit);
+	else if (sscanf(line, "receipt %llu %u %u", &id, &reason, &limits) == 3)
+		send_receipt(leases[id].client, id, reason, limits);
 	else if (sscanf(line, "kill %llu", &id) == 1)
 		kill(leases[id].guest, SIGKILL);
 	else

@@ -30,3 +30,8 @@ tests_unit_agentd_tool_test_LDADD = $(agentd_test_libs)
 
 # A script has no program of its own to depend on.
 $(UNIT_PY_TESTS:.py=.log): hearth-agentd$(EXEEXT) tests/fake/fake_supervisor$(EXEEXT)
+
+UNIT_TESTS += tests/unit/limit_text.test
+tests_unit_limit_text_test_SOURCES = tests/unit/limit_text.c
+tests_unit_limit_text_test_CPPFLAGS = $(agentd_test_cppflags)
+tests_unit_limit_text_test_LDADD = libproto.a $(CMOCKA_LIBS)

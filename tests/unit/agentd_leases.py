@@ -11,6 +11,20 @@ from rpc_client import Client, RpcError, until
 EPOCH = "1700000000123456789"
 REASON_OOM = 5
 LIMIT_HIT_MEMORY = 1
+OUT_OF_MEMORY = {"limits": {"memory": "out of memory, limit 256 MiB"}}
+RECEIPT = {"reason": "released", "limits_hit": [], "limits": {}, "wall_ms": 5, "cpu_ms": 3,
+           "memory_peak_bytes": 255 << 20, "read_bytes": 4096, "write_bytes": 8192, "pids_peak": 7,
+           "oom_kills": 1}
+REASONS = {  # of LEASE_ENDED: number, limit, what people read
+    "owner_gone": (2, 0, "its owner has gone"),
+    "idle": (3, 30000, "idle for 30 s"),
+    "deadline": (4, 1500, "its time of 1500 ms is over"),
+    "oom": (5, 256 << 20, "out of memory, limit 256 MiB"),
+    "guest_died": (6, 0, "its guest died"),
+    "builder_lost": (7, 0, "its builder was lost"),
+    "shutdown": (8, 0, "the supervisor stops"),
+    "killed": (9, 0, "killed by an administrator"),
+}
 
 
 class Leases(World):
@@ -29,14 +43,16 @@ class Leases(World):
         self.assertEqual((lease["id"], lease["epoch"]), (1, EPOCH))
         self.assertEqual((lease["template"], lease["rung"]), ("tiny", "ready"))
         self.assertEqual(lease["limits"], {"memory_bytes": 256 << 20, "disk_bytes": 512 << 20,
-                                           "pids": 100, "cpu_milli": 1500})
+                                           "disk_inodes": 1000, "pids": 100, "cpu_milli": 1500,
+                                           "open_files": 4096})
+        self.assertEqual(lease["unenforced"], [])
         self.assertEqual((lease["wait_us"], lease["build_us"]), (2, 700))
         self.assertGreater(lease["acquire_us"], 0)
 
     def test_release_is_answered_when_the_supervisor_has_it(self):
         """release gives the sandbox back, and its handle is stale from then on"""
         handle = self.client.acquire()
-        self.assertEqual(self.client.call("sandbox.release", **handle), {})
+        self.assertEqual(self.client.call("sandbox.release", **handle)["receipt"], RECEIPT)
         self.expect("released 1")
         self.assertEqual(self.refused("sandbox.exec", **handle, argv=["true"]).type, "stale_handle")
         self.assertEqual(self.refused("sandbox.release", **handle).type, "stale_handle")
@@ -92,9 +108,10 @@ class Leases(World):
         other = self.connect()
         result, out, _ = other.execute({"id": handle["id"]}, "echo", "hello")
         self.assertEqual((result["exit_code"], out), (0, b"hello\n"))
-        self.assertEqual(other.call("sandbox.release", id=handle["id"]), {})
+        self.assertEqual(other.call("sandbox.release", id=handle["id"])["receipt"], RECEIPT)
         ended = self.client.wait_notification("sandbox.ended")
         self.assertEqual((ended["id"], ended["reason"]), (1, "released"))
+        self.assertEqual(self.client.wait_notification("sandbox.receipt"), {**handle, **RECEIPT})
 
     @unittest.skipUnless(os.geteuid() == 0, "needs two users")
     def test_another_user_is_denied(self):
@@ -147,25 +164,63 @@ class Leases(World):
         self.assertEqual(self.client.call("agentd.version")["name"], "hearth-agentd")
 
     def test_lease_ended_answers_everything_with_the_reason(self):
-        """when the sandbox ends, every open request and the owner learn why"""
+        """whatever ends the sandbox, every open request and the owner learn why"""
+        for sandbox, (reason, (number, limit, text)) in enumerate(REASONS.items(), 1):
+            handle = self.client.acquire()
+            requests = [self.client.send("sandbox.exec", **handle, argv=["sleep", "1000"])
+                        for _ in range(3)]
+            requests.append(self.client.send("tool.call", **handle, name="bash",
+                                             arguments={"command": "sleep 1000"}))
+            self.client.execute(handle, "true")
+            self.command(f"end {sandbox} {number} 0 {limit}")
+            for request in requests:
+                with self.assertRaises(RpcError) as caught:
+                    self.client.wait(request)
+                error = caught.exception
+                self.assertEqual((error.type, error.data["reason"], error.data["limit"]),
+                                 ("sandbox_ended", reason, limit))
+                self.assertTrue(error.message.endswith(": " + text), error.message)
+            ended = self.client.wait_notification("sandbox.ended")
+            self.assertEqual((ended["id"], ended["reason"]), (sandbox, reason))
+            self.assertEqual(self.refused("sandbox.exec", **handle, argv=["true"]).type,
+                             "stale_handle")
+
+    def test_the_receipt_follows_the_end(self):
+        """the end is told at once, with the limit, and what the sandbox used once it is dead"""
         handle = self.client.acquire()
-        requests = [self.client.send("sandbox.exec", **handle, argv=["sleep", "1000"])
-                    for _ in range(3)]
-        requests.append(self.client.send("tool.call", **handle, name="bash",
-                                         arguments={"command": "sleep 1000"}))
-        self.client.execute(handle, "true")
-        self.command(f"end 1 {REASON_OOM} {LIMIT_HIT_MEMORY}")
-        for request in requests:
-            with self.assertRaises(RpcError) as caught:
-                self.client.wait(request)
-            error = caught.exception
-            self.assertEqual((error.type, error.data["reason"]), ("sandbox_ended", "oom"))
-            self.assertEqual(error.data["limits_hit"], ["memory"])
-            self.assertEqual(error.data["limit"], 256 << 20)
+        self.command(f"end 1 {REASON_OOM} {LIMIT_HIT_MEMORY} {256 << 20}")
         ended = self.client.wait_notification("sandbox.ended")
-        self.assertEqual((ended["id"], ended["reason"], ended["memory_peak_bytes"]),
-                         (1, "oom", 255 << 20))
-        self.assertEqual(self.refused("sandbox.exec", **handle, argv=["true"]).type, "stale_handle")
+        self.assertEqual(ended, {**handle, "reason": "oom", "limits_hit": ["memory"], **OUT_OF_MEMORY,
+                                 "limit": 256 << 20})
+        self.command(f"receipt 1 {REASON_OOM} {LIMIT_HIT_MEMORY}")
+        self.assertEqual(self.client.wait_notification("sandbox.receipt"),
+                         {**handle, **RECEIPT, "reason": "oom", "limits_hit": ["memory"], **OUT_OF_MEMORY})
+
+    def test_a_receipt_that_does_not_come(self):
+        """a release is answered all the same, without a receipt; one that comes too late is dropped"""
+        handle = self.client.acquire(template="slow")
+        self.assertEqual(self.client.call("sandbox.release", **handle), {})
+        self.command("receipt 1 1 0")
+        self.command("receipt 777 1 0")
+        self.assertEqual(self.client.call("agentd.version")["name"], "hearth-agentd")
+
+    def test_a_receipt_for_nobody(self):
+        """a client that has gone is told of nothing, and agentd stays well"""
+        handle = self.client.acquire()
+        self.client.execute(handle, "true")
+        self.command("end 1 9 0 0")
+        self.client.wait_notification("sandbox.ended")
+        self.client.close()
+        watcher = self.connect()
+        watcher.call("agentd.version")
+        self.command("receipt 1 9 0")
+        self.assertEqual(watcher.call("agentd.version")["name"], "hearth-agentd")
+
+    def test_limits_that_are_not_enforced(self):
+        """acquire names the limits that this host cannot enforce, and the log does, once"""
+        for _ in range(3):
+            self.assertEqual(self.client.call("sandbox.acquire", template="weak")["unenforced"], ["cpu"])
+        self.assertEqual(self.read_log().count("limits_unenforced"), 1)
 
     def test_a_dead_guest_waits_for_the_reason(self):
         """the channel's end alone is no answer: the supervisor's reason is waited for"""
@@ -174,7 +229,7 @@ class Leases(World):
         self.client.execute(handle, "true")
         self.command("kill 1")
         late = self.client.send("sandbox.exec", **handle, argv=["true"])
-        self.command(f"end 1 {REASON_OOM} 0")
+        self.command(f"end 1 {REASON_OOM} 0 0")
         for one in (request, late):
             with self.assertRaises(RpcError) as caught:
                 self.client.wait(one)

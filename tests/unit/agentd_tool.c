@@ -85,7 +85,13 @@ static int try_start(struct fixture *f, const struct tool *tool, const char *arg
 {
 	const struct tool_callbacks callbacks = {
 		.on_output = on_output, .on_done = on_done, .arg = f};
-	struct tool_request request = {.tool = tool, .guest = f->client, .cwd = cwd};
+	struct tool_request request = {.tool = tool,
+		.guest = f->client,
+		.cwd = cwd,
+		.limits = {.memory_bytes = 1u << 30,
+			.disk_bytes = 512u << 20,
+			.disk_inodes = 100,
+			.pids = 512}};
 
 	json_decref(f->arguments);
 	f->arguments = json_loads(arguments, 0, NULL);
@@ -397,6 +403,38 @@ static void failures_say_what_to_do(void **state)
 		}
 }
 
+static void limits_that_were_hit_are_named(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t id = start(f, &tool_bash, "{\"command\":\"x\"}")->header.id;
+
+	send_reply(f, id,
+		(struct guest_reply){.exit_status = 137,
+			.signal = 9,
+			.limits_hit = LIMIT_HIT_MEMORY | LIMIT_HIT_PIDS});
+	says(f, false,
+		"exit code: 137\nkilled by signal 9\n"
+		"hit a limit: out of memory, limit 1 GiB; too many processes, limit 512\n");
+	id = start(f, &tool_bash, "{\"command\":\"x\",\"timeout\":1500}")->header.id;
+	send_reply(f, id,
+		(struct guest_reply){.end = GUEST_END_TIMEOUT,
+			.exit_status = 124,
+			.limits_hit = LIMIT_HIT_TIME | LIMIT_HIT_OUTPUT});
+	says(f, true,
+		"Error: time limit of 1500 ms, everything it started was killed: set a longer "
+		"timeout, or background\nexit code: 124\n"
+		"hit a limit: output cut at 268435456 bytes\n");
+	start(f, &tool_write, "{\"path\":\"/x\",\"content\":\"\"}");
+	answer(f, "", 0,
+		(struct guest_reply){.end = GUEST_END_FAILED,
+			.error = ENOSPC,
+			.limits_hit = LIMIT_HIT_DISK,
+			.text = "write /x"});
+	says(f, true,
+		"Error: write /x (ENOSPC): disk full, limit 512 MiB and 100 files: "
+		"delete something first\n");
+}
+
 static void a_lost_guest_leaves_no_text(void **state)
 {
 	struct fixture *f = *state;
@@ -497,6 +535,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(bash_streams_what_it_gathers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_cancel_reaches_the_guest_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(failures_say_what_to_do, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(limits_that_were_hit_are_named, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_lost_guest_leaves_no_text, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_guest_that_has_gone_gets_nothing, set_up, tear_down),

@@ -185,7 +185,7 @@ class Tools(World):
         """at the timeout bash answers 124 and what was written, and nothing runs on"""
         answer = self.tool("bash", command="echo first; sleep 1000 & sleep 1000", timeout=200)
         self.assertTrue(answer["is_error"])
-        self.assertTrue(answer["content"].startswith("Error: timed out after 200 ms"))
+        self.assertTrue(answer["content"].startswith("Error: time limit of 200 ms, "))
         self.assertIn("exit code: 124\nstdout:\nfirst\n", answer["content"])
         self.assertEqual(answer["receipt"]["limits_hit"], ["time"])
 
