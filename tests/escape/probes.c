@@ -12,6 +12,9 @@ bool probe_is_control;
 const struct probe_family *const probe_families[] = {
 	&probe_namespaces,
 	&probe_kernel,
+	&probe_identity,
+	&probe_links,
+	&probe_sockets,
 	NULL,
 };
 

@@ -1,5 +1,6 @@
 /*
  * escape-probe INDEX TARGET MARKER [control] - make the attempt of this row and print "outcome N".
+ * escape-probe --has RIGHT - status 0 or 1: for attempts that exec it anew: identity.c.
  * escape-probe - list the rows. For use by hand.
  */
 #include <errno.h>
@@ -8,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/escape/probe.h"
+#include "tests/escape/families.h"
 
 static int list(void)
 {
@@ -31,6 +32,8 @@ int main(int argc, char **argv)
 
 	if (argc == 1)
 		return list();
+	if (argc == 3 && strcmp(argv[1], "--has") == 0)
+		return identity_has(argv[2]) ? 0 : 1;
 	if (argc < 4)
 		return 2;
 	p = probe_at(strtoul(argv[1], NULL, 10));

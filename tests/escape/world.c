@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -11,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -116,6 +119,14 @@ static int enter_root(const struct world *world)
 	return chdir("/");
 }
 
+static int bring_loopback_up(void)
+{
+	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+	auto_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? -1 : ioctl(fd, SIOCSIFFLAGS, &request);
+}
+
 /* PID 1 of the world: the target, the probe, and how the probe ended. */
 static _Noreturn void be_init(const struct world *world, size_t index, int output_fd)
 {
@@ -123,7 +134,7 @@ static _Noreturn void be_init(const struct world *world, size_t index, int outpu
 	pid_t sleeper, probe;
 	int status;
 
-	if (enter_root(world) < 0) {
+	if (bring_loopback_up() < 0 || enter_root(world) < 0) {
 		dprintf(output_fd, "no world: %s\n", strerror(errno));
 		_exit(1);
 	}
