@@ -103,7 +103,7 @@ static void use(struct guest_client *client, size_t i)
 	ask(client, GUEST_WRITE, path, "inside");
 	ask(client, GUEST_EDIT, path, "of the host");
 	snprintf(command, sizeof(command),
-		"cat %1$s; cat %2$s/*; echo inside >%1$s; mkdir -p %2$s/inside; chmod 0 %1$s; "
+		"head -c 64 %1$s; echo inside >%1$s; mkdir -p %2$s/inside; chmod 0 %1$s; "
 		"rm -rf %2$s/*; mkdir -p %3$s; ls -la %3$s %4$s; true",
 		path, directory, canary.host, canary.base);
 	fixture_run(client, command, 0, &result);
