@@ -1,5 +1,6 @@
 #include "nsjail-lite/guest/limits.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -48,7 +49,7 @@ static void count_refused(struct guest *guest)
 			read_count(guest->pids_events_fd, "max ", guest->forks_refused);
 }
 
-static void take_ooms(struct guest *guest)
+void limits_check(struct guest *guest)
 {
 	uint64_t before = guest->ooms;
 
@@ -59,8 +60,11 @@ static void take_ooms(struct guest *guest)
 	{
 		struct job *job = list_entry(l, struct job, member);
 
-		if (job->request)
+		if (job->request && job->is_command)
 			request_abort(guest, job->request, GUEST_END_DONE, 0, "");
+		else if (job->request)
+			request_abort(guest, job->request, GUEST_END_FAILED, ENOMEM,
+				"the sandbox is out of memory");
 		job_kill(guest, job); /* of what outlived its request, too */
 	}
 }
@@ -69,7 +73,7 @@ static void on_memory(struct guest *guest, struct source *source, uint32_t event
 {
 	(void)source;
 	(void)events;
-	take_ooms(guest);
+	limits_check(guest);
 }
 
 void limits_open(struct guest *guest, const struct guest_events *events)
@@ -97,7 +101,7 @@ void limits_mark(struct guest *guest, struct request *request)
 
 void limits_tell(struct guest *guest, struct request *request)
 {
-	take_ooms(guest);
+	limits_check(guest);
 	count_refused(guest);
 	if (guest->ooms != request->ooms_before)
 		request->reply.limits_hit |= LIMIT_HIT_MEMORY;

@@ -12,6 +12,9 @@
 /* Watch. What the kernel does not tell is never hit. */
 void limits_open(struct guest *guest, const struct guest_events *events);
 
+/* Was the memory used up since the last look? Then everything that runs is ended. */
+void limits_check(struct guest *guest);
+
 /* A request starts to run: from here on hits are its own as well. */
 void limits_mark(struct guest *guest, struct request *request);
 

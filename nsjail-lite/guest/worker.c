@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "nsjail-lite/guest/child_fds.h"
 #include "nsjail-lite/guest/file.h"
+#include "nsjail-lite/guest/limits.h"
 #include "nsjail-lite/guest/request.h"
 #include "nsjail-lite/guest/search.h"
 
@@ -222,6 +223,8 @@ void worker_on_gone(struct guest *guest, struct job *job, int status, const stru
 	if (!request)
 		return;
 	request_set_usage(request, usage);
+	if (WIFSIGNALED(status))
+		limits_check(guest); /* by whom? */
 	if (request->state == REQUEST_RUNNING && n == (ssize_t)sizeof(result))
 		take_result(request, &result);
 	else if (request->state == REQUEST_RUNNING && WIFSIGNALED(status))

@@ -1,4 +1,5 @@
 /* What hit a limit is told so, whoever did it and however it ends; and the counts at the sandbox's end. */
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -106,6 +107,24 @@ static void what_a_finished_command_left_behind_dies_with_the_others(void **stat
 		client, "while kill -0 $(cat /pid) 2>/dev/null; do sleep 0.01; done", &result);
 }
 
+static void a_file_request_that_runs_meanwhile_fails_and_leaves_no_half_a_file(void **state)
+{
+	const struct guest_file_options write = {.type = GUEST_WRITE, .path = "/new"};
+	struct call call;
+
+	(void)state;
+	call_file(client, &call, &write, NULL, 0); /* its content never comes */
+	fixture_run(client, HOG, 0, &result);
+	assert_int_equal(result.reply.limits_hit, LIMIT_HIT_MEMORY);
+	call_wait(client, &call);
+	assert_int_equal(call.reply.end, GUEST_END_FAILED);
+	assert_int_equal(call.reply.error, ENOMEM);
+	assert_int_equal(call.reply.limits_hit, LIMIT_HIT_MEMORY);
+	call_finish(&call);
+	fixture_run(client, "ls /new", 0, &result);
+	assert_int_equal(result.reply.exit_status, 1);
+}
+
 static void files_survive(void **state)
 {
 	(void)state;
@@ -189,6 +208,7 @@ int main(void)
 		REASON_TEST(the_receipt_of_a_killed_command_says_what_it_used),
 		REASON_TEST(every_command_of_the_sandbox_ends_when_its_memory_is_used_up),
 		REASON_TEST(what_a_finished_command_left_behind_dies_with_the_others),
+		REASON_TEST(a_file_request_that_runs_meanwhile_fails_and_leaves_no_half_a_file),
 		REASON_TEST(files_survive),
 		REASON_TEST(shared_memory_counts_as_well),
 		REASON_TEST(it_happens_again_and_again),
