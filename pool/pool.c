@@ -183,6 +183,14 @@ void pool_release(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandb
 		discard(pool, now_ms, sandbox);
 }
 
+int pool_kill(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox)
+{
+	if (sandbox->state != SANDBOX_LEASED)
+		return -ESTALE;
+	end_lease(pool, now_ms, sandbox, LEASE_KILLED);
+	return 0;
+}
+
 void pool_touch(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox)
 {
 	(void)pool;

@@ -9,6 +9,7 @@
 #include "pool/pool.h"
 #include "proto/channel.h"
 #include "supervisor/control.h"
+#include "supervisor/lease.h"
 #include "supervisor/pool_host.h"
 #include "supervisor/request.h"
 #include "supervisor/supervisor.h"
@@ -80,6 +81,7 @@ struct client *client_create(
 	client->role = role;
 	list_init(&client->list);
 	list_init(&client->leases);
+	list_init(&client->receipts);
 	client->readable =
 		event_new(supervisor->events, fd, EV_READ | EV_PERSIST, on_readable, client);
 	if (outbox_init(&client->outbox, supervisor->events, fd, supervisor->config.queue_bytes) <
@@ -102,6 +104,7 @@ void client_destroy(struct client *client)
 		pool_lessee_gone(supervisor->pools[i]->pool, clock_now_ms(), client);
 		pool_host_changed(supervisor->pools[i]);
 	}
+	lease_forget_client(client);
 	control_forget(supervisor->control, client);
 	if (client->readable)
 		event_free(client->readable);

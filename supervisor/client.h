@@ -26,7 +26,8 @@ struct client {
 	enum role role;
 	struct event *readable;
 	struct outbox outbox;
-	struct list leases; /* pool_sandbox.by_lessee */
+	struct list leases;   /* pool_sandbox.by_lessee */
+	struct list receipts; /* lease.due: of leases that are over, their sandboxes not yet dead */
 	uint32_t lease_count, waiter_count;
 	int lost; /* negative errno when nothing can be sent to it any more */
 };

@@ -1,9 +1,12 @@
 #include "supervisor/lease.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "pool/pool.h"
 #include "supervisor/client.h"
 #include "supervisor/pool_host.h"
@@ -36,22 +39,33 @@ void lease_start(struct client *client, uint32_t request_id, struct sandbox *san
 	};
 
 	sandbox->owner = client;
+	sandbox->lease = (struct lease){.id = core->id, .to = client};
+	list_init(&sandbox->lease.due);
 	list_append(&client->leases, &sandbox->core->by_lessee);
 	client->lease_count++;
 	control_header(&m.header, CONTROL_LEASED, sizeof(m), request_id);
 	memcpy(m.template_name, section->name, sizeof(m.template_name));
-	m.wait_ns = clock_now_ns() - arrived_ns;
+	sandbox->lease.started_ns = clock_now_ns();
+	m.wait_ns = sandbox->lease.started_ns - arrived_ns;
 	client_send_fd(client, &m, sizeof(m), sandbox->channel_fd);
 	supervisor_tidy_later(client->supervisor, sandbox);
 }
 
-struct sandbox *lease_find(const struct client *client, const struct control_handle *handle)
+struct sandbox *lease_find_any(
+	const struct supervisor *supervisor, const struct control_handle *handle)
 {
 	struct sandbox *sandbox;
 
-	if (handle->epoch != client->supervisor->epoch)
+	if (handle->epoch != supervisor->epoch)
 		return NULL;
-	sandbox = sandbox_find(client->supervisor, handle->sandbox);
+	sandbox = sandbox_find(supervisor, handle->sandbox);
+	return sandbox && sandbox->owner ? sandbox : NULL;
+}
+
+struct sandbox *lease_find(const struct client *client, const struct control_handle *handle)
+{
+	struct sandbox *sandbox = lease_find_any(client->supervisor, handle);
+
 	return sandbox && sandbox->owner == client ? sandbox : NULL;
 }
 
@@ -85,16 +99,79 @@ void lease_end(struct sandbox *sandbox, enum lease_end_reason reason)
 		.limit = limit_of(sandbox, reason),
 	};
 
-	lease_forget(sandbox);
+	lease_over(sandbox, reason);
 	control_header(&m.header, CONTROL_LEASE_ENDED, sizeof(m), 0);
 	client_send(client, &m, sizeof(m));
 }
 
-void lease_forget(struct sandbox *sandbox)
+void lease_over(struct sandbox *sandbox, enum lease_end_reason reason)
 {
+	struct lease *lease = &sandbox->lease;
+
 	if (!sandbox->owner)
 		return;
 	list_remove(&sandbox->core->by_lessee);
 	sandbox->owner->lease_count--;
 	sandbox->owner = NULL;
+	lease->ended_ns = clock_now_ns();
+	lease->reason = reason;
+	list_append(&lease->to->receipts, &lease->due);
+}
+
+static void log_lease(const struct sandbox *sandbox, const struct control_receipt *m)
+{
+	const struct lease_usage *usage = &m->usage;
+	const struct {
+		const char *key;
+		uint64_t value;
+	} numbers[] = {
+		{"sandbox", m->handle.sandbox},
+		{"wall_ms", m->wall_ns / NS_PER_MS},
+		{"cpu_ms", usage->cpu_ns / NS_PER_MS},
+		{"memory_peak_bytes", usage->memory_peak_bytes},
+		{"read_bytes", usage->read_bytes},
+		{"write_bytes", usage->write_bytes},
+		{"pids_peak", usage->pids_peak},
+		{"oom_kills", usage->oom_kills},
+		{"limits_hit", m->limits_hit},
+	};
+	char text[ARRAY_SIZE(numbers)][24];
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		snprintf(text[i], sizeof(text[i]), "%" PRIu64, numbers[i].value);
+	log_event(LOG_LEVEL_INFO, "lease_ended", numbers[0].key, text[0], "pool",
+		sandbox->pool->section->name, "reason", control_reason_name(m->reason),
+		numbers[1].key, text[1], numbers[2].key, text[2], numbers[3].key, text[3],
+		numbers[4].key, text[4], numbers[5].key, text[5], numbers[6].key, text[6],
+		numbers[7].key, text[7], numbers[8].key, text[8], NULL);
+}
+
+void lease_settle(struct sandbox *sandbox)
+{
+	struct lease *lease = &sandbox->lease;
+	struct control_receipt m = {
+		.handle = {lease->id, sandbox->pool->supervisor->epoch},
+		.reason = lease->reason,
+		.limits_hit = sandbox->limits_hit,
+		.wall_ns = lease->ended_ns - lease->started_ns,
+		.usage = sandbox->usage,
+	};
+
+	if (lease->id == 0)
+		return;
+	control_header(&m.header, CONTROL_RECEIPT, sizeof(m), 0);
+	if (lease->to)
+		client_send(lease->to, &m, sizeof(m));
+	list_remove(&lease->due);
+	log_lease(sandbox, &m);
+}
+
+void lease_forget_client(struct client *client)
+{
+	struct lease *lease;
+
+	while ((lease = list_first(&client->receipts, struct lease, due))) {
+		list_remove(&lease->due);
+		lease->to = NULL;
+	}
 }

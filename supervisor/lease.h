@@ -5,21 +5,41 @@
 #define SUPERVISOR_LEASE_H
 #include <stdint.h>
 
+#include "base/list.h"
 #include "proto/control.h"
 
 struct client;
 struct sandbox;
+struct supervisor;
+
+/* Of a sandbox that is or was leased, until it is gone. */
+struct lease {
+	uint64_t id;	   /* of the sandbox; 0: it was never leased */
+	struct client *to; /* whose it was and who gets the receipt; NULL: has left */
+	struct list due;   /* in his list of receipts, once the lease is over */
+	uint64_t started_ns, ended_ns;
+	enum lease_end_reason reason;
+};
 
 /* The pool has leased the sandbox to the client: send LEASED with the channel. arrived_ns: of the request. */
 void lease_start(struct client *client, uint32_t request_id, struct sandbox *sandbox,
 	enum control_rung rung, uint64_t arrived_ns);
 
+/* Anybody's lease with that handle, or NULL. */
+struct sandbox *lease_find_any(
+	const struct supervisor *supervisor, const struct control_handle *handle);
 /* The client's own lease with that handle, or NULL: unknown, ended, another's, of another epoch. */
 struct sandbox *lease_find(const struct client *client, const struct control_handle *handle);
 
 /* It ended without the owner's doing: send LEASE_ENDED. */
 void lease_end(struct sandbox *sandbox, enum lease_end_reason reason);
 
-/* The owner has it no more, whatever the reason. Also for a sandbox that nobody owns. */
-void lease_forget(struct sandbox *sandbox);
+/* The owner has it no more. Nothing, when the lease is over already or never was. */
+void lease_over(struct sandbox *sandbox, enum lease_end_reason reason);
+
+/* The sandbox is proven dead: send RECEIPT to whose it was, and log it. Nothing, when it was never leased. */
+void lease_settle(struct sandbox *sandbox);
+
+/* The client leaves: its receipts go to nobody. */
+void lease_forget_client(struct client *client);
 #endif

@@ -10,11 +10,9 @@ static const struct {
 	uint16_t type;
 	unsigned roles;
 } table[] = {
-	{CONTROL_ACQUIRE, BOTH},
-	{CONTROL_RELEASE, BOTH},
-	{CONTROL_TOUCH, BOTH},
-	{CONTROL_LIST, BOTH},
-	{CONTROL_POOLS, BOTH},
+	{CONTROL_ACQUIRE, BOTH}, {CONTROL_RELEASE, BOTH}, {CONTROL_TOUCH, BOTH},
+	{CONTROL_LIST, BOTH}, {CONTROL_POOLS, BOTH},
+	{CONTROL_KILL, BOTH}, /* of which leases, on_kill() judges */
 };
 
 enum role permission_role(uid_t uid, uid_t user_uid)

@@ -128,6 +128,7 @@ static void on_release(struct client *client, const struct control_lease *m)
 	if (!sandbox)
 		return;
 	pool = sandbox->pool;
+	lease_over(sandbox, LEASE_RELEASED);
 	pool_release(pool->pool, clock_now_ms(), sandbox->core);
 	done(client, m->header.id);
 	pool_host_changed(pool);
@@ -141,6 +142,28 @@ static void on_touch(struct client *client, const struct control_lease *m)
 		return;
 	pool_touch(sandbox->pool->pool, clock_now_ms(), sandbox->core);
 	done(client, m->header.id);
+}
+
+/* Root ends any lease, everybody else those of the same uid. */
+static void on_kill(struct client *client, const struct control_lease *m)
+{
+	struct sandbox *sandbox = lease_find_any(client->supervisor, &m->handle);
+
+	if (!sandbox) {
+		refuse(client, m->header.id, REFUSED_STALE, 0,
+			"sandbox %" PRIu64 " of epoch %" PRIu64 " is leased to nobody",
+			m->handle.sandbox, m->handle.epoch);
+		return;
+	}
+	if (client->role != ROLE_ROOT && client->peer.uid != sandbox->owner->peer.uid) {
+		refuse(client, m->header.id, REFUSED_DENIED, 0,
+			"sandbox %" PRIu64 " is leased to uid %u, not %u", m->handle.sandbox,
+			sandbox->owner->peer.uid, client->peer.uid);
+		return;
+	}
+	pool_kill(sandbox->pool->pool, clock_now_ms(), sandbox->core);
+	done(client, m->header.id);
+	pool_host_changed(sandbox->pool);
 }
 
 struct listing {
@@ -236,7 +259,10 @@ void request_handle(struct client *client, const union request *request, uint64_
 	case CONTROL_LIST:
 		on_list(client, &request->query);
 		return;
-	default: /* check_message() lets only the five through */
+	case CONTROL_KILL:
+		on_kill(client, &request->lease);
+		return;
+	default: /* check_message() lets only the six through */
 		on_pools(client, &request->query);
 		return;
 	}

@@ -1,6 +1,7 @@
 #include "supervisor/sandbox.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
@@ -73,6 +74,7 @@ struct sandbox *sandbox_create(struct pool_host *pool, struct pool_sandbox *core
 	list_init(&sandbox->list);
 	list_init(&sandbox->by_id);
 	list_init(&sandbox->handed_out);
+	list_init(&sandbox->lease.due);
 	list_append(bucket(pool->supervisor->sandboxes, core->id), &sandbox->by_id);
 	core->data = sandbox;
 	return sandbox;
@@ -83,6 +85,7 @@ void sandbox_destroy(struct sandbox *sandbox)
 	fd_close(sandbox_take_channel(sandbox));
 	list_remove(&sandbox->list);
 	list_remove(&sandbox->by_id);
+	list_remove(&sandbox->lease.due);
 	free(sandbox);
 }
 
@@ -159,15 +162,19 @@ static void sandbox_dead(struct sandbox *sandbox, enum lease_end_reason reason)
 		pool_gone(pool->pool, now_ms, sandbox->core);
 	else
 		pool_died(pool->pool, now_ms, sandbox->core, reason);
+	lease_settle(sandbox);
 	pool_host_changed(pool);
 	finish(sandbox);
 }
 
 void sandbox_ended(struct sandbox *sandbox, const struct link_ended *ended)
 {
+	/* PID 1 may have outlived an OOM and died later of something else; nobody inside can kill it. */
+	bool is_oom = ended->limits_hit & LIMIT_HIT_MEMORY && ended->wait_status == SIGKILL;
+
 	sandbox->limits_hit = ended->limits_hit;
 	sandbox->usage = ended->usage;
-	sandbox_dead(sandbox, ended->limits_hit & LIMIT_HIT_MEMORY ? LEASE_OOM : LEASE_GUEST_DIED);
+	sandbox_dead(sandbox, is_oom ? LEASE_OOM : LEASE_GUEST_DIED);
 }
 
 void sandbox_builder_lost(struct sandbox *sandbox)
@@ -184,7 +191,7 @@ void sandbox_builder_lost(struct sandbox *sandbox)
 
 void sandbox_discard(struct sandbox *sandbox)
 {
-	lease_forget(sandbox);
+	lease_over(sandbox, LEASE_OWNER_GONE); /* unless it is over for another reason */
 	fd_close(sandbox_take_channel(sandbox));
 	builder_link_kill(sandbox->builder, sandbox);
 }

@@ -12,6 +12,7 @@
 
 #include "base/list.h"
 #include "proto/control.h"
+#include "supervisor/lease.h"
 
 struct builder_link;
 struct client;
@@ -31,6 +32,7 @@ struct sandbox {
 	struct list handed_out;	      /* until then: of the supervisor */
 	struct event *hangup;	      /* of the channel, while ready */
 	struct client *owner;	      /* LEASED */
+	struct lease lease;	      /* the one that it had or has */
 	bool is_retried;	      /* a builder died while building it */
 	uint32_t limits_hit;	      /* known when it has ended */
 	struct lease_usage usage;     /* likewise */

@@ -1,7 +1,8 @@
 /*
  * fake_builder.c - a builder that builds nothing: it speaks link.h on fd 3 and pretends, without root.
  *
- * Its sandboxes are socket pairs. A packet "die" or "oom" on a channel ends that sandbox by itself.
+ * Its sandboxes are socket pairs. A packet on a channel ends that sandbox by itself: "die", "oom" (killed by
+ * its memory limit), "late" (it outlived an OOM, then died of something else).
  * FAKE_BUILDER, words with a number each, says what goes wrong; messages and builds count from 1:
  *
  *   die_at=N      exit at the N-th message        hang_at=N     never answer from the N-th message on
@@ -12,6 +13,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,14 +106,16 @@ static void on_slot(struct fake *f, const struct link_slot *slot)
 	say(&m, sizeof(m), -1);
 }
 
-static void end(struct fake *f, size_t i, bool was_asked, bool is_oom)
+static void end(struct fake *f, size_t i, bool was_asked, const char *word)
 {
+	bool is_oom = strcmp(word, "oom") == 0;
 	struct link_ended m = {
 		.sandbox = f->sandbox[i].id,
 		.slot = f->sandbox[i].slot,
-		.limits_hit = is_oom ? LIMIT_HIT_MEMORY : 0,
+		.limits_hit = is_oom || strcmp(word, "late") == 0 ? LIMIT_HIT_MEMORY : 0,
 		.was_asked = was_asked,
-		.usage = {.memory_peak_bytes = 4096, .cpu_ns = 1000},
+		.wait_status = is_oom || was_asked ? SIGKILL : 0,
+		.usage = {1000, 4096, 1, 2, 3, is_oom},
 	};
 
 	link_header(&m.header, LINK_ENDED, sizeof(m));
@@ -147,7 +151,7 @@ static void on_build(struct fake *f, const struct link_build *build)
 		close(pair[1]);
 		f->fds[f->count].fd = -1;
 	} else if (f->builds == f->ended) {
-		end(f, f->count - 1, false, false);
+		end(f, f->count - 1, false, "");
 	}
 }
 
@@ -155,7 +159,7 @@ static void on_kill(struct fake *f, const struct link_kill *m)
 {
 	for (size_t i = 0; i < f->count; i++)
 		if (f->sandbox[i].id == m->sandbox) {
-			end(f, i, true, false);
+			end(f, i, true, "");
 			return;
 		}
 }
@@ -203,8 +207,9 @@ static void on_channel(struct fake *f, size_t i)
 	char word[8] = "";
 	ssize_t n = read(f->fds[1 + i].fd, word, sizeof(word) - 1);
 
-	if (n > 0 && (strcmp(word, "die") == 0 || strcmp(word, "oom") == 0))
-		end(f, i, false, word[0] == 'o');
+	if (n > 0 &&
+		(strcmp(word, "die") == 0 || strcmp(word, "oom") == 0 || strcmp(word, "late") == 0))
+		end(f, i, false, word);
 	else if (n <= 0)
 		f->fds[1 + i].events = 0; /* nobody has the other end; KILL will come */
 }

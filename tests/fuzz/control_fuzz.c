@@ -25,6 +25,7 @@ static void use(const struct message_rule *rule, const void *packet)
 	}
 	case CONTROL_RELEASE:
 	case CONTROL_TOUCH:
+	case CONTROL_KILL:
 		expect(((const struct control_lease *)packet)->handle.sandbox != 0);
 		break;
 	case CONTROL_LEASED: {
@@ -57,6 +58,13 @@ static void use(const struct message_rule *rule, const void *packet)
 				      ((const struct control_lease_ended *)packet)->reason),
 			       "?") != 0);
 		break;
+	case CONTROL_RECEIPT: {
+		const struct control_receipt *m = packet;
+
+		expect(m->handle.sandbox != 0);
+		expect(strcmp(control_reason_name(m->reason), "?") != 0);
+		break;
+	}
 	case CONTROL_LIST:
 	case CONTROL_POOLS:
 	case CONTROL_DONE:

@@ -60,11 +60,13 @@ static const struct field leased_fields[] = {
 	RANGE(control_leased, rung, RUNG_READY, RUNG_WAITED),
 	ANY(control_leased, lease_ms), /* the pool's, which may be longer than a client may ask */
 	ANY(control_leased, idle_ms),
-	ZERO(control_leased, reserved),
+	BITS(control_leased, unenforced, LIMIT_HIT_ALL),
 	ANY(control_leased, memory_bytes),
 	ANY(control_leased, disk_bytes),
+	ANY(control_leased, disk_inodes),
 	ANY(control_leased, pids),
 	ANY(control_leased, cpu_milli),
+	ANY(control_leased, open_files),
 	ANY(control_leased, wait_ns),
 	ANY(control_leased, build_ns),
 };
@@ -136,6 +138,10 @@ static const struct field pool_row_fields[] = {
 	ANY(control_pool_row, build_failures),
 	ANY(control_pool_row, build_p50_ns),
 	ANY(control_pool_row, build_p99_ns),
+	ANY(control_pool_row, idle_bytes),
+	ANY(control_pool_row, lease_bytes),
+	ANY(control_pool_row, budget_bytes),
+	ANY(control_pool_row, promised_bytes),
 	TEXT(control_pool_row, broken),
 };
 
@@ -152,11 +158,34 @@ static void fill_lease_ended(struct packet *packet)
 static const struct field lease_ended_fields[] = {
 	RANGE(control_lease_ended, handle.sandbox, 1, UINT64_MAX),
 	RANGE(control_lease_ended, handle.epoch, 1, UINT64_MAX),
-	RANGE(control_lease_ended, reason, LEASE_RELEASED, LEASE_SHUTDOWN),
+	RANGE(control_lease_ended, reason, LEASE_RELEASED, LEASE_KILLED),
 	BITS(control_lease_ended, limits_hit, LIMIT_HIT_ALL),
 	ANY(control_lease_ended, limit),
-	ANY(control_lease_ended, memory_peak_bytes),
-	ANY(control_lease_ended, cpu_ns),
+};
+
+static void fill_receipt(struct packet *packet)
+{
+	struct control_receipt *m = (void *)packet->bytes;
+
+	m->handle = (struct control_handle){.sandbox = 3, .epoch = 9};
+	m->reason = LEASE_RELEASED;
+	m->limits_hit = LIMIT_HIT_MEMORY;
+	m->wall_ns = 7000;
+	m->usage.oom_kills = 1;
+}
+
+static const struct field receipt_fields[] = {
+	RANGE(control_receipt, handle.sandbox, 1, UINT64_MAX),
+	RANGE(control_receipt, handle.epoch, 1, UINT64_MAX),
+	RANGE(control_receipt, reason, LEASE_RELEASED, LEASE_KILLED),
+	BITS(control_receipt, limits_hit, LIMIT_HIT_ALL),
+	ANY(control_receipt, wall_ns),
+	ANY(control_receipt, usage.cpu_ns),
+	ANY(control_receipt, usage.memory_peak_bytes),
+	ANY(control_receipt, usage.read_bytes),
+	ANY(control_receipt, usage.write_bytes),
+	ANY(control_receipt, usage.pids_peak),
+	ANY(control_receipt, usage.oom_kills),
 };
 
 #define CASE(type_, fill_, fields_)                                                                \
@@ -171,12 +200,14 @@ static const struct message_case cases[] = {
 	CASE(TOUCH, fill_lease, lease_fields),
 	{.type = CONTROL_LIST},
 	{.type = CONTROL_POOLS},
+	CASE(KILL, fill_lease, lease_fields),
 	CASE(LEASED, fill_leased, leased_fields),
 	{.type = CONTROL_DONE},
 	CASE(REFUSED, fill_refused, refused_fields),
 	CASE(SANDBOX_ROW, fill_sandbox_row, sandbox_row_fields),
 	CASE(POOL_ROW, fill_pool_row, pool_row_fields),
 	CASE(LEASE_ENDED, fill_lease_ended, lease_ended_fields),
+	CASE(RECEIPT, fill_receipt, receipt_fields),
 };
 
 /* Each value of first..last has a name of its own, and no other value has one. */
@@ -195,7 +226,7 @@ static void assert_names(const char *(*name)(uint32_t), uint32_t first, uint32_t
 static void every_reason_why_a_lease_ends_has_a_name(void **state)
 {
 	(void)state;
-	assert_names(control_reason_name, LEASE_RELEASED, LEASE_SHUTDOWN);
+	assert_names(control_reason_name, LEASE_RELEASED, LEASE_KILLED);
 	assert_string_equal(control_reason_name(LEASE_OWNER_GONE), "owner_gone");
 }
 

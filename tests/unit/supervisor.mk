@@ -13,6 +13,11 @@ tests_unit_supervisor_leases_test_SOURCES = tests/unit/supervisor_leases.c $(sup
 tests_unit_supervisor_leases_test_CPPFLAGS = $(supervisor_test_cppflags)
 tests_unit_supervisor_leases_test_LDADD = $(supervisor_test_libs)
 
+UNIT_TESTS += tests/unit/supervisor_receipts.test
+tests_unit_supervisor_receipts_test_SOURCES = tests/unit/supervisor_receipts.c $(supervisor_world)
+tests_unit_supervisor_receipts_test_CPPFLAGS = $(supervisor_test_cppflags)
+tests_unit_supervisor_receipts_test_LDADD = $(supervisor_test_libs)
+
 UNIT_TESTS += tests/unit/supervisor_bad_input.test
 tests_unit_supervisor_bad_input_test_SOURCES = \
 	tests/unit/supervisor_bad_input.c $(supervisor_world)

@@ -237,8 +237,11 @@ struct answer world_await(struct world *w, int client)
 
 struct answer world_expect(struct world *w, int client, uint16_t type, uint32_t id)
 {
-	struct answer answer = world_await(w, client);
+	struct answer answer;
 
+	do
+		answer = world_await(w, client);
+	while (answer.header.type == CONTROL_RECEIPT && type != CONTROL_RECEIPT);
 	if (answer.header.type == CONTROL_REFUSED && type != CONTROL_REFUSED)
 		fail_msg("refused: %s", answer.refused.text);
 	assert_int_equal(answer.header.type, type);

@@ -39,6 +39,7 @@ struct answer {
 		struct control_sandbox_row sandbox;
 		struct control_pool_row pool;
 		struct control_lease_ended ended;
+		struct control_receipt receipt;
 	};
 	int fd;
 };
@@ -68,7 +69,7 @@ void world_query(int client, uint16_t type, uint32_t id);
 
 /* The next answer; fails the test when none comes or the connection ends. */
 struct answer world_await(struct world *w, int client);
-/* As world_await(), which must be of that type and id. */
+/* As world_await(), which must be of that type and id; receipts that come before it are passed over. */
 struct answer world_expect(struct world *w, int client, uint16_t type, uint32_t id);
 /* Until the connection is closed; whatever still arrives is thrown away. */
 void world_expect_closed(struct world *w, int client);
