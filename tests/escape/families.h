@@ -3,10 +3,12 @@
 #define TESTS_ESCAPE_FAMILIES_H
 #include "tests/escape/probe.h"
 
+extern const struct probe_family probe_cgroups;
 extern const struct probe_family probe_identity;
 extern const struct probe_family probe_kernel;
 extern const struct probe_family probe_links;
 extern const struct probe_family probe_namespaces;
+extern const struct probe_family probe_processes;
 extern const struct probe_family probe_sockets;
 
 /* "uid", "gid": is it root's? A number: is this capability effective? */

@@ -15,6 +15,8 @@ const struct probe_family *const probe_families[] = {
 	&probe_identity,
 	&probe_links,
 	&probe_sockets,
+	&probe_cgroups,
+	&probe_processes,
 	NULL,
 };
 

@@ -112,7 +112,8 @@ static int enter_root(const struct world *world)
 	mkdir("sys", 0755);
 	mkdir("dev", 0755);
 	if (mount("proc", "proc", "proc", 0, NULL) < 0 ||
-		mount("sysfs", "sys", "sysfs", 0, NULL) < 0 || make_dev() < 0)
+		mount("sysfs", "sys", "sysfs", 0, NULL) < 0 ||
+		mount("cgroup", "sys/fs/cgroup", "cgroup2", 0, NULL) < 0 || make_dev() < 0)
 		return -1;
 	if (syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0)
 		return -1;
@@ -127,6 +128,13 @@ static int bring_loopback_up(void)
 	return fd < 0 ? -1 : ioctl(fd, SIOCSIFFLAGS, &request);
 }
 
+/* The test library has taken some. */
+static void reset_signals(void)
+{
+	for (int number = 1; number < NSIG; number++)
+		signal(number, SIG_DFL);
+}
+
 /* PID 1 of the world: the target, the probe, and how the probe ended. */
 static _Noreturn void be_init(const struct world *world, size_t index, int output_fd)
 {
@@ -134,6 +142,7 @@ static _Noreturn void be_init(const struct world *world, size_t index, int outpu
 	pid_t sleeper, probe;
 	int status;
 
+	reset_signals();
 	if (bring_loopback_up() < 0 || enter_root(world) < 0) {
 		dprintf(output_fd, "no world: %s\n", strerror(errno));
 		_exit(1);
