@@ -11,6 +11,7 @@ libbase_a_SOURCES = \
 	base/histogram.c base/histogram.h \
 	base/list.h \
 	base/log.c base/log.h \
+	base/log_rate.c base/log_rate.h \
 	base/number.c base/number.h \
 	base/terminal.c base/terminal.h \
 	base/text.c base/text.h \

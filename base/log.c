@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/log_rate.h"
 #include "base/text.h"
 
 /* Of every line, kept free by values: for what says that they were cut, and the end. */
@@ -20,6 +22,7 @@ static struct {
 	enum log_level level;
 	bool is_logfmt;
 	unsigned long dropped; /* lines, since the last that was written */
+	struct log_rate rate;
 } the_log = {.program = "?", .level = LOG_LEVEL_INFO};
 
 static const char *const level_names[] = {
@@ -195,22 +198,49 @@ static void line_end(struct line *line)
 		the_log.dropped++;
 }
 
+static void log_pairs(enum log_level level, uint32_t suppressed, const char *event, va_list ap)
+{
+	struct line line;
+	const char *key;
+	char text[16];
+
+	line_begin(&line, level);
+	line_put_pair(&line, "event", event);
+	if (suppressed > 0) {
+		snprintf(text, sizeof(text), "%u", suppressed);
+		line_put_pair(&line, "suppressed", text);
+	}
+	while ((key = va_arg(ap, const char *)))
+		line_put_pair(&line, key, va_arg(ap, const char *));
+	line_end(&line);
+}
+
 void log_event(enum log_level level, const char *event, ...)
 {
 	int saved = errno;
-	struct line line;
-	const char *key;
 	va_list ap;
 
 	if (level > the_log.level)
 		return;
-	line_begin(&line, level);
-	line_put_pair(&line, "event", event);
 	va_start(ap, event);
-	while ((key = va_arg(ap, const char *)))
-		line_put_pair(&line, key, va_arg(ap, const char *));
+	log_pairs(level, 0, event, ap);
 	va_end(ap);
-	line_end(&line);
+	errno = saved;
+}
+
+void log_event_from(enum log_level level, uint64_t source, const char *event, ...)
+{
+	int saved = errno;
+	uint32_t suppressed;
+	va_list ap;
+
+	if (level > the_log.level)
+		return;
+	if (log_rate_admits(&the_log.rate, source, clock_now_ms(), &suppressed)) {
+		va_start(ap, event);
+		log_pairs(level, suppressed, event, ap);
+		va_end(ap);
+	}
 	errno = saved;
 }
 

@@ -11,6 +11,7 @@
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
+#include <stdint.h>
 
 /* PIPE_BUF: a pipe takes a line this long whole, or, when poll(2) calls it full, not at all. */
 #define LOG_LINE_MAX 4096
@@ -34,6 +35,14 @@ void log_set_level(enum log_level level);
  * not fit the line is cut, and the line says so ("cut"). errno survives.
  */
 void log_event(enum log_level level, const char *event, ...) __attribute__((sentinel));
+
+/*
+ * As log_event(), of a sandbox, whose id is the source: at most LOG_RATE_LINES (log_rate.h) of one source in
+ * a second, the others are dropped, and the source's next line says how many ("suppressed"). The pairs name
+ * the sandbox, if they are to.
+ */
+void log_event_from(enum log_level level, uint64_t source, const char *event, ...)
+	__attribute__((sentinel));
 
 /* A sentence instead of an event. errno survives. */
 void log_message(enum log_level level, const char *format, ...)

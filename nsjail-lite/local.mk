@@ -7,6 +7,7 @@ libjail_a_SOURCES = \
 	nsjail-lite/cgroup/discover.c nsjail-lite/cgroup/discover.h \
 	nsjail-lite/cgroup/knobs.c nsjail-lite/cgroup/knobs.h \
 	nsjail-lite/image_mount.c nsjail-lite/image_mount.h \
+	nsjail-lite/io_disk.c nsjail-lite/io_disk.h \
 	nsjail-lite/jail.c nsjail-lite/jail.h \
 	nsjail-lite/seccomp.c nsjail-lite/seccomp.h nsjail-lite/seccomp_evaluate.c \
 	nsjail-lite/seccomp_policy.c nsjail-lite/seccomp_policy.h \

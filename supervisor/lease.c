@@ -139,8 +139,8 @@ static void log_lease(const struct sandbox *sandbox, const struct control_receip
 
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 		snprintf(text[i], sizeof(text[i]), "%" PRIu64, numbers[i].value);
-	log_event(LOG_LEVEL_INFO, "lease_ended", numbers[0].key, text[0], "pool",
-		sandbox->pool->section->name, "reason", control_reason_name(m->reason),
+	log_event_from(LOG_LEVEL_INFO, m->handle.sandbox, "lease_ended", numbers[0].key, text[0],
+		"pool", sandbox->pool->section->name, "reason", control_reason_name(m->reason),
 		numbers[1].key, text[1], numbers[2].key, text[2], numbers[3].key, text[3],
 		numbers[4].key, text[4], numbers[5].key, text[5], numbers[6].key, text[6],
 		numbers[7].key, text[7], numbers[8].key, text[8], NULL);

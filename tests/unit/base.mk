@@ -53,6 +53,11 @@ tests_unit_base_log_test_SOURCES = tests/unit/base_log.c
 tests_unit_base_log_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_base_log_test_LDADD = libbase.a $(CMOCKA_LIBS) $(JANSSON_LIBS)
 
+UNIT_TESTS += tests/unit/base_log_rate.test
+tests_unit_base_log_rate_test_SOURCES = tests/unit/base_log_rate.c
+tests_unit_base_log_rate_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_base_log_rate_test_LDADD = libbase.a $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/base_number.test
 tests_unit_base_number_test_SOURCES = tests/unit/base_number.c
 tests_unit_base_number_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,12 +85,18 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* What has been written since the last time. */
+/* What has been written since the last time. A terminal may hand a long line out in pieces. */
 static const char *written(struct fixture *f)
 {
-	ssize_t n = read(f->read_fd, f->text, sizeof(f->text) - 1);
+	struct pollfd more = {.fd = f->read_fd, .events = POLLIN};
+	size_t used = 0;
+	ssize_t n;
 
-	f->text[n > 0 ? n : 0] = '\0';
+	do {
+		n = read(f->read_fd, f->text + used, sizeof(f->text) - 1 - used);
+		used += n > 0 ? (size_t)n : 0;
+	} while (used > 0 && f->text[used - 1] != '\n' && poll(&more, 1, 5000) == 1);
+	f->text[used] = '\0';
 	return f->text;
 }
 

@@ -16,3 +16,8 @@ UNIT_TESTS += tests/unit/jail_discover.test
 tests_unit_jail_discover_test_SOURCES = tests/unit/jail_discover.c
 tests_unit_jail_discover_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_jail_discover_test_LDADD = $(jail_test_libs)
+
+UNIT_TESTS += tests/unit/jail_io_disk.test
+tests_unit_jail_io_disk_test_SOURCES = tests/unit/jail_io_disk.c
+tests_unit_jail_io_disk_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_jail_io_disk_test_LDADD = $(jail_test_libs)
