@@ -7,6 +7,7 @@ extern const struct probe_family probe_cgroups;
 extern const struct probe_family probe_identity;
 extern const struct probe_family probe_kernel;
 extern const struct probe_family probe_links;
+extern const struct probe_family probe_mounts;
 extern const struct probe_family probe_namespaces;
 extern const struct probe_family probe_processes;
 extern const struct probe_family probe_sockets;

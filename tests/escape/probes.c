@@ -17,6 +17,7 @@ const struct probe_family *const probe_families[] = {
 	&probe_sockets,
 	&probe_cgroups,
 	&probe_processes,
+	&probe_mounts,
 	NULL,
 };
 
