@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "agentd/call.h"
-#include "agentd/receipt.h"
+#include "proto/receipt.h"
 #include "agentd/sandbox.h"
 #include "base/cleanup.h"
 #include "base/error.h"

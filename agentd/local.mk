@@ -30,7 +30,6 @@ hearth_agentd_SOURCES = \
 	agentd/method_tool.c \
 	agentd/output.c agentd/output.h \
 	agentd/privilege.c agentd/privilege.h \
-	agentd/receipt.c agentd/receipt.h \
 	agentd/release.c agentd/release.h \
 	agentd/sandbox.c agentd/sandbox.h \
 	agentd/server.c agentd/server.h

@@ -5,7 +5,7 @@
 #include "agentd/client.h"
 #include "agentd/handle.h"
 #include "agentd/method.h"
-#include "agentd/receipt.h"
+#include "proto/receipt.h"
 #include "agentd/release.h"
 #include "agentd/sandbox.h"
 #include "agentd/server.h"

@@ -7,7 +7,7 @@
 #include "agentd/handle.h"
 #include "agentd/method.h"
 #include "agentd/output.h"
-#include "agentd/receipt.h"
+#include "proto/receipt.h"
 #include "agentd/sandbox.h"
 #include "agentd/schema.h"
 #include "agentd/server.h"

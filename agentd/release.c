@@ -6,7 +6,7 @@
 
 #include "agentd/call.h"
 #include "agentd/client.h"
-#include "agentd/receipt.h"
+#include "proto/receipt.h"
 #include "agentd/sandbox.h"
 #include "agentd/server.h"
 #include "base/cleanup.h"

@@ -9,7 +9,7 @@
 
 #include "agentd/call.h"
 #include "agentd/client.h"
-#include "agentd/receipt.h"
+#include "proto/receipt.h"
 #include "agentd/release.h"
 #include "agentd/server.h"
 #include "base/cleanup.h"

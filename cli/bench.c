@@ -2,8 +2,9 @@
  * bench.c - hearth bench acquire: what one ACQUIRE costs its client, and nothing else.
  *
  * A sample is one round trip: CLOCK_MONOTONIC around the request and its answer, received as the
- * client library does (channel_receive_near), the channel's fd with it. Rounds take at most half of the ready sandboxes; between rounds everything is released
- * and the pool fills up again, untimed. With --refill each sandbox is released at once, so that
+ * client library does (channel_receive_near), the channel's fd with it. Rounds take at most half of
+ * the ready sandboxes, and no more than is granted to one client at a time; between rounds everything
+ * is released and the pool fills up again, untimed. With --refill each sandbox is released at once, so that
  * the pool is always building. The floor is measured the same way against a forked process that
  * only echoes: same sizes, same kind of socket, same pauses.
  */
@@ -17,7 +18,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -32,13 +32,12 @@
 #include "proto/channel.h"
 #include "proto/instance.h"
 
-#define SAMPLES_MAX	  1000000
-#define PAUSE_US_MAX	  10000000
-#define ROUND_MAX	  4096 /* fds held at a time */
-#define ANSWER_S	  30   /* for one answer */
-#define REFILL_MS	  60000
-#define LOOK_EVERY_MS	  2
-#define FLOOR_SAMPLES_MAX 1000
+#define SAMPLES_MAX   1000000
+#define PAUSE_US_MAX  10000000
+#define ROUND_MAX     4096 /* fds held at a time */
+#define ANSWER_S      30   /* for one answer */
+#define REFILL_MS     60000
+#define LOOK_EVERY_MS 2
 
 struct held {
 	struct control_handle handle;
@@ -56,6 +55,8 @@ struct bench {
 	unsigned long taken, hits, misses;
 	struct held *held; /* ROUND_MAX of them */
 	unsigned held_count;
+	uint32_t round_max; /* ROUND_MAX, or what was granted at a time when more was refused */
+	unsigned round;	    /* the largest */
 	uint64_t floor_p50_ns;
 	uint64_t answered_ns; /* the last one */
 };
@@ -67,34 +68,21 @@ struct answer {
 	uint64_t elapsed_ns;
 };
 
-static int compare(const void *a, const void *b)
+static bool is_news(uint16_t type)
 {
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
+	return type == CONTROL_LEASE_ENDED || type == CONTROL_RECEIPT;
 }
 
-void bench_sort(uint64_t *samples, unsigned long count)
+/* Receipts that have come are read now, or the next sample would pay for them. */
+static void discard_news(const struct bench *b)
 {
-	qsort(samples, count, sizeof(*samples), compare);
+	char packet[CONTROL_PACKET_MAX];
+
+	while (recv(b->socket, packet, sizeof(packet), MSG_DONTWAIT) > 0)
+		;
 }
 
-uint64_t bench_percentile(const uint64_t *sorted, unsigned long count, unsigned per_mille)
-{
-	unsigned long rank = (count * per_mille + 999) / 1000;
-
-	return count ? sorted[rank ? rank - 1 : 0] : 0;
-}
-
-static void rest(unsigned long pause_us)
-{
-	struct timespec ts = {(time_t)(pause_us / 1000000), (long)(pause_us % 1000000) * 1000};
-
-	if (pause_us)
-		clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
-}
-
-/* One request and its answer. A LEASE_ENDED that nobody asked for is passed over. */
+/* One request and its answer. What nobody asked for is passed over. */
 static int exchange(struct bench *b, uint16_t type, void *request, uint32_t size, struct answer *a,
 	struct error *err)
 {
@@ -126,7 +114,7 @@ static int exchange(struct bench *b, uint16_t type, void *request, uint32_t size
 			channel_close_fds(a->fds, a->fd_count);
 			return error_prefix(err, r, "supervisor");
 		}
-	} while (header->type == CONTROL_LEASE_ENDED);
+	} while (is_news(header->type));
 	return 0;
 }
 
@@ -145,6 +133,19 @@ static int release_all(struct bench *b, struct error *err)
 	return r;
 }
 
+/* The host or a cap grants no more at a time: from now on a round is as large as this one. */
+static int end_round(struct bench *b, const struct control_refused *refused, struct error *err)
+{
+	if (b->held_count == 0)
+		return error_set(err, EDQUOT, "sample %lu: %.200s", b->taken + 1, refused->text);
+	if (b->round_max == ROUND_MAX && !b->cli->json && !b->cli->quiet)
+		fprintf(stderr, "hearth: rounds of %u, because no more is granted at a time: %s\n",
+			b->held_count, refused->text);
+	b->round_max = b->held_count;
+	return 1;
+}
+
+/* 0; 1: the round ends here. */
 static int take_sample(struct bench *b, struct error *err)
 {
 	struct control_acquire request = {.on_empty = b->refill ? ON_EMPTY_DEFAULT : ON_EMPTY_FAIL};
@@ -155,13 +156,16 @@ static int take_sample(struct bench *b, struct error *err)
 	int r;
 
 	text_copy(request.template_name, sizeof(request.template_name), b->image);
-	rest(b->pause_us);
+	bench_rest(b->pause_us);
+	discard_news(b);
 	r = exchange(b, CONTROL_ACQUIRE, &request, sizeof(request), &answer, err);
 	if (r < 0)
 		return r;
 	if (leased->header.type == CONTROL_LEASED) {
 		b->held[b->held_count].handle = leased->handle;
 		b->held[b->held_count++].channel = answer.fds[0];
+	} else if (refused->refusal == REFUSED_LIMIT) {
+		return end_round(b, refused, err);
 	} else if (!b->refill || refused->refusal != REFUSED_EMPTY) {
 		return error_set(
 			err, EAGAIN, "sample %lu is a miss: %.150s", b->taken + 1, refused->text);
@@ -172,6 +176,8 @@ static int take_sample(struct bench *b, struct error *err)
 			err, EAGAIN, "sample %lu is a miss: no sandbox was ready", b->taken + 1);
 	b->samples_ns[b->taken++] = answer.elapsed_ns;
 	*(is_hit ? &b->hits : &b->misses) += 1;
+	if (b->held_count > b->round)
+		b->round = b->held_count;
 	return b->refill ? release_all(b, err) : 0;
 }
 
@@ -209,59 +215,12 @@ static int take_round(struct bench *b, struct error *err)
 
 	if (r == 0)
 		r = wait_until_full(b, &ready, err);
-	round = ready / 2 > ROUND_MAX ? ROUND_MAX : ready / 2;
+	round = ready / 2 > b->round_max ? b->round_max : ready / 2;
 	if (round == 0)
 		round = 1;
 	while (r == 0 && round-- > 0 && b->taken < b->count)
 		r = take_sample(b, err);
-	return r;
-}
-
-/* The child of measure_floor(). Ends with its parent's end of the pair. */
-_Noreturn static void echo(int fd)
-{
-	char packet[sizeof(struct control_leased)] = {0};
-
-	while (recv(fd, packet, sizeof(packet), 0) > 0)
-		if (send(fd, packet, sizeof(packet), MSG_NOSIGNAL) < 0)
-			break;
-	_exit(0);
-}
-
-static int measure_floor(struct bench *b, struct error *err)
-{
-	static uint64_t samples_ns[FLOOR_SAMPLES_MAX];
-	unsigned long count = b->count < FLOOR_SAMPLES_MAX ? b->count : FLOOR_SAMPLES_MAX;
-	char request[sizeof(struct control_acquire)] = {0}, answer[sizeof(struct control_leased)];
-	int pair[2], r = channel_pair(pair, err);
-	pid_t pid;
-
-	if (r < 0)
-		return r;
-	pid = fork();
-	if (pid == 0) {
-		close(pair[0]);
-		echo(pair[1]);
-	}
-	close(pair[1]);
-	if (pid < 0)
-		r = error_errno(err, "measure the floor");
-	for (unsigned long i = 0; r == 0 && i < count; i++) {
-		uint64_t started_ns;
-
-		rest(b->pause_us);
-		started_ns = clock_now_ns();
-		if (send(pair[0], request, sizeof(request), MSG_NOSIGNAL) < 0 ||
-			recv(pair[0], answer, sizeof(answer), 0) <= 0)
-			r = error_errno(err, "measure the floor");
-		samples_ns[i] = clock_now_ns() - started_ns;
-	}
-	close(pair[0]);
-	if (pid > 0)
-		waitpid(pid, NULL, 0);
-	bench_sort(samples_ns, count);
-	b->floor_p50_ns = bench_percentile(samples_ns, count, 500);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 static int connect_blocking(struct bench *b, struct error *err)
@@ -321,12 +280,14 @@ static int print_result(const struct bench *b, struct error *err)
 	bench_sort(b->samples_ns, b->taken);
 	if (!b->cli->json)
 		return print_table(b, host.release, err);
-	cli_print_json(json_pack("{s:I, s:I, s:f, s:f, s:f, s:f, s:I, s:I, s:f, s:b, s:I, s:s}",
-		"n", (json_int_t)b->taken, "pause_us", (json_int_t)b->pause_us, "p50_us",
-		in_us(b, 500), "p99_us", in_us(b, 990), "p999_us", in_us(b, 999), "max_us",
-		in_us(b, 1000), "hits", (json_int_t)b->hits, "misses", (json_int_t)b->misses,
-		"floor_p50_us", (double)b->floor_p50_ns / 1e3, "refill", (int)b->refill, "cores",
-		(json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "kernel", host.release));
+	cli_print_json(
+		json_pack("{s:I, s:I, s:f, s:f, s:f, s:f, s:I, s:I, s:f, s:b, s:I, s:I, s:s}", "n",
+			(json_int_t)b->taken, "pause_us", (json_int_t)b->pause_us, "p50_us",
+			in_us(b, 500), "p99_us", in_us(b, 990), "p999_us", in_us(b, 999), "max_us",
+			in_us(b, 1000), "hits", (json_int_t)b->hits, "misses",
+			(json_int_t)b->misses, "floor_p50_us", (double)b->floor_p50_ns / 1e3,
+			"refill", (int)b->refill, "round", (json_int_t)b->round, "cores",
+			(json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "kernel", host.release));
 	return 0;
 }
 
@@ -335,7 +296,7 @@ static int run_bench(struct bench *b, struct error *err)
 	int r = connect_blocking(b, err);
 
 	if (r == 0)
-		r = measure_floor(b, err);
+		r = bench_floor(b->count, b->pause_us, &b->floor_p50_ns, err);
 	while (r == 0 && b->taken < b->count)
 		r = take_round(b, err);
 	if (r == 0)
@@ -347,7 +308,7 @@ static int run_bench(struct bench *b, struct error *err)
 
 int cli_bench_acquire(struct cli *cli, int argc, char **argv)
 {
-	struct bench b = {.cli = cli, .socket = -1};
+	struct bench b = {.cli = cli, .socket = -1, .round_max = ROUND_MAX};
 	struct error err;
 	int r;
 

@@ -105,6 +105,7 @@ int cli_down(struct cli *cli, int argc, char **argv);
 int cli_run(struct cli *cli, int argc, char **argv);
 int cli_exec(struct cli *cli, int argc, char **argv);
 int cli_sandbox_ls(struct cli *cli, int argc, char **argv);
+int cli_sandbox_kill(struct cli *cli, int argc, char **argv);
 int cli_pool_ls(struct cli *cli, int argc, char **argv);
 int cli_bench_acquire(struct cli *cli, int argc, char **argv);
 int cli_version(struct cli *cli, int argc, char **argv);

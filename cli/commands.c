@@ -20,6 +20,7 @@ static const struct cli_option run_options[] = {
 	{"interactive", 'i', NULL, "pass standard input on; else it is empty"},
 	{"tty", 't', NULL, "give the command a terminal"},
 	{"timeout", 0, "TIME", "end the command after TIME (30s, 5m, 250ms): status 124"},
+	{"output-max", 0, "SIZE", "drop what it writes beyond SIZE bytes"},
 	{"env", 0, "K=V", "set a variable of its environment; may be repeated"},
 	{"cwd", 0, "DIR", "working directory inside"},
 	END,
@@ -29,6 +30,7 @@ static const struct cli_option exec_options[] = {
 	{"interactive", 'i', NULL, "pass standard input on; else it is empty"},
 	{"tty", 't', NULL, "give the command a terminal"},
 	{"timeout", 0, "TIME", "end the command after TIME (30s, 5m, 250ms): status 124"},
+	{"output-max", 0, "SIZE", "drop what it writes beyond SIZE bytes"},
 	{"env", 0, "K=V", "set a variable of its environment; may be repeated"},
 	{"cwd", 0, "DIR", "working directory inside"},
 	END,
@@ -70,6 +72,11 @@ const struct cli_command cli_commands[] = {
 		exec_options, 2, -1, 1, true, cli_exec},
 	{"sandbox ls", "[OPTION...]", "list the sandboxes", "Lists every sandbox of the instance.",
 		NULL, 0, 0, CLI_NO_COMMAND_LINE, false, cli_sandbox_ls},
+	{"sandbox kill", "ID...", "end leases, whoever holds them",
+		"Ends the leases of these sandboxes and all that runs in them. Their owners are "
+		"told.\n"
+		"Root may end any lease, others those of their own user.",
+		NULL, 1, -1, CLI_NO_COMMAND_LINE, false, cli_sandbox_kill},
 	{"pool ls", "[OPTION...]", "list the pools",
 		"Lists the pools: what they hold, how acquires were served, what builds took.",
 		NULL, 0, 0, CLI_NO_COMMAND_LINE, false, cli_pool_ls},
@@ -85,7 +92,8 @@ const struct cli_command cli_commands[] = {
 		image_options, 1, 1, CLI_NO_COMMAND_LINE, false, cli_image},
 	{"bench acquire", "[OPTION...]", "measure the round trip of an acquire",
 		"Times one ACQUIRE round trip per sample, in rounds that take at most half of the\n"
-		"ready sandboxes; they are released and refilled between rounds, untimed. The "
+		"ready sandboxes, and no more than is granted; they are released and refilled "
+		"between rounds, untimed. The "
 		"floor is\n"
 		"an echo between two processes with messages of the same sizes and the same "
 		"pauses.",

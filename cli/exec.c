@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #include "cli/rpc_link.h"
 #include "proto/base64.h"
 #include "proto/guest.h"
+#include "proto/limit_text.h"
 
 struct exec {
 	struct cli *cli;
@@ -31,6 +33,7 @@ struct exec {
 	bool is_over;
 	int status;
 	struct error failed; /* code 0: it did not */
+	json_t *result;	     /* NULL: it has none */
 };
 
 static uint32_t credit(void *arg)
@@ -99,6 +102,9 @@ static json_t *make_params(const struct exec *exec, uint64_t sandbox)
 		json_object_set_new(params, "cwd", json_string(command->cwd));
 	if (command->timeout_ms)
 		json_object_set_new(params, "timeout_ms", json_integer(command->timeout_ms));
+	if (command->output_max)
+		json_object_set_new(
+			params, "output_max", json_integer((json_int_t)command->output_max));
 	if (command->has_stdin)
 		json_object_set_new(params, "stdin", json_string("stream"));
 	if (command->has_tty) {
@@ -129,6 +135,47 @@ static int on_output(struct exec *exec, const json_t *params)
 	return size < 0 ? (int)size : stream_write(&exec->stream, fd, data, (size_t)size);
 }
 
+/* In one line, as agentd says it. That of the time has a sentence of its own. */
+static void say_limits(const json_t *result)
+{
+	const char *name, *between = "hearth: the command hit a limit: ";
+	json_t *text;
+
+	json_object_foreach(json_object_get(result, "limits"), name, text)
+	{
+		if (strcmp(name, limit_name(LIMIT_HIT_TIME)) == 0)
+			continue;
+		fprintf(stderr, "%s%s", between, json_string_value(text));
+		between = "; ";
+	}
+	if (between[0] == ';')
+		fputc('\n', stderr);
+}
+
+/* With --json all that agentd says of it, on stderr, because stdout is the command's. */
+static void say_result(const struct exec *exec)
+{
+	if (!exec->cli->json) {
+		say_limits(exec->result);
+	} else if (exec->result) {
+		json_dumpf(exec->result, stderr, JSON_REAL_PRECISION(6));
+		fputc('\n', stderr);
+	}
+}
+
+/* Of a command whose sandbox has ended, as hearth run has it. */
+static int status_of_end(const json_t *data)
+{
+	const char *reason = json_string_value(json_object_get(data, "reason"));
+
+	if (reason && strcmp(reason, control_reason_name(LEASE_OOM)) == 0)
+		return 128 + SIGKILL;
+	if (reason && (strcmp(reason, control_reason_name(LEASE_DEADLINE)) == 0 ||
+			      strcmp(reason, control_reason_name(LEASE_IDLE)) == 0))
+		return 124;
+	return CLI_OWN_FAILURE;
+}
+
 /* The one answer to sandbox.exec. */
 static void on_end(struct exec *exec, const struct rpc_message *message)
 {
@@ -137,7 +184,9 @@ static void on_end(struct exec *exec, const struct rpc_message *message)
 		json_object_get(message->error ? data : message->result, "exit_code");
 
 	exec->is_over = true;
-	exec->status = json_is_integer(status) ? (int)json_integer_value(status) : CLI_OWN_FAILURE;
+	exec->status =
+		json_is_integer(status) ? (int)json_integer_value(status) : status_of_end(data);
+	exec->result = json_incref(message->result);
 	if (message->error)
 		rpc_link_explain(message->error, &exec->failed);
 	else if (!json_is_integer(status))
@@ -221,5 +270,7 @@ int cli_exec(struct cli *cli, int argc, char **argv)
 		return cli_fail(cli, &err, NULL);
 	if (exec.failed.code)
 		cli_fail(cli, &exec.failed, NULL);
+	say_result(&exec);
+	json_decref(exec.result);
 	return exec.status;
 }

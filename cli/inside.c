@@ -1,9 +1,11 @@
 #include "cli/inside.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/number.h"
+#include "proto/limit_text.h"
 #include "cli/cli.h"
 
 _Static_assert(
@@ -22,6 +24,10 @@ int inside_parse(const struct cli *cli, char **argv, struct inside *ret_inside)
 			"--timeout '%s': a time such as 250ms, 30s, 5m is wanted, at most 24h",
 			text);
 	inside->command.timeout_ms = (uint32_t)timeout_ms;
+	text = cli_option(cli, "output-max");
+	if (text && number_parse_size(text, 1, INT64_MAX, &inside->command.output_max) < 0)
+		return cli_usage_error(
+			cli, "--output-max '%s': a size such as 4096, 64K, 10M is wanted", text);
 	while ((text = cli_option_next(cli, "env", &position))) {
 		if (text[0] == '=' || !strchr(text, '='))
 			return cli_usage_error(cli, "--env '%s': K=V is wanted", text);
@@ -36,4 +42,15 @@ int inside_parse(const struct cli *cli, char **argv, struct inside *ret_inside)
 		return cli_usage_error(
 			cli, "--cwd '%s': an absolute path is wanted", inside->command.cwd);
 	return 0;
+}
+
+void inside_say_limits(
+	const struct cli *cli, uint32_t limits_hit, const struct limit_values *values)
+{
+	uint32_t said = limits_hit & ~(uint32_t)LIMIT_HIT_TIME;
+	char text[LIMIT_TEXT_MAX];
+
+	if (said && !cli->json)
+		fprintf(stderr, "hearth: the command hit a limit: %s\n",
+			limit_text_all(said, values, text));
 }

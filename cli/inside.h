@@ -6,6 +6,7 @@
 #include "proto/console.h"
 
 struct cli;
+struct limit_values;
 
 struct inside {
 	struct console_command command; /* everything in it is borrowed from the command line */
@@ -13,6 +14,10 @@ struct inside {
 	unsigned env_count;
 };
 
-/* From the options env, cwd, timeout, interactive, tty. 0, or the exit code of a printed usage error. */
+/* From the options env, cwd, timeout, output-max, interactive, tty. 0, or the exit code of a printed usage error. */
 int inside_parse(const struct cli *cli, char **argv, struct inside *ret_inside);
+
+/* One line on stderr for all limits that the command hit, but that of its time. None with --json: there is a receipt. */
+void inside_say_limits(
+	const struct cli *cli, uint32_t limits_hit, const struct limit_values *values);
 #endif

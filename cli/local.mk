@@ -3,6 +3,7 @@
 noinst_LIBRARIES += libcli.a
 libcli_a_SOURCES = \
 	cli/bench.c cli/bench.h \
+	cli/bench_floor.c \
 	cli/cli.c cli/cli.h \
 	cli/commands.c \
 	cli/down.c \
@@ -17,6 +18,7 @@ libcli_a_SOURCES = \
 	cli/rpc_link.c cli/rpc_link.h \
 	cli/run.c \
 	cli/sandbox.c \
+	cli/sandbox_kill.c \
 	cli/table.c cli/table.h \
 	cli/up.c \
 	cli/version.c

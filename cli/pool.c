@@ -23,6 +23,10 @@ static const struct cli_column columns[] = {
 	{"FAILURES", true},
 	{"BUILD_P50_US", true},
 	{"BUILD_P99_US", true},
+	{"IDLE_BYTES", true},
+	{"LEASE_BYTES", true},
+	{"PROMISED_BYTES", true},
+	{"BUDGET_BYTES", true},
 	{"BROKEN", false},
 };
 
@@ -31,7 +35,8 @@ static void on_row(void *arg, const struct message_header *header)
 	const struct control_pool_row *row = (const void *)header;
 	const uint64_t numbers[] = {row->min, row->max, row->building, row->ready, row->leased,
 		row->discarding, row->waiting, row->hits, row->built, row->waited, row->refused,
-		row->build_failures, row->build_p50_ns / 1000, row->build_p99_ns / 1000};
+		row->build_failures, row->build_p50_ns / 1000, row->build_p99_ns / 1000,
+		row->idle_bytes, row->lease_bytes, row->promised_bytes, row->budget_bytes};
 	struct cli_table *table = arg;
 
 	cli_table_add(table, "%s", row->template_name);

@@ -18,9 +18,11 @@
 #include "cli/cli.h"
 #include "cli/inside.h"
 #include "proto/control_client.h"
+#include "proto/receipt.h"
 
 #define ACQUIRE_TIMEOUT_MS 60000 /* the supervisor refuses long before */
 #define LEASE_ENDED_MS	   1000	 /* why the guest is gone comes on another socket */
+#define RECEIPT_MS	   2000	 /* the sandbox's death takes a few milliseconds */
 
 struct run {
 	struct cli *cli;
@@ -29,8 +31,10 @@ struct run {
 	struct control_client *control;
 	struct guest_client *guest;
 	struct control_leased leased;
+	struct limit_values limits;
 	struct control_lease_ended ended;
-	bool has_ended;
+	struct control_receipt receipt;
+	bool has_ended, has_receipt;
 	uint64_t acquire_ns;
 };
 
@@ -40,6 +44,14 @@ static void on_ended(void *arg, const struct control_lease_ended *ended)
 
 	run->ended = *ended;
 	run->has_ended = true;
+}
+
+static void on_receipt(void *arg, const struct control_receipt *receipt)
+{
+	struct run *run = arg;
+
+	run->receipt = *receipt;
+	run->has_receipt = true;
 }
 
 static int acquire(struct run *run, int *ret_channel, struct error *err)
@@ -57,6 +69,7 @@ static int acquire(struct run *run, int *ret_channel, struct error *err)
 	if (r < 0)
 		return r;
 	control_client_on_ended(run->control, on_ended, run);
+	control_client_on_receipt(run->control, on_receipt, run);
 	started_ns = clock_now_ns();
 	r = control_client_call(run->control, CONTROL_ACQUIRE, &request, sizeof(request),
 		&run->leased, sizeof(run->leased), ret_channel, ACQUIRE_TIMEOUT_MS, NULL, err);
@@ -64,16 +77,33 @@ static int acquire(struct run *run, int *ret_channel, struct error *err)
 	return error_prefix(err, r, "acquire a sandbox");
 }
 
+static void warn_unenforced(const struct run *run)
+{
+	char names[LIMIT_TEXT_MAX];
+
+	if (run->leased.unenforced && !run->cli->json)
+		fprintf(stderr, "hearth: warning: limits that this host cannot enforce: %s\n",
+			limit_names(run->leased.unenforced, names));
+}
+
+static void note_limits(struct run *run)
+{
+	run->limits = limit_values_of(&run->leased);
+	run->limits.time_ms = run->inside.command.timeout_ms;
+	run->limits.output_bytes = run->inside.command.output_max;
+}
+
 /* From the supervisor, while the command runs: perhaps that its sandbox has ended. */
 static int on_control(void *arg, struct error *err)
 {
 	struct run *run = arg;
+	char text[LIMIT_TEXT_MAX];
 
 	if (control_client_process(run->control, err) < 0)
 		return error_prefix(err, -err->code, "supervisor");
 	if (run->has_ended && !run->console.has_reply)
-		guest_client_lose(
-			run->guest, run->ended.limits_hit, control_reason_name(run->ended.reason));
+		guest_client_lose(run->guest, run->ended.limits_hit,
+			limit_lease_end_text(&run->ended, &run->limits, text));
 	return 0;
 }
 
@@ -85,13 +115,13 @@ static int attend(struct run *run, struct error *err)
 	return console_attend(&run->console, &control, err);
 }
 
-/* The channel hangs up before the supervisor, who reaps, can say why. */
-static void learn_reason(struct run *run)
+/* Until *is_there, which a callback sets, or for timeout_ms. */
+static void wait_for_news(struct run *run, const bool *is_there, uint32_t timeout_ms)
 {
-	uint64_t until = clock_now_ms() + LEASE_ENDED_MS;
+	uint64_t until = clock_now_ms() + timeout_ms;
 	struct error err;
 
-	while (!run->has_ended) {
+	while (!*is_there) {
 		struct pollfd p = {.fd = control_client_fd(run->control), .events = POLLIN};
 		uint64_t now = clock_now_ms();
 
@@ -104,28 +134,26 @@ static void learn_reason(struct run *run)
 static int say_lost(struct run *run)
 {
 	const struct control_lease_ended *ended = &run->ended;
+	char text[LIMIT_TEXT_MAX];
 	struct error err;
 
-	learn_reason(run);
+	wait_for_news(run, &run->has_ended, LEASE_ENDED_MS);
 	if (!run->has_ended) {
 		error_set(&err, EPIPE, "the sandbox is gone: %.100s", run->console.reply.text);
 		return cli_fail(run->cli, &err, NULL);
 	}
+	limit_lease_end_text(ended, &run->limits, text);
 	if (ended->reason == LEASE_OOM) {
-		error_set(&err, ENOMEM, "the sandbox ran out of memory: its limit is %llu bytes",
-			(unsigned long long)(ended->limit ? ended->limit
-							  : run->leased.memory_bytes));
+		error_set(&err, ENOMEM, "the sandbox has ended: %s", text);
 		cli_fail(run->cli, &err, "ask for less, or raise the pool's memory");
 		return 128 + SIGKILL;
 	}
 	if (ended->reason == LEASE_DEADLINE || ended->reason == LEASE_IDLE) {
-		error_set(&err, ETIMEDOUT, "the lease ended: %s after %u ms",
-			control_reason_name(ended->reason),
-			ended->reason == LEASE_IDLE ? run->leased.idle_ms : run->leased.lease_ms);
+		error_set(&err, ETIMEDOUT, "the lease has ended: %s", text);
 		cli_fail(run->cli, &err, NULL);
 		return 124;
 	}
-	error_set(&err, EPIPE, "the sandbox is gone: %s", control_reason_name(ended->reason));
+	error_set(&err, EPIPE, "the sandbox is gone: %s", text);
 	return cli_fail(run->cli, &err, NULL);
 }
 
@@ -141,6 +169,7 @@ static int conclude(struct run *run)
 		return cli_fail(run->cli, &err, NULL);
 	if (err.text[0])
 		cli_fail(run->cli, &err, NULL);
+	inside_say_limits(run->cli, run->console.reply.limits_hit, &run->limits);
 	return status;
 }
 
@@ -158,7 +187,17 @@ static void print_receipt(const struct run *run, int status)
 		"system_us", (json_int_t)reply->system_us, "max_rss_bytes",
 		(json_int_t)reply->max_rss_bytes, "stdout_bytes", (json_int_t)reply->stdout_bytes,
 		"stderr_bytes", (json_int_t)reply->stderr_bytes);
+	json_auto_t *more = json_pack("{s:I, s:I, s:I, s:o, s:o, s:o}", "read_bytes",
+		(json_int_t)reply->read_bytes, "write_bytes", (json_int_t)reply->write_bytes,
+		"major_faults", (json_int_t)reply->major_faults, "limits_hit",
+		receipt_limits(reply->limits_hit), "limits",
+		receipt_limit_texts(reply->limits_hit, &run->limits), "unenforced",
+		receipt_limits(run->leased.unenforced));
 
+	json_object_update(receipt, more);
+	if (run->has_receipt)
+		json_object_set_new(
+			receipt, "lease", receipt_of_lease(&run->receipt, &run->limits));
 	if (receipt)
 		json_dumpf(receipt, stderr, JSON_REAL_PRECISION(6));
 	fputc('\n', stderr);
@@ -173,15 +212,13 @@ static void on_released(void *arg, const struct message_header *answer, int fd, 
 }
 
 /* Say it, do not wait for it: the connection's end does the same. */
-static void release(struct run *run)
+static void send_release(struct run *run)
 {
 	struct control_lease request = {.handle = run->leased.handle};
 
 	if (run->control && run->leased.handle.sandbox)
 		control_client_send(run->control, CONTROL_RELEASE, &request, sizeof(request),
 			on_released, NULL, NULL);
-	guest_client_destroy(run->guest);
-	control_client_destroy(run->control);
 }
 
 int cli_run(struct cli *cli, int argc, char **argv)
@@ -197,10 +234,13 @@ int cli_run(struct cli *cli, int argc, char **argv)
 	if (r != 0)
 		return r;
 	r = acquire(&run, &channel, &err);
+	note_limits(&run);
 	if (r == 0) {
 		r = drop_privileges(&err);
 		advice = r == -ENOENT ? "make it with ./setup" : NULL;
 	}
+	if (r == 0)
+		warn_unenforced(&run);
 	if (r == 0)
 		r = guest_client_create(take_fd(&channel), &run.guest, &err);
 	if (r == 0)
@@ -209,9 +249,13 @@ int cli_run(struct cli *cli, int argc, char **argv)
 		r = attend(&run, &err);
 	console_finish(&run.console);
 	status = r < 0 ? cli_fail(cli, &err, advice) : conclude(&run);
-	if (r == 0 && cli->json)
-		print_receipt(&run, status);
 	fd_close(channel);
-	release(&run);
+	send_release(&run);
+	if (r == 0 && cli->json) {
+		wait_for_news(&run, &run.has_receipt, RECEIPT_MS);
+		print_receipt(&run, status);
+	}
+	guest_client_destroy(run.guest);
+	control_client_destroy(run.control);
 	return status;
 }

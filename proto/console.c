@@ -74,6 +74,7 @@ int console_start(struct console *console, struct guest_client *guest,
 		.env = command->env,
 		.cwd = command->cwd,
 		.timeout_ms = command->timeout_ms,
+		.output_max = command->output_max,
 		.flags = (command->has_stdin ? GUEST_EXEC_STDIN : 0u) |
 			 (command->has_tty ? GUEST_EXEC_PTY : 0u),
 	};

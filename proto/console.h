@@ -14,6 +14,7 @@ struct console_command {
 	const char *const *env;	 /* likewise; may be NULL */
 	const char *cwd;	 /* NULL: the image's */
 	uint32_t timeout_ms;	 /* 0: none */
+	uint64_t output_max;	 /* bytes of stdout and stderr together; 0: no limit */
 	bool has_stdin, has_tty;
 };
 

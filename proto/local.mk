@@ -16,6 +16,7 @@ libproto_a_SOURCES = \
 	proto/instance.c proto/instance.h
 
 # JSON ends in agentd: a library of its own, so that nothing else can link it by accident.
-librpc_a_SOURCES = proto/base64.c proto/base64.h proto/rpc.c proto/rpc.h proto/rpc_encode.c
+librpc_a_SOURCES = proto/base64.c proto/base64.h proto/receipt.c proto/receipt.h \
+	proto/rpc.c proto/rpc.h proto/rpc_encode.c
 librpc_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 EXTRA_DIST += proto/PROTOCOL.md

@@ -10,7 +10,7 @@ from fake_supervisor import (ACQUIRE, CANCEL, EXEC, FakeSupervisor, INPUT, LEASE
                              reply, send_with_fd, with_guest)
 from instance import hearth
 
-OWNER_GONE, IDLE, DEADLINE, OOM, GUEST_DIED, BUILDER_LOST, SHUTDOWN = 2, 3, 4, 5, 6, 7, 8
+OWNER_GONE, IDLE, DEADLINE, OOM, GUEST_DIED, BUILDER_LOST, SHUTDOWN, KILLED = 2, 3, 4, 5, 6, 7, 8, 9
 
 
 def next_packet(guest, kind):
@@ -145,9 +145,12 @@ class Guests(unittest.TestCase):
 
     def test_a_lease_that_ends(self):
         """a lease that ends says why: the deadline is a timeout, the rest our own failure"""
-        for reason, status, text in ((DEADLINE, 124, b"deadline"), (IDLE, 124, b"idle"),
-                                     (BUILDER_LOST, 125, b"builder_lost"), (SHUTDOWN, 125, b"shutdown"),
-                                     (GUEST_DIED, 125, b"guest_died")):
+        for reason, status, text in ((DEADLINE, 124, b"its time is over"), (IDLE, 124, b"idle for too long"),
+                                     (OWNER_GONE, 125, b"its owner has gone"),
+                                     (BUILDER_LOST, 125, b"its builder was lost"),
+                                     (SHUTDOWN, 125, b"the supervisor stops"),
+                                     (GUEST_DIED, 125, b"its guest died"),
+                                     (KILLED, 125, b"killed by an administrator")):
             def guest(channel, control, reason=reason):
                 next_packet(channel, EXEC)
                 control.send(lease_ended(reason))

@@ -8,8 +8,10 @@ import struct
 import tempfile
 import threading
 
-ACQUIRE, RELEASE, TOUCH, LIST, POOLS = 1, 2, 3, 4, 5
-LEASED, DONE, REFUSED, SANDBOX_ROW, POOL_ROW, LEASE_ENDED = 32, 33, 34, 35, 36, 37
+ACQUIRE, RELEASE, TOUCH, LIST, POOLS, KILL = 1, 2, 3, 4, 5, 6
+LEASED, DONE, REFUSED, SANDBOX_ROW, POOL_ROW, LEASE_ENDED, RECEIPT = 32, 33, 34, 35, 36, 37, 38
+READY, LEASED_STATE = 2, 3
+MEMORY, PIDS, DISK, TIME, OUTPUT_LIMIT, CPU = 1, 2, 4, 8, 16, 32
 EXEC, INPUT, SIGNAL, CANCEL = 1, 16, 17, 19
 OUTPUT, CREDIT, REPLY = 32, 33, 34
 STDOUT, STDERR = 1, 2
@@ -26,9 +28,10 @@ def header(data):
     return kind, request_id
 
 
-def leased(request_id, sandbox=7, rung=1, idle_ms=0, lease_ms=0):
-    return packet(LEASED, request_id, struct.pack("=QQ32sIIIIQQQQQQ", sandbox, 5, b"tiny", rung, lease_ms,
-                                                  idle_ms, 0, 1 << 28, 1 << 28, 100, 0, 1000, 500000))
+def leased(request_id, sandbox=7, rung=1, idle_ms=0, lease_ms=0, unenforced=0):
+    return packet(LEASED, request_id, struct.pack("=QQ32sIIIIQQQQQQQQ", sandbox, 5, b"tiny", rung, lease_ms,
+                                                  idle_ms, unenforced, 1 << 28, 1 << 28, 1000, 100, 1500, 4096,
+                                                  1000, 500000))
 
 
 def refused(request_id, refusal, text, retry_ms=0):
@@ -37,8 +40,13 @@ def refused(request_id, refusal, text, retry_ms=0):
 
 def pool_row(request_id, ready=4, minimum=4, building=0, broken=""):
     return packet(POOL_ROW, request_id, struct.pack(
-        "=32s32s32sIIIIIIIIQQQQQQQ200s", b"tiny", b"tiny", b"none", minimum, 16, building, ready, 0, 0, 0,
-        0, 0, 0, 0, 0, 0, 0, 0, broken.encode()))
+        "=32s32s32sIIIIIIIIQQQQQQQQQQQ200s", b"tiny", b"tiny", b"none", minimum, 100, building, ready, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 1 << 20, 1 << 28, 1 << 33, 1 << 30, broken.encode()))
+
+
+def sandbox_row(request_id, sandbox=7, state=LEASED_STATE):
+    return packet(SANDBOX_ROW, request_id, struct.pack("=QQ32sIIIIQQQ", sandbox, 5, b"tiny", state, 1, 0, 0, 10,
+                                                       5, 500000))
 
 
 def done(request_id):
@@ -46,12 +54,17 @@ def done(request_id):
 
 
 def lease_ended(reason, limit=0, sandbox=7):
-    return packet(LEASE_ENDED, 0, struct.pack("=QQIIQQQ", sandbox, 5, reason, 0, limit, 0, 0))
+    return packet(LEASE_ENDED, 0, struct.pack("=QQIIQ", sandbox, 5, reason, 0, limit))
 
 
-def reply(request_id, end=END_DONE, status=0, error=0, text=""):
-    return packet(REPLY, request_id, struct.pack("=IIIIIIQQQQQQQQ128s", end, error, status, 0, 0, 0, 0, 0,
-                                                 1000, 10, 10, 4096, 0, 0, text.encode()))
+def receipt(reason=1, limits_hit=0, sandbox=7):
+    return packet(RECEIPT, 0, struct.pack("=QQIIQQQQQQQ", sandbox, 5, reason, limits_hit, 5000000, 3000000,
+                                          1 << 20, 4096, 8192, 7, 0))
+
+
+def reply(request_id, end=END_DONE, status=0, error=0, text="", limits_hit=0):
+    return packet(REPLY, request_id, struct.pack("=IIIIIIQQQQQQQQQQQ128s", end, error, status, 0, limits_hit, 0,
+                                                 0, 0, 1000, 10, 10, 4096, 512, 1024, 3, 0, 0, text.encode()))
 
 
 def output(request_id, data, stream=STDOUT):

@@ -3,8 +3,8 @@
  *
  * docs/rpc.md has the members.
  */
-#ifndef AGENTD_RECEIPT_H
-#define AGENTD_RECEIPT_H
+#ifndef PROTO_RECEIPT_H
+#define PROTO_RECEIPT_H
 #include <jansson.h>
 
 #include "proto/guest.h"

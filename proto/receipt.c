@@ -1,4 +1,4 @@
-#include "agentd/receipt.h"
+#include "proto/receipt.h"
 
 json_t *receipt_limits(uint32_t limits)
 {
