@@ -49,7 +49,7 @@ class Limits(unittest.TestCase):
         self.assertIn("disk", result["limits_hit"])
         answer = self.client.tool(self.handle, "write", path="/x", content="x" * 100000)
         self.assertTrue(answer["is_error"])
-        self.assertIn("disk is full", answer["content"])
+        self.assertIn("(ENOSPC): disk full, limit 512 MiB and 200000 files: delete", answer["content"])
         self.client.execute(self.handle, "rm", "/big")
         self.assertFalse(self.client.tool(self.handle, "write", path="/x", content="x")["is_error"])
         self.still_works()
