@@ -74,3 +74,12 @@ SYSTEM_BINARIES += tests/system/jail_reasons.test
 tests_system_jail_reasons_test_SOURCES = tests/system/jail_reasons.c
 tests_system_jail_reasons_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_system_jail_reasons_test_LDADD = $(jail_fixture_libs)
+
+# What people run inside: one test a program.
+SYSTEM_TESTS += tests/system/programs_packages.py tests/system/programs_tools.py
+EXTRA_DIST += tests/system/inside.py
+
+SYSTEM_BINARIES += tests/system/jail_io.test
+tests_system_jail_io_test_SOURCES = tests/system/jail_io.c
+tests_system_jail_io_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_system_jail_io_test_LDADD = $(jail_fixture_libs)
