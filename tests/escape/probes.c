@@ -17,7 +17,11 @@ const struct probe_family *const probe_families[] = {
 	&probe_sockets,
 	&probe_cgroups,
 	&probe_processes,
+	&probe_filter,
+	&probe_descriptors,
+	&probe_lower,
 	&probe_mounts,
+	&probe_files,
 	NULL,
 };
 

@@ -1,6 +1,7 @@
 /*
  * escape-probe INDEX TARGET MARKER [control] - make the attempt of this row and print "outcome N".
  * escape-probe --has RIGHT - status 0 or 1: for attempts that exec it anew: identity.c.
+ * escape-probe --load - status 0 or an errno: likewise, filter.c.
  * escape-probe - list the rows. For use by hand.
  */
 #include <errno.h>
@@ -32,6 +33,8 @@ int main(int argc, char **argv)
 
 	if (argc == 1)
 		return list();
+	if (argc == 2 && strcmp(argv[1], "--load") == 0)
+		return -filter_load_and_unshare();
 	if (argc == 3 && strcmp(argv[1], "--has") == 0)
 		return identity_has(argv[2]) ? 0 : 1;
 	if (argc < 4)

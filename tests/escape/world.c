@@ -89,11 +89,11 @@ static int make_dev(void)
 	return mount("devpts", "dev/pts", "devpts", 0, "newinstance,ptmxmode=0666");
 }
 
-/* An overlay over the image's copy becomes the root; the host's stays reachable by PROBE_HOST_FD only. */
+/* An overlay over the image's copy becomes the root; of the host's a directory stays open. */
 static int enter_root(const struct world *world)
 {
 	char options[256];
-	int host = open("/", O_RDONLY | O_DIRECTORY);
+	int host = open(world->directory, O_RDONLY | O_DIRECTORY);
 
 	if (host < 0 || dup2(host, PROBE_HOST_FD) < 0 ||
 		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
