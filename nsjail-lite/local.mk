@@ -6,6 +6,7 @@ libjail_a_SOURCES = \
 	nsjail-lite/cgroup/cgroup.c nsjail-lite/cgroup/cgroup.h \
 	nsjail-lite/cgroup/discover.c nsjail-lite/cgroup/discover.h \
 	nsjail-lite/cgroup/knobs.c nsjail-lite/cgroup/knobs.h \
+	nsjail-lite/enforced.c nsjail-lite/enforced.h \
 	nsjail-lite/image_mount.c nsjail-lite/image_mount.h \
 	nsjail-lite/io_disk.c nsjail-lite/io_disk.h \
 	nsjail-lite/jail.c nsjail-lite/jail.h \

@@ -26,22 +26,45 @@
 #include "base/drop.h"
 #include "base/error.h"
 #include "base/fd.h"
-#include "base/number.h"
 #include "images/image.h"
+#include "nsjail-lite/enforced.h"
 #include "nsjail-lite/image_mount.h"
+#include "nsjail-lite/io_disk.h"
 #include "nsjail-lite/one_shot.h"
 #include "nsjail-lite/options.h"
 #include "proto/console.h"
-#include "proto/control.h"
+#include "proto/limit_text.h"
 
 #define STATUS_TIMEOUT	 124
 #define STATUS_OWN	 125
 #define TIMEOUT_GRACE_MS 3000 /* how much later than the guest the parent ends it */
 
+/* Those that the cgroups count are told by the parent, the others by the child. */
+#define PARENTS_LIMITS ((uint32_t)(LIMIT_HIT_MEMORY | LIMIT_HIT_PIDS | LIMIT_HIT_CPU))
+
 static int complain(const struct error *err)
 {
 	fprintf(stderr, "nsjail-lite: %s (%s)\n", err->text, error_name(err->code));
 	return STATUS_OWN;
+}
+
+/* In one line. That of the time has a sentence of its own. */
+static void say_limits(const struct options *o, uint32_t limits_hit)
+{
+	const struct jail_limits *limits = &o->limits;
+	const struct limit_values values = {
+		.memory_bytes = limits->memory_bytes,
+		.disk_bytes = limits->disk_bytes ? limits->disk_bytes : limits->memory_bytes / 2,
+		.disk_inodes = limits->disk_inodes,
+		.pids = limits->pids,
+		.cpu_milli = limits->cpu_milli,
+	};
+	char text[LIMIT_TEXT_MAX];
+
+	limits_hit &= ~(uint32_t)LIMIT_HIT_TIME;
+	if (limits_hit)
+		fprintf(stderr, "nsjail-lite: the command hit a limit: %s\n",
+			limit_text_all(limits_hit, &values, text));
 }
 
 /* The child: user hearth, the guest's bytes, the command's status. */
@@ -51,7 +74,7 @@ static int attend(const struct options *o, int channel_fd)
 		.argv = (const char *const *)o->command,
 		.env = o->env,
 		.cwd = o->cwd,
-		.timeout_ms = o->timeout_ms,
+		.timeout_ms = (uint32_t)o->timeout_ms,
 		.has_stdin = true,
 		.has_tty = o->has_tty,
 	};
@@ -70,14 +93,7 @@ static int attend(const struct options *o, int channel_fd)
 		console_finish(&console);
 		r = console_status(&console, o->command[0], &err);
 	}
-	if (console.reply.limits_hit & LIMIT_HIT_DISK) {
-		char size[24];
-		uint64_t limit =
-			o->limits.disk_bytes ? o->limits.disk_bytes : o->limits.memory_bytes / 2;
-
-		fprintf(stderr, "nsjail-lite: the disk was full: its limit is %s\n",
-			number_format_size(limit, size));
-	}
+	say_limits(o, console.reply.limits_hit & ~PARENTS_LIMITS);
 	if (err.text[0])
 		complain(&err);
 	guest_client_destroy(guest);
@@ -121,16 +137,20 @@ static int wait_for_child(struct one_shot *s, const struct options *o, pid_t chi
 	return WIFEXITED(status) ? WEXITSTATUS(status) : STATUS_OWN;
 }
 
-static void report_limits(const struct options *o, const struct link_ended *ended)
+/* What the template asks for, but is not in this host's power: a warning, or with --strict a failure. */
+static int check_enforced(const struct one_shot *s, const struct options *o,
+	const struct builder_template *template, struct error *err)
 {
-	char size[24];
+	uint32_t missing = enforced_missing(&s->base, &template->limits);
+	char names[LIMIT_TEXT_MAX];
 
-	if (ended->limits_hit & LIMIT_HIT_MEMORY)
-		fprintf(stderr, "nsjail-lite: out of memory: the limit is %s\n",
-			number_format_size(o->limits.memory_bytes, size));
-	if (ended->limits_hit & LIMIT_HIT_PIDS)
-		fprintf(stderr, "nsjail-lite: too many processes: the limit is %llu\n",
-			(unsigned long long)o->limits.pids);
+	if (!missing)
+		return 0;
+	limit_names(missing, names);
+	if (o->is_strict)
+		return error_set(err, EOPNOTSUPP, "this host cannot enforce limits of: %s", names);
+	fprintf(stderr, "nsjail-lite: warning: this host cannot enforce limits of: %s\n", names);
+	return 0;
 }
 
 static int run(struct one_shot *s, const struct options *o)
@@ -166,7 +186,7 @@ static int run(struct one_shot *s, const struct options *o)
 	if (one_shot_end(s, &err) < 0)
 		complain(&err);
 	if (s->has_ended)
-		report_limits(o, &s->ended);
+		say_limits(o, s->ended.limits_hit & PARENTS_LIMITS);
 	return status;
 }
 
@@ -187,6 +207,13 @@ static int open_binds(const struct options *o, struct builder_template *t, struc
 	return 0;
 }
 
+/* The disk below the image, where there is one; else limits of io are not enforced. */
+static void find_disk(int root_fd, struct jail_limits *limits)
+{
+	if (limits->io_read_bps || limits->io_write_bps)
+		io_disk_find(root_fd, &limits->io_major, &limits->io_minor, NULL);
+}
+
 /* The image's root and defaults, or the directory that was given. */
 static int open_root(
 	const struct options *o, struct image *image, struct builder_template *t, struct error *err)
@@ -200,11 +227,13 @@ static int open_root(
 
 		if (fd < 0)
 			return error_errno(err, "--rootfs: open %s", o->rootfs);
+		find_disk(fd, &t->limits);
 		return image_mount(fd, &t->root_fd, &is_copy, err);
 	}
 	r = image_open(IMAGE_STORE_DEFAULT, o->image, image, err);
 	if (r < 0)
 		return r;
+	find_disk(image->root_fd, &t->limits);
 	t->cwd = image->manifest.cwd;
 	t->env = (const char *const *)image->manifest.env;
 	return image_mount(image->root_fd, &t->root_fd, &is_copy, err);
@@ -245,6 +274,8 @@ int main(int argc, char **argv)
 	if (r < 0)
 		return complain(&err);
 	r = one_shot_start(&s, &template, &err);
+	if (r == 0)
+		r = check_enforced(&s, &o, &template, &err);
 	status = r < 0 ? complain(&err) : run(&s, &o);
 	one_shot_finish(&s);
 	image_close(&image);

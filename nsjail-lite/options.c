@@ -2,10 +2,12 @@
 
 #include <getopt.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/number.h"
 #include "base/text.h"
 #include "config.h"
@@ -13,6 +15,7 @@
 #define STATUS_USAGE   125 /* the command has not run: the failure is ours */
 #define MEMORY_DEFAULT (UINT64_C(1) << 30)
 #define PIDS_DEFAULT   512
+#define INODES_DEFAULT 200000
 #define IMAGE_DEFAULT  "base"
 #define DAY_MS	       (24u * 3600u * 1000u)
 
@@ -25,7 +28,13 @@ static const char usage[] =
 	"  --memory SIZE        memory limit (default 1G)\n"
 	"  --pids N             processes and threads (default 512)\n"
 	"  --cpus N             CPU time, 1.5 is one and a half CPUs (default: no quota)\n"
+	"  --cpu-weight N       share of the CPUs beside others, 1 to 10000 (default 100)\n"
 	"  --disk SIZE          size of the writable layer (default: half of the memory)\n"
+	"  --inodes N           files in it (default 200000)\n"
+	"  --open-files N       descriptors of one process (default 4096)\n"
+	"  --io-read SIZE       bytes a second from the disk below the image (default: no limit)\n"
+	"  --io-write SIZE      bytes a second to it (default: no limit)\n"
+	"  --strict             fail where the host cannot enforce a limit, instead of a warning\n"
 	"  --timeout TIME       250ms, 30s, 5m: then everything is killed, exit status 124\n"
 	"  --env K=V            environment variable; may be repeated\n"
 	"  --cwd DIR            working directory inside (default: the image's)\n"
@@ -58,7 +67,13 @@ enum option_kind {
 	OPTION_MEMORY,
 	OPTION_PIDS,
 	OPTION_CPUS,
+	OPTION_CPU_WEIGHT,
 	OPTION_DISK,
+	OPTION_INODES,
+	OPTION_OPEN_FILES,
+	OPTION_IO_READ,
+	OPTION_IO_WRITE,
+	OPTION_STRICT,
 	OPTION_TIMEOUT,
 	OPTION_ENV,
 	OPTION_CWD,
@@ -75,7 +90,13 @@ static const struct option long_options[] = {
 	{"memory", required_argument, NULL, OPTION_MEMORY},
 	{"pids", required_argument, NULL, OPTION_PIDS},
 	{"cpus", required_argument, NULL, OPTION_CPUS},
+	{"cpu-weight", required_argument, NULL, OPTION_CPU_WEIGHT},
 	{"disk", required_argument, NULL, OPTION_DISK},
+	{"inodes", required_argument, NULL, OPTION_INODES},
+	{"open-files", required_argument, NULL, OPTION_OPEN_FILES},
+	{"io-read", required_argument, NULL, OPTION_IO_READ},
+	{"io-write", required_argument, NULL, OPTION_IO_WRITE},
+	{"strict", no_argument, NULL, OPTION_STRICT},
 	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
 	{"env", required_argument, NULL, OPTION_ENV},
 	{"cwd", required_argument, NULL, OPTION_CWD},
@@ -123,34 +144,48 @@ static int parse_env(struct options *o, const char *text)
 	return 0;
 }
 
+typedef int (*number_parser)(const char *text, uint64_t min, uint64_t max, uint64_t *ret_value);
+
+/* The options that are a number; the value goes to an offset in struct options. */
+static const struct {
+	int kind;
+	const char *name, *wanted;
+	number_parser parse;
+	uint64_t min, max;
+	size_t offset;
+} numbers[] = {
+#define LIMIT(kind, name, wanted, parse, min, max, member)                                         \
+	{                                                                                          \
+		kind, name, wanted, parse, min, max, offsetof(struct options, limits.member)       \
+	}
+	LIMIT(OPTION_MEMORY, "memory", "a size of at least 4M", number_parse_size, 4 << 20,
+		UINT64_C(1) << 50, memory_bytes),
+	LIMIT(OPTION_DISK, "disk", "a size of at least 64K", number_parse_size, 64 << 10,
+		UINT64_C(1) << 50, disk_bytes),
+	LIMIT(OPTION_INODES, "inodes", "a number of at least 64", number_parse, 64, 1 << 30,
+		disk_inodes),
+	LIMIT(OPTION_PIDS, "pids", "a number of at least 2", number_parse, 2, 4 << 20, pids),
+	LIMIT(OPTION_OPEN_FILES, "open-files", "64 to 1048576", number_parse, 64, 1 << 20,
+		open_files),
+	LIMIT(OPTION_CPUS, "cpus", "0.01 to 1000", number_parse_milli, 10, 1000000, cpu_milli),
+	LIMIT(OPTION_CPU_WEIGHT, "cpu-weight", "1 to 10000", number_parse, 1, 10000, cpu_weight),
+	LIMIT(OPTION_IO_READ, "io-read", "a size of at least 4K", number_parse_size, 4096,
+		UINT64_C(1) << 50, io_read_bps),
+	LIMIT(OPTION_IO_WRITE, "io-write", "a size of at least 4K", number_parse_size, 4096,
+		UINT64_C(1) << 50, io_write_bps),
+	{OPTION_TIMEOUT, "timeout", "a time such as 250ms, 30s, 5m, at most 24h,",
+		number_parse_duration_ms, 1, DAY_MS, offsetof(struct options, timeout_ms)},
+};
+
 static int parse_number(struct options *o, int kind, const char *text)
 {
-	uint64_t timeout_ms;
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		uint64_t *value = (void *)((char *)o + numbers[i].offset);
 
-	switch (kind) {
-	case OPTION_MEMORY:
-		if (number_parse_size(text, 4 << 20, UINT64_C(1) << 50, &o->limits.memory_bytes) <
-			0)
-			return refuse("--memory '%s': a size of at least 4M is wanted", text);
-		break;
-	case OPTION_DISK:
-		if (number_parse_size(text, 64 << 10, UINT64_C(1) << 50, &o->limits.disk_bytes) < 0)
-			return refuse("--disk '%s': a size of at least 64K is wanted", text);
-		break;
-	case OPTION_PIDS:
-		if (number_parse(text, 2, 4 << 20, &o->limits.pids) < 0)
-			return refuse("--pids '%s': a number of at least 2 is wanted", text);
-		break;
-	case OPTION_CPUS:
-		if (number_parse_milli(text, 10, 1000000, &o->limits.cpu_milli) < 0)
-			return refuse("--cpus '%s': 0.01 to 1000 is wanted", text);
-		break;
-	case OPTION_TIMEOUT:
-		if (number_parse_duration_ms(text, 1, DAY_MS, &timeout_ms) < 0)
-			return refuse(
-				"--timeout '%s': a time such as 250ms, 30s, 5m, at most 24h", text);
-		o->timeout_ms = (uint32_t)timeout_ms;
-		break;
+		if (numbers[i].kind == kind &&
+			numbers[i].parse(text, numbers[i].min, numbers[i].max, value) < 0)
+			return refuse("--%s '%s': %s is wanted", numbers[i].name, text,
+				numbers[i].wanted);
 	}
 	return 0;
 }
@@ -176,6 +211,9 @@ static int parse_option(struct options *o, int kind, char *text)
 		return text_is_name(text, JAIL_HOSTNAME_MAX - 1)
 			       ? 0
 			       : refuse("--hostname '%s': a-z, 0-9, '.', '_' and '-' only", text);
+	case OPTION_STRICT:
+		o->is_strict = true;
+		return 0;
 	case OPTION_TTY:
 		o->has_tty = true;
 		return 0;
@@ -187,7 +225,9 @@ static int parse_option(struct options *o, int kind, char *text)
 bool options_parse(int argc, char **argv, struct options *ret_options, int *ret_status)
 {
 	struct options o = {
-		.limits = {.memory_bytes = MEMORY_DEFAULT, .pids = PIDS_DEFAULT},
+		.limits = {.memory_bytes = MEMORY_DEFAULT,
+			.disk_inodes = INODES_DEFAULT,
+			.pids = PIDS_DEFAULT},
 		.hostname = "sandbox",
 	};
 	int kind;

@@ -13,7 +13,8 @@ struct options {
 	const char *image; /* NULL: rootfs is given */
 	const char *rootfs;
 	struct jail_limits limits;
-	uint32_t timeout_ms; /* 0: none */
+	uint64_t timeout_ms; /* 0: none */
+	bool is_strict;	     /* a limit that the host cannot enforce is a failure */
 	const char *env[OPTIONS_ENV_MAX + 1];
 	unsigned env_count;
 	const char *cwd;

@@ -45,8 +45,8 @@ class CommandLine(unittest.TestCase):
 
     def test_missing_values(self):
         """each option that wants a value says so when it has none"""
-        names = re.findall(r"^  (--[a-z]+) [A-Z]", lite("--help").stdout.decode(), re.M)
-        self.assertEqual(len(names), 11)
+        names = re.findall(r"^  (--[a-z-]+) [A-Z]", lite("--help").stdout.decode(), re.M)
+        self.assertEqual(len(names), 16)
         for name in names:
             with self.subTest(name):
                 self.refused([name], f"{name}: wants a value")
@@ -69,6 +69,11 @@ class CommandLine(unittest.TestCase):
         for name, values in {
                 "--memory": ["", "x", "-1", "1M", "1Q", "1.5.2G", "99999999999999999999"],
                 "--disk": ["", "x", "-1", "1K"],
+                "--inodes": ["", "x", "-1", "0", "63", "1e3"],
+                "--open-files": ["", "x", "-1", "63", "1048577"],
+                "--cpu-weight": ["", "x", "-1", "0", "10001", "1.5"],
+                "--io-read": ["", "x", "-1", "0", "4095"],
+                "--io-write": ["", "x", "-1", "0", "1Q"],
                 "--pids": ["", "x", "-1", "0", "1", "1e3", "99999999999999999999"],
                 "--cpus": ["", "x", "-1", "0", "0.001", "1001", "1,5"],
                 "--timeout": ["", "x", "-1s", "0", "25h", "3 s"],
@@ -131,12 +136,16 @@ class Options(unittest.TestCase):
         self.assertEqual(sorted(os.listdir(TINY_ROOT)), before)
 
     def test_limits(self):
-        """--memory, --pids and --cpus arrive in the sandbox's cgroup"""
-        with Running("--memory", "96M", "--pids", "77", "--cpus", "1.5", *TINY, "cat") as running:
+        """the limits of memory, processes, CPU time and io arrive in the sandbox's cgroup"""
+        with Running("--memory", "96M", "--pids", "77", "--cpus", "1.5", "--cpu-weight", "50",
+                     "--io-read", "1M", "--io-write", "2M", *TINY, "cat") as running:
             running.echo()
             self.assertEqual(running.knob("memory.limit_in_bytes", "memory.max"), str(96 << 20))
             self.assertEqual(running.knob("pids.max", "pids.max"), "77")
             self.assertIn(running.knob("cpu.cfs_quota_us", "cpu.max"), ("150000", "150000 100000"))
+            self.assertIn(running.knob("cpu.shares", "cpu.weight"), ("512", "50"))
+            self.assertRegex(running.knob("blkio.throttle.read_bps_device", "io.max"), r"\d+:\d+ (.*=)?1048576")
+            self.assertRegex(running.knob("blkio.throttle.write_bps_device", "io.max"), r"(=| )2097152")
 
     def test_default_limits(self):
         """without options memory is 1G, processes are 512, and CPU time has no quota"""

@@ -1,11 +1,12 @@
 """nsjail-lite's sandboxes: real programs in them, their limits, their walls, and what is left after."""
 
+import shutil
 import socket
 import subprocess
 import unittest
 
 import tap
-from instance import PATIENCE, descendants, process_parents, wait_until
+from instance import PATIENCE, STORE, descendants, process_parents, wait_until
 from lite import TINY, Running, cgroups, lite, program, ranges, temporary_directory
 
 CPROGRAM = r"""
@@ -70,28 +71,69 @@ class Limits(unittest.TestCase):
         """a memory hog is killed, and we say which limit that was"""
         done = lite("--memory", "48M", *TINY, "sh", "-c",
                     "x=$(head -c 200000000 /dev/zero | tr '\\0' x)")
-        self.assertNotEqual(done.returncode, 0)
-        self.assertIn(b"nsjail-lite: out of memory: the limit is 48M\n", done.stderr)
+        self.assertEqual(done.returncode, 137)
+        self.assertIn(b"nsjail-lite: the command hit a limit: out of memory, limit 48 MiB\n", done.stderr)
 
     def test_processes(self):
         """a fork bomb is stopped, and we say which limit that was"""
         done = lite("--pids", "40", "--timeout", "2s", *TINY, "sh", "-c",
                     "b() { b | b & }; b; while :; do sleep 1; done")
         self.assertEqual(done.returncode, 124)
-        self.assertIn(b"nsjail-lite: too many processes: the limit is 40\n", done.stderr)
+        self.assertIn(b"nsjail-lite: the command hit a limit: too many processes, limit 40\n", done.stderr)
 
     def test_disk(self):
         """a full disk is the program's ENOSPC, and we say which limit that was"""
         done = lite("--disk", "8M", *TINY, "dd", "if=/dev/zero", "of=/big", "bs=1M", "count=64")
         self.assertEqual(done.returncode, 1)
         self.assertIn(b"No space left on device", done.stderr)
-        self.assertIn(b"nsjail-lite: the disk was full: its limit is 8M\n", done.stderr)
+        self.assertIn(b"nsjail-lite: the command hit a limit: disk full, limit 8 MiB and 200000 files\n",
+                      done.stderr)
+
+    def test_inodes(self):
+        """as many files as --inodes allows, then it is the program's ENOSPC and told"""
+        done = lite("--inodes", "100", *TINY, "sh", "-c",
+                    "i=0; while echo >/f$i; do i=$((i + 1)); done; exit 7")
+        self.assertEqual(done.returncode, 7)
+        self.assertIn(b"No space left on device", done.stderr)
+        self.assertIn(b"limit: disk full, limit 512 MiB and 100 files\n", done.stderr)
+
+    def test_open_files(self):
+        """as many descriptors as --open-files allows, then it is the program's EMFILE"""
+        done = lite("--open-files", "64", *TINY, "sh", "-c",
+                    "i=3; while [ $i -lt 100 ]; do eval \"exec $i</dev/null\" || exit; i=$((i + 1)); done")
+        self.assertNotEqual(done.returncode, 0)
+        done = lite("--open-files", "128", *TINY, "sh", "-c", "ulimit -n; ulimit -Hn")
+        self.assertEqual((done.returncode, done.stdout), (0, b"128\n128\n"))
+
+    def test_cpu(self):
+        """a quota that was used up is told, and harms nothing"""
+        done = lite("--cpus", "0.1", *TINY, "sh", "-c",
+                    "i=0; while [ $i -lt 50000 ]; do i=$((i + 1)); done; echo done")
+        self.assertEqual((done.returncode, done.stdout), (0, b"done\n"))
+        self.assertEqual(done.stderr, b"nsjail-lite: the command hit a limit: CPU quota of 0.1 used up\n")
+
+    def test_what_cannot_be_enforced(self):
+        """a limit that this host cannot enforce is a warning, with --strict a failure"""
+        with temporary_directory() as directory:
+            subprocess.run(["mount", "-t", "tmpfs", "hearth-test", directory], check=True)
+            try:
+                shutil.copytree(STORE / "tiny/root", directory / "root", symlinks=True)
+                words = ["--rootfs", str(directory / "root"), "--io-read", "1M"]
+                done = lite(*words, "--", "true")
+                self.assertEqual(done.returncode, 0)
+                self.assertEqual(done.stderr,
+                                 b"nsjail-lite: warning: this host cannot enforce limits of: io\n")
+                done = lite(*words, "--strict", "--", "true")
+                self.assertEqual(done.returncode, 125)
+                self.assertIn(b"cannot enforce limits of: io (EOPNOTSUPP)", done.stderr)
+            finally:
+                subprocess.run(["umount", directory], check=True)
 
     def test_default_disk(self):
         """without --disk the size that is told is the one that holds: half of the memory"""
         done = lite("--memory", "32M", *TINY, "dd", "if=/dev/zero", "of=/big", "bs=1M", "count=64")
         self.assertEqual(done.returncode, 1)
-        self.assertIn(b"nsjail-lite: the disk was full: its limit is 16M\n", done.stderr)
+        self.assertIn(b"disk full, limit 16 MiB and 200000 files\n", done.stderr)
 
     def test_no_limit_was_hit(self):
         """a run within its limits says nothing"""

@@ -30,3 +30,8 @@ UNIT_TESTS += tests/unit/instance_id.test
 tests_unit_instance_id_test_SOURCES = tests/unit/instance_id.c
 tests_unit_instance_id_test_CPPFLAGS = $(cli_test_cppflags)
 tests_unit_instance_id_test_LDADD = libproto.a libbase.a $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/jail_enforced.test
+tests_unit_jail_enforced_test_SOURCES = tests/unit/jail_enforced.c
+tests_unit_jail_enforced_test_CPPFLAGS = $(cli_test_cppflags)
+tests_unit_jail_enforced_test_LDADD = libjail.a $(CMOCKA_LIBS)
