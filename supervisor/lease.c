@@ -33,8 +33,10 @@ void lease_start(struct client *client, uint32_t request_id, struct sandbox *san
 		.idle_ms = (uint32_t)core->idle_ms,
 		.memory_bytes = section->limits.memory_bytes,
 		.disk_bytes = section->limits.disk_bytes,
+		.disk_inodes = section->limits.disk_inodes,
 		.pids = section->limits.pids,
 		.cpu_milli = section->limits.cpu_milli,
+		.open_files = section->limits.open_files,
 		.build_ns = core->build_ns,
 	};
 
