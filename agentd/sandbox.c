@@ -262,8 +262,8 @@ void sandbox_on_lease_ended(void *arg, const struct control_lease_ended *ended)
 	values = limit_values_of(&sandbox->lease);
 	end.text = limit_lease_end_text(ended, &values, text);
 	snprintf(id, sizeof(id), "%" PRIu64, ended->handle.sandbox);
-	log_event(LOG_LEVEL_INFO, "sandbox_ended", "sandbox", id, "reason", end.reason, "why",
-		end.text, NULL);
+	log_event_from(LOG_LEVEL_INFO, ended->handle.sandbox, "sandbox_ended", "sandbox", id,
+		"reason", end.reason, "why", end.text, NULL);
 	release_await_receipt(take_ptr(&sandbox->release), &sandbox->lease, sandbox->owner);
 	sandbox_end(sandbox, &end, true);
 }

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 
 import rpc_client
 
@@ -71,12 +72,46 @@ class Instance(Directory):
             self.close()
             raise RuntimeError(f"hearth up: {up.stderr.decode()}{logs}")
 
+    @classmethod
+    def of(cls, config):
+        """One with this hearth.conf, ready; `hearth up` would write its own."""
+        self = cls.__new__(cls)
+        Directory.__init__(self)
+        try:
+            with open(self.file("hearth.conf"), "w", encoding="utf-8") as file:
+                file.write(config)
+            self.start_daemon("supervisor", "control.sock", socket.SOCK_SEQPACKET)
+            self.start_daemon("agentd", "agentd.sock", socket.SOCK_STREAM)
+            rpc_client.until(lambda: all(pool["ready"] >= pool["min"] for pool in self.pools()), "ready")
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def start_daemon(self, name, listener, kind):
+        with open(self.file(name + ".log"), "ab") as log:
+            daemon = subprocess.Popen([os.path.join(PREFIX, "sbin", "hearth-" + name), "--dir", self.path],
+                                      stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+        def serves():
+            if daemon.poll() is not None:
+                with open(self.file(name + ".log"), errors="replace") as log:
+                    raise RuntimeError(f"{name} ended: {log.read()}")
+            with socket.socket(socket.AF_UNIX, kind) as link:
+                return link.connect_ex(self.file(listener)) == 0
+
+        rpc_client.until(serves, f"{name} listens")
+        threading.Thread(target=daemon.wait, daemon=True).start()  # so that it is no zombie
+
     def hearth(self, *words, **options):
         return hearth(*words, directory=self.path, **options)
 
+    def pools(self):
+        return json.loads(self.hearth("pool", "ls", "--json").stdout)["pools"]
+
     def pool(self):
         """The one pool's row of `hearth pool ls`."""
-        return json.loads(self.hearth("pool", "ls", "--json").stdout)["pools"][0]
+        return self.pools()[0]
 
     def daemons(self):
         """Pids of supervisor and agentd, as the kernel tells them."""
