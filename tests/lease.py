@@ -17,15 +17,18 @@ HEADER = struct.Struct("<HHIII")  # version, type, size, id, reserved
 VERSION = 1
 ACQUIRE, RELEASE, TOUCH, POOLS = 1, 2, 3, 5
 LEASED, DONE, REFUSED, POOL_ROW, LEASE_ENDED, RECEIPT = 32, 33, 34, 36, 37, 38
-ON_EMPTY_WAIT = 2
+ON_EMPTY_BUILD, ON_EMPTY_WAIT = 1, 2
 STALE = 6  # enum control_refusal
 
 # enum lease_end_reason, enum limit_hit
 RELEASED, OOM, GUEST_DIED = 1, 5, 6
 HIT_MEMORY, HIT_PIDS, HIT_DISK, HIT_TIME, HIT_OUTPUT, HIT_CPU = 1, 2, 4, 8, 16, 32
 
-EXEC, WRITE, INPUT, CANCEL = 1, 3, 16, 19
+EXEC, INPUT, CANCEL = 1, 16, 19
 OUTPUT, CREDIT, REPLY = 32, 33, 34
+EXEC_STDIN = 1
+INPUT_CREDIT, CHUNK_MAX = 262144, 32768
+STDOUT, STDERR = 1, 2
 END_DONE, END_FAILED, END_TIMEOUT, END_CANCELLED, END_LOST = 1, 2, 3, 4, 5
 PACKET_MAX = 131072 + 256
 KEPT_MAX = 1 << 20  # bytes of output that are kept
@@ -44,8 +47,9 @@ class Call:
 
     def __init__(self, number):
         self.id = number
-        self.out = b""
-        self.bytes = 0
+        self.out = b""  # both streams as they came
+        self.streams = {STDOUT: b"", STDERR: b""}
+        self.bytes = self.credit = 0
         self.end = self.error = self.status = self.signal = self.limits = None
         self.stdout_bytes = self.stderr_bytes = 0
         self.text = ""
@@ -58,6 +62,7 @@ class Call:
         self.bytes += len(data)
         if len(self.out) < KEPT_MAX:
             self.out += data
+            self.streams[struct.unpack_from("<I", packet, HEADER.size)[0]] += data
 
     def on_reply(self, packet):
         self.end, self.error, self.status, self.signal, self.limits = struct.unpack_from(
@@ -89,17 +94,21 @@ class Lease:
         packet = HEADER.pack(VERSION, kind, HEADER.size + len(body), number, 0) + body
         self.channel.send(packet)
 
-    def start(self, *argv, env=(), cwd="", timeout_ms=0, output_max=0):
+    def start(self, *argv, env=(), cwd="", timeout_ms=0, output_max=0, flags=0):
         """Send an EXEC and do not wait."""
         self.last_id += 1
         call = self.calls[self.last_id] = Call(self.last_id)
         strings = b"".join(os.fsencode(s) + b"\0" for s in (*argv, *env, cwd))
-        body = struct.pack("<4I2HIQ", 0, len(argv), len(env), timeout_ms, 0, 0, 0, output_max) + strings
+        body = struct.pack("<4I2HIQ", flags, len(argv), len(env), timeout_ms, 0, 0, 0, output_max) + strings
         try:
             self._send(EXEC, call.id, body)
         except (BrokenPipeError, ConnectionResetError):
             self._lose()
         return call
+
+    def feed(self, call, data, is_end=False):
+        """INPUT, without asking for credit."""
+        self._send(INPUT, call.id, struct.pack("<2I", is_end, 0) + data)
 
     def cancel(self, call):
         if not call.is_done():
@@ -122,8 +131,10 @@ class Lease:
             return
         _, kind, _, number, _ = HEADER.unpack_from(packet)
         call = self.calls.get(number)
-        if not call or kind not in (OUTPUT, REPLY):
+        if not call or kind not in (OUTPUT, CREDIT, REPLY):
             self.strays.append(packet)
+        elif kind == CREDIT:
+            call.credit += struct.unpack_from("<I", packet, HEADER.size)[0]
         elif kind == OUTPUT:
             call.on_output(packet)
         else:

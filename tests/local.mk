@@ -38,6 +38,7 @@ include tests/lint/local.mk
 include tests/system/local.mk
 include tests/escape/local.mk
 include tests/residue/local.mk
+include tests/bombs/local.mk
 include tests/e2e/local.mk
 include tests/bench/local.mk
 
@@ -51,7 +52,7 @@ check-system: all $(check_PROGRAMS)
 .PHONY: check-system
 
 # What check runs a seeded part of, whole: hours are allowed.
-soak: stage
+soak: stage $(check_PROGRAMS) tests/residue/residue-probe tests/bombs/bomb
 	HEARTH_SOAK=1 HEARTH_TEST_SECONDS=10000 $(MAKE) $(AM_MAKEFLAGS) -j1 check-TESTS \
-		TESTS='tests/system/supervisor_kill.py' TEST_SUITE_LOG=test-suite-soak.log
+		TESTS='tests/system/supervisor_kill.py tests/residue/residue.py tests/bombs/bombs.py' TEST_SUITE_LOG=test-suite-soak.log
 .PHONY: soak

@@ -44,7 +44,8 @@ static const struct probe_row probe_table[] = {
 	{"R24n", leave_filter, look_filter},
 	{"R25", leave_hostname, look_hostname},
 	{"R26", leave_startup, look_startup},
-	{"R27", leave_memory_hog, NULL}, /* looked at from outside */
+	{"R27", leave_counts, NULL}, /* looked at from outside, as the next */
+	{"R27m", leave_memory_hog, NULL},
 	{"R28", leave_shell_state, look_shell_state},
 	{"R29", leave_terminal, look_terminal},
 	{"R31", leave_lock, look_lock},

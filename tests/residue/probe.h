@@ -44,13 +44,18 @@ void look_startup(void), look_lock(void);
 
 /* probe_processes.c */
 int leave_running(void), leave_daemon(void), leave_stopped(void), leave_traced(void);
-int leave_zombie(void), leave_shell_state(void), leave_terminal(void), leave_memory(void);
+int leave_zombie(void), leave_shell_state(void), leave_terminal(void);
 void look_running(void), look_daemon(void), look_stopped(void), look_traced(void);
-void look_zombie(void), look_shell_state(void), look_terminal(void), look_memory(void);
+void look_zombie(void), look_shell_state(void), look_terminal(void);
+
+/* probe_memory.c */
+int leave_memory(void);
+void look_memory(void);
 
 /* probe_ipc.c */
 int leave_shm(void), leave_sem(void), leave_msg(void), leave_mq(void), leave_posix_shm(void);
-int leave_key(void), leave_hostname(void), leave_abstract(void), leave_memory_hog(void);
+int leave_key(void), leave_hostname(void), leave_abstract(void), leave_counts(void),
+	leave_memory_hog(void);
 void look_shm(void), look_sem(void), look_msg(void), look_mq(void), look_posix_shm(void);
 void look_key(void), look_hostname(void), look_abstract(void);
 

@@ -14,7 +14,7 @@
 
 #include "tests/residue/probe.h"
 
-#define MANY_FILES   3000
+#define MANY_FILES   2000
 #define FRESH_INODES 1500 /* a fresh root has used fewer, whatever the image needs */
 #define LOCKED	     "/etc/passwd"
 

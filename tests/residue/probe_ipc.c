@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <mqueue.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -219,27 +220,33 @@ static void spin(void)
 	while ((now.tv_sec - from.tv_sec) * 1000000000L + now.tv_nsec - from.tv_nsec < SPIN_NS);
 }
 
-/* Move every counter of the cgroup: processor, memory up to its end, processes up to theirs. */
-int leave_memory_hog(void)
+/* Move the counters of the cgroup: of processor time, and of processes up to their end. */
+int leave_counts(void)
 {
-	pid_t child;
+	pid_t children[HOG_FORKS];
+	int count = 0;
 
 	spin();
-	fflush(stdout);
-	child = fork();
-	if (child == 0) {
-		char *memory = mmap(NULL, HOG_BYTES, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	while (count < HOG_FORKS && (children[count] = fork()) > 0)
+		count++;
+	if (count < HOG_FORKS && children[count] == 0)
+		for (;;)
+			pause();
+	for (int i = 0; i < count; i++)
+		kill(children[i], SIGKILL);
+	for (int i = 0; i < count; i++)
+		waitpid(children[i], NULL, 0);
+	return count < HOG_FORKS ? 0 : -ERANGE;
+}
 
-		memset(memory, 1, HOG_BYTES);
-		_exit(0);
-	}
-	waitpid(child, NULL, 0);
-	for (int i = 0; i < HOG_FORKS && child >= 0; i++) {
-		child = fork();
-		if (child == 0)
-			for (;;)
-				pause();
-	}
-	return 0;
+/* And of memory: up to its end, which is this process's too. */
+int leave_memory_hog(void)
+{
+	char *memory =
+		mmap(NULL, HOG_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return -errno;
+	memset(memory, 1, HOG_BYTES);
+	return -ERANGE;
 }

@@ -17,7 +17,7 @@
 #define TTL_FILE   "/proc/sys/net/ipv4/ip_default_ttl"
 #define TTL_CANARY "77"
 #define PACKETS	   100
-#define LATE_WAIT  25 /* ms; a sender that lives sends each millisecond */
+#define LATE_WAIT  10 /* ms; a sender that lives sends each millisecond */
 #define LINES_MAX  16384
 
 static struct sockaddr_in loopback(unsigned port)

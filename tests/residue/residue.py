@@ -23,6 +23,7 @@ LEASES = 10000 if "HEARTH_SOAK" in os.environ else 1000
 RACES = LEASES // 4
 KINDS_PER_LEASE = 6
 HEAVY_EVERY = 40  # leases; half a gigabyte is touched
+OUTSIDE_EVERY = 3  # leases; all processes of the host are looked at
 VERIFY_EVERY = 250
 RANGE = 65536
 HOG_LEASES = LEASES // 25
@@ -42,7 +43,7 @@ memory = 64M
 pids = 64
 """
 SMALL_MEMORY = 64 << 20
-SPIN_NS = 50_000_000  # less than leave_memory_hog() does
+SPIN_NS = 50_000_000  # less than leave_counts() takes
 
 KINDS = {
     "R01": "a file in every place that can be written to",
@@ -190,12 +191,21 @@ class Campaign:
         first = number * KINDS_PER_LEASE
         return [names[(first + i) % len(names)] for i in range(KINDS_PER_LEASE)]
 
-    def look_from_outside(self, now):
+    def look_at_range(self, now):
         """The ids are in use again: nothing of before has them."""
         base, _, cgroup = self.last
-        old = [pid for pid, name in processes_of(base).items() if name == cgroup]
-        left = cgroup_directories(cgroup, self.instance_id)
-        self.look("R33", old or left or now != base, f"{old} {left}, range {now} after {base}")
+        if now != base:
+            self.failed("R33", f"range {now} after {base}: another slot, so nothing is proven")
+        if cgroup:
+            old = [pid for pid, name in processes_of(base).items() if name == cgroup]
+            left = cgroup_directories(cgroup, self.instance_id)
+            self.look("R33", old or left, f"{old} {left}")
+
+    def cgroup_of(self, base):
+        """Of the sandbox that has these ids now."""
+        names = set(processes_of(base).values())
+        self.control("R33", len(names) == 1 and cgroup_directories(*names, self.instance_id))
+        return names.pop()
 
     def one_lease(self, number):
         sandbox = self.connection.acquire("one")
@@ -207,7 +217,7 @@ class Campaign:
                 before = self.last[1]
                 lines = parse(sandbox.run_ok("residue-probe", "look", *before).out)
                 self.judge_look(before, lines)
-                self.look_from_outside(int(lines["range"][0][0]))
+                self.look_at_range(int(lines["range"][0][0]))
             left = parse(sandbox.run_ok("residue-probe", "leave", *kinds, *refused).out)
             self.judge_refusals(refused, left)
             self.judge_control(kinds, {**left, **parse(
@@ -218,9 +228,8 @@ class Campaign:
             self.judge_control(of_process, parse(
                 sandbox.run_ok("residue-probe", "both", *of_process).out))
             base = int(left["range"][0][0])
-            names = set(processes_of(base).values())
-            self.control("R33", len(names) == 1 and cgroup_directories(*names, self.instance_id))
-            self.last = (base, kinds + of_process + refused, names.pop())
+            cgroup = self.cgroup_of(base) if number % OUTSIDE_EVERY == 0 else None
+            self.last = (base, kinds + of_process + refused, cgroup)
             self.connection.release(sandbox)
         finally:
             sandbox.close()
@@ -267,7 +276,8 @@ class Campaign:
                     is_fresh = (now["memory peak"] < SMALL_MEMORY / 2 and now.get("cpu", 0) < SPIN_NS and
                                 not any(now[n] for n in now if n not in ("memory peak", "cpu")))
                     self.look("R27", not is_fresh, str(now))
-                sandbox.run("residue-probe", "leave", "R27")
+                sandbox.run_ok("residue-probe", "leave", "R27")
+                sandbox.run("residue-probe", "leave", "R27m")
                 now = counters(directories)
                 self.control("R27", now["memory peak"] > SMALL_MEMORY / 2 and
                              now["memory refused"] and now["pids refused"] and
