@@ -3,5 +3,6 @@
 const struct escape_cases *const escape_cases[] = {
 	&escape_build_races,
 	&escape_build_links,
+	&escape_guest,
 	NULL,
 };

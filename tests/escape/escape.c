@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "base/fd.h"
+#include "tests/escape/canary.h"
 #include "tests/escape/escape.h"
 
 #define TESTS_MAX  1024
@@ -27,6 +28,7 @@ static struct escape escape;
 static struct CMUnitTest tests[TESTS_MAX];
 static char names[TESTS_MAX][160];
 static size_t test_count;
+static uint64_t image_digest;
 
 static int start(void **state)
 {
@@ -41,6 +43,7 @@ static int start(void **state)
 		getenv("top_builddir") ? getenv("top_builddir") : ".");
 	world_create(&escape.world, image ? image : TINY_IMAGE, program);
 	options.root = escape.world.root;
+	image_digest = canary_digest(escape.world.root);
 	fixture_start(&escape.fixture, &options);
 	return 0;
 }
@@ -162,7 +165,7 @@ static void add(const char *id, const char *name, const char *rest, CMUnitTestFu
 
 	if (only && strcmp(only, id) != 0)
 		return;
-	assert_true(test_count < TESTS_MAX);
+	assert_true(test_count < TESTS_MAX - 2);
 	snprintf(names[test_count], sizeof(names[0]), "%s %s%s", id, name, rest);
 	*t = (struct CMUnitTest){.name = names[test_count],
 		.test_func = function,
@@ -170,6 +173,35 @@ static void add(const char *id, const char *name, const char *rest, CMUnitTestFu
 		.teardown_func = end,
 		.initial_state = (void *)(uintptr_t)state};
 	test_count++;
+}
+
+/* The image has been everybody's: nobody has written to it. Should anybody, it would be seen. */
+static void the_image_is_as_it_was(void **state)
+{
+	char path[128];
+
+	(void)state;
+	assert_int_equal(canary_digest(escape.world.root), image_digest);
+	snprintf(path, sizeof(path), "%s" PROBE_PROGRAM, escape.world.root);
+	assert_int_equal(truncate(path, 1), 0);
+	assert_int_not_equal(canary_digest(escape.world.root), image_digest);
+}
+
+/* Of 1..80 and 91..96; those between are the network's. */
+static void every_family_has_been_tried(void **state)
+{
+	char id[8];
+
+	(void)state;
+	for (int number = 1; number <= 96; number++) {
+		bool found = number > 80 && number < 91;
+
+		snprintf(id, sizeof(id), "E%02d", number);
+		for (size_t i = 0; i < test_count; i++)
+			found = found || strncmp(names[i], id, 3) == 0;
+		if (!found)
+			fail_msg("no attempt of %s", id);
+	}
 }
 
 int main(void)
@@ -183,6 +215,11 @@ int main(void)
 		for (size_t i = 0; i < escape_cases[f]->count; i++)
 			add(escape_cases[f]->cases[i].id, escape_cases[f]->cases[i].name, "",
 				run_case, &escape_cases[f]->cases[i]);
+	tests[test_count++] = (struct CMUnitTest){
+		"the image is as it was", the_image_is_as_it_was, NULL, NULL, NULL};
+	if (!getenv("HEARTH_ESCAPE"))
+		tests[test_count++] = (struct CMUnitTest){"every family has been tried",
+			every_family_has_been_tried, NULL, NULL, NULL};
 	failed = _cmocka_run_group_tests("escape", tests, test_count, start, stop);
 	printf("# escape: %u attempts, %u controls, %d failed, 0 skipped\n", escape.attempts,
 		escape.controls, failed);

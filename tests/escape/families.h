@@ -1,6 +1,8 @@
 /* families.h - the tables of attempts, one a file. */
 #ifndef TESTS_ESCAPE_FAMILIES_H
 #define TESTS_ESCAPE_FAMILIES_H
+#include <stdint.h>
+
 #include "tests/escape/probe.h"
 
 extern const struct probe_family probe_cgroups;
@@ -20,4 +22,6 @@ extern const struct probe_family probe_sockets;
 bool identity_has(const char *right);
 /* Load a filter that allows everything, then try what is refused: 0 or -errno. */
 int filter_load_and_unshare(void);
+/* Prints how many calls were granted, refused, unknown: "random N N N". An exit status. */
+int random_calls(uint64_t seed);
 #endif

@@ -58,7 +58,7 @@ const struct probe *probe_at(size_t index);
 /*
  * What the runner tells the program. The target is the process to attack: PID 1 inside, a sleeping
  * process in the control, because no kernel lets PID 1 be killed from within. The marker is a file of
- * the host, which must not be found. In the control fd PROBE_HOST_FD is left open on its directory.
+ * the host, which must not be found. In the control fd PROBE_HOST_FD is left open on its root.
  */
 #define PROBE_HOST_FD 9
 extern pid_t probe_target;

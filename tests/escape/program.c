@@ -2,6 +2,7 @@
  * escape-probe INDEX TARGET MARKER [control] - make the attempt of this row and print "outcome N".
  * escape-probe --has RIGHT - status 0 or 1: for attempts that exec it anew: identity.c.
  * escape-probe --load - status 0 or an errno: likewise, filter.c.
+ * escape-probe --random SEED - calls at random: random.c.
  * escape-probe - list the rows. For use by hand.
  */
 #include <errno.h>
@@ -37,6 +38,8 @@ int main(int argc, char **argv)
 		return -filter_load_and_unshare();
 	if (argc == 3 && strcmp(argv[1], "--has") == 0)
 		return identity_has(argv[2]) ? 0 : 1;
+	if (argc == 3 && strcmp(argv[1], "--random") == 0)
+		return random_calls(strtoul(argv[2], NULL, 10));
 	if (argc < 4)
 		return 2;
 	p = probe_at(strtoul(argv[1], NULL, 10));

@@ -24,6 +24,7 @@
 #include <cmocka.h>
 
 #include "base/fd.h"
+#include "nsjail-lite/kernel.h"
 
 #define LIMIT_MS      10000
 #define OUTPUT_MAX    4096
@@ -89,11 +90,12 @@ static int make_dev(void)
 	return mount("devpts", "dev/pts", "devpts", 0, "newinstance,ptmxmode=0666");
 }
 
-/* An overlay over the image's copy becomes the root; of the host's a directory stays open. */
+/* An overlay over the image's copy becomes the root; the host's tree stays open. */
 static int enter_root(const struct world *world)
 {
 	char options[256];
-	int host = open(world->directory, O_RDONLY | O_DIRECTORY);
+	/* A copy of the tree, because what is unmounted falls apart. */
+	int host = kernel_open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | AT_RECURSIVE);
 
 	if (host < 0 || dup2(host, PROBE_HOST_FD) < 0 ||
 		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
