@@ -118,6 +118,22 @@ static void lease_that_ends_is_told(void **state)
 	assert_int_equal(w->seen.answers, 0);
 }
 
+static void receipt_is_told(void **state)
+{
+	struct world *w = *state;
+
+	world_answer(w, CONTROL_RECEIPT, 0);
+	assert_int_equal(process(w), 0); /* nobody listens: no harm */
+	control_client_on_receipt(w->client, world_on_receipt, w);
+	world_answer(w, CONTROL_LEASE_ENDED, 0);
+	world_answer(w, CONTROL_RECEIPT, 0);
+	assert_int_equal(process(w), 0);
+	assert_int_equal(w->seen.receipts, 1);
+	assert_int_equal(w->seen.last_receipt.reason, LEASE_KILLED);
+	assert_int_equal(w->seen.last_receipt.usage.pids_peak, 7);
+	assert_int_equal(w->seen.answers, 0);
+}
+
 static void answer_to_an_unknown_id_ends_the_connection(void **state)
 {
 	struct world *w = *state;
@@ -352,6 +368,7 @@ int main(void)
 		WORLD_TEST(rows_come_before_the_last_answer),
 		WORLD_TEST(request_that_the_protocol_does_not_allow_is_not_sent),
 		WORLD_TEST(lease_that_ends_is_told),
+		WORLD_TEST(receipt_is_told),
 		WORLD_TEST(answer_to_an_unknown_id_ends_the_connection),
 		WORLD_TEST(answer_to_an_id_of_the_same_slot_ends_the_connection),
 		WORLD_TEST(second_answer_ends_the_connection),

@@ -61,6 +61,14 @@ void world_on_ended(void *arg, const struct control_lease_ended *ended)
 	w->seen.last_ended = *ended;
 }
 
+void world_on_receipt(void *arg, const struct control_receipt *receipt)
+{
+	struct world *w = arg;
+
+	w->seen.receipts++;
+	w->seen.last_receipt = *receipt;
+}
+
 uint32_t world_request(uint16_t type, void *request)
 {
 	struct control_lease *lease = request;
@@ -141,6 +149,7 @@ void world_answer(struct world *w, uint16_t type, uint32_t id)
 		struct control_sandbox_row sandbox;
 		struct control_pool_row pool;
 		struct control_lease_ended ended;
+		struct control_receipt receipt;
 	} m;
 	const struct message_rule *rule = check_find(&control_protocol, type);
 	const int channel = STDERR_FILENO; /* any fd will do */
@@ -164,6 +173,9 @@ void world_answer(struct world *w, uint16_t type, uint32_t id)
 		m.pool.max = 1;
 	} else if (type == CONTROL_LEASE_ENDED) {
 		m.ended.reason = LEASE_IDLE;
+	} else if (type == CONTROL_RECEIPT) {
+		m.receipt.reason = LEASE_KILLED;
+		m.receipt.usage.pids_peak = 7;
 	}
 	world_answer_raw(w, &m, rule->fixed_size, &channel, rule->fds_min);
 }
