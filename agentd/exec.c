@@ -119,16 +119,27 @@ static void fail_to_start(struct call *call, const struct guest_reply *reply)
 	call_fail_data(call, reply->error == EBUSY ? FAULT_BUSY : FAULT_COMMAND_FAILED, data, text);
 }
 
+/* Those that still wait. Of a sandbox that has ended, they learn why as all its calls do. */
+static void end_writers(struct exec *exec, bool is_lost)
+{
+	struct call *writer;
+
+	while ((writer = list_first(&exec->writers, struct call, of_exec))) {
+		if (is_lost)
+			list_remove(&writer->of_exec);
+		else
+			call_fail(writer, FAULT_NO_REQUEST, "the command has ended");
+	}
+}
+
 static void on_reply(void *arg, const struct guest_reply *reply)
 {
 	struct exec *exec = arg;
 	struct call *call = exec->call;
-	struct call *writer;
 
 	call->exec = NULL;
 	call->on_cancel = NULL;
-	while ((writer = list_first(&exec->writers, struct call, of_exec)))
-		call_fail(writer, FAULT_NO_REQUEST, "the command has ended");
+	end_writers(exec, reply->end == GUEST_END_LOST);
 	output_finish(&exec->output, call);
 	destroy(exec);
 	if (reply->end == GUEST_END_LOST)
@@ -188,6 +199,7 @@ int exec_write(struct exec *exec, struct call *writer, const void *data, size_t 
 	exec->is_input_closed = is_end;
 	writer->exec_position = exec->added;
 	list_append(&exec->writers, &writer->of_exec);
+	call_attach(writer, sandbox);
 	pump(exec);
 	answer_writers(exec); /* also that of an end without data */
 	sandbox_update(sandbox);

@@ -171,6 +171,10 @@ class Leases(World):
                         for _ in range(3)]
             requests.append(self.client.send("tool.call", **handle, name="bash",
                                              arguments={"command": "sleep 1000"}))
+            requests.append(self.client.send("sandbox.exec", **handle, argv=["sleep", "1000"], stdin="stream"))
+            pieces = [self.client.send("sandbox.stdin", request=requests[-1], data="x" * (512 << 10))
+                      for _ in range(3)]
+            requests.append(pieces[-1])
             self.client.execute(handle, "true")
             self.command(f"end {sandbox} {number} 0 {limit}")
             for request in requests:
