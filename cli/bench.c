@@ -133,11 +133,15 @@ static int release_all(struct bench *b, struct error *err)
 	return r;
 }
 
-/* The host or a cap grants no more at a time: from now on a round is as large as this one. */
+/*
+ * The host or a cap grants no more at a time: from now on a round is as large as this one. With --refill
+ * nothing is held, but what was released counts until it is gone.
+ */
 static int end_round(struct bench *b, const struct control_refused *refused, struct error *err)
 {
+	error_set(err, EDQUOT, "sample %lu: %.200s", b->taken + 1, refused->text);
 	if (b->held_count == 0)
-		return error_set(err, EDQUOT, "sample %lu: %.200s", b->taken + 1, refused->text);
+		return 1;
 	if (b->round_max == ROUND_MAX && !b->cli->json && !b->cli->quiet)
 		fprintf(stderr, "hearth: rounds of %u, because no more is granted at a time: %s\n",
 			b->held_count, refused->text);
@@ -145,7 +149,7 @@ static int end_round(struct bench *b, const struct control_refused *refused, str
 	return 1;
 }
 
-/* 0; 1: the round ends here. */
+/* 0; 1: the round ends here, and why is in err. */
 static int take_sample(struct bench *b, struct error *err)
 {
 	struct control_acquire request = {.on_empty = b->refill ? ON_EMPTY_DEFAULT : ON_EMPTY_FAIL};
@@ -210,6 +214,7 @@ static int wait_until_full(const struct bench *b, uint32_t *ret_ready, struct er
 
 static int take_round(struct bench *b, struct error *err)
 {
+	unsigned long before = b->taken;
 	uint32_t ready = 0, round;
 	int r = release_all(b, err);
 
@@ -220,7 +225,9 @@ static int take_round(struct bench *b, struct error *err)
 		round = 1;
 	while (r == 0 && round-- > 0 && b->taken < b->count)
 		r = take_sample(b, err);
-	return r < 0 ? r : 0;
+	if (r == 1)
+		r = b->taken > before ? 0 : -err->code; /* all of ours is gone, and yet not one */
+	return r;
 }
 
 static int connect_blocking(struct bench *b, struct error *err)

@@ -143,7 +143,7 @@ static void say_limits(const json_t *result)
 
 	json_object_foreach(json_object_get(result, "limits"), name, text)
 	{
-		if (strcmp(name, limit_name(LIMIT_HIT_TIME)) == 0)
+		if (strcmp(name, limit_name(LIMIT_HIT_TIME)) == 0 || !json_is_string(text))
 			continue;
 		fprintf(stderr, "%s%s", between, json_string_value(text));
 		between = "; ";

@@ -160,9 +160,10 @@ class Bench(unittest.TestCase):
     def serve(self, link, data):
         kind, request_id = header(data)
         if kind == POOLS:
+            self.dying = 0  # whoever looks at the pool sees them gone
             link.send(pool_row(request_id, ready=40, minimum=40))
             link.send(done(request_id))
-        elif kind == ACQUIRE and self.held >= self.granted:
+        elif kind == ACQUIRE and self.held + self.dying >= self.granted:
             link.send(refused(request_id, LIMIT, "the host's memory is promised"))
         elif kind == ACQUIRE:
             self.held += 1
@@ -170,11 +171,12 @@ class Bench(unittest.TestCase):
             send_with_fd(link, leased(request_id, sandbox=self.held), 0)
         else:
             self.held -= kind == RELEASE
+            self.dying += kind == RELEASE
             link.send(done(request_id))
             link.send(receipt())
 
     def bench(self, *words, granted=6):
-        self.held = self.most = 0
+        self.held = self.most = self.dying = 0
         self.granted = granted
         with FakeSupervisor(self.serve) as fake:
             return hearth("bench", "acquire", "-n", "50", *words, directory=fake.directory)
@@ -194,11 +196,17 @@ class Bench(unittest.TestCase):
         """where enough is granted a round is half of the ready ones"""
         self.assertEqual(json.loads(self.bench("--json", granted=20).stdout)["round"], 20)
 
+    def test_refill_waits_for_what_dies(self):
+        """with --refill a refusal because released ones are not gone yet is no miss either"""
+        bench = json.loads(self.bench("--json", "--refill").stdout)
+        self.assertEqual((bench["n"], bench["misses"], bench["round"]), (50, 0, 1))
+
     def test_nothing_granted_is_exhausted(self):
         """when not even one is granted the reason is said: exit code 5"""
-        result = self.bench(granted=0)
-        self.assertEqual((result.returncode, result.stdout), (5, b""))
-        self.assertIn(b"the host's memory is promised", result.stderr)
+        for words in ([], ["--refill"]):
+            result = self.bench(*words, granted=0)
+            self.assertEqual((result.returncode, result.stdout), (5, b""))
+            self.assertIn(b"the host's memory is promised", result.stderr)
 
 
 if __name__ == "__main__":

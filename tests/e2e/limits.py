@@ -1,6 +1,7 @@
 """Each limit is hit once through agentd and once through hearth run: its name comes back, and the sandbox works on."""
 
 import json
+import os
 import subprocess
 import unittest
 
@@ -200,6 +201,20 @@ class Reported(unittest.TestCase):
             self.assertEqual(self.instance.hearth("sandbox", "kill", str(mine[0])).returncode, 0)
             self.assertEqual(process.wait(30), 125)
             self.assertIn(b"the sandbox is gone: killed by an administrator", process.stderr.read())
+
+    def test_an_end_ends_an_exec(self):
+        """hearth exec says why its sandbox ended: 124 at a deadline, 125 when it was killed"""
+        sandbox = str(self.client.acquire(lease_ms=1500)["id"])
+        done = self.instance.hearth("exec", sandbox, "--", "sleep", "1000")
+        self.assertEqual(done.returncode, 124)
+        self.assertIn(b"its time of 1500 ms is over", done.stderr)
+        sandbox = str(self.client.acquire()["id"])
+        kill = f"{HEARTH} exec {sandbox} -- sh -c 'echo on; exec sleep 1000' | " \
+               f"{{ read on; {HEARTH} sandbox kill {sandbox}; }}; echo ${{PIPESTATUS[0]}}"
+        done = subprocess.run(["bash", "-c", kill], env={**os.environ, "HEARTH_DIR": self.instance.path},
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False)
+        self.assertEqual(done.stdout.decode(), f"{sandbox}\n125\n")
+        self.assertIn(b"killed by an administrator", done.stderr)
 
     def test_an_idle_lease_ends(self):
         """a lease that is not used for its idle time ends, and its owner is told"""
