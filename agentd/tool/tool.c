@@ -23,6 +23,7 @@ static const struct {
 	{ELOOP, "a symbolic link leads nowhere; look with ls"},
 	{EFBIG, "the file is too large; use bash on parts of it"},
 	{ENOSPC, "delete something first"},
+	{ENOMEM, "ask for less at a time"},
 	{EROFS, "this part of the sandbox is read-only; use another place"},
 	{EBUSY, "too much is under way in this sandbox; try again"},
 };

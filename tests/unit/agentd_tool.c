@@ -380,7 +380,7 @@ static void failures_say_what_to_do(void **state)
 		int error;
 		const char *advice;
 	} cases[] = {{ENOENT, "ls or glob"}, {EISDIR, "use ls"}, {ENOSPC, "delete something"},
-		{EFBIG, "use bash"}, {4095, "another way"}};
+		{EFBIG, "use bash"}, {ENOMEM, "less at a time"}, {4095, "another way"}};
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
