@@ -94,15 +94,14 @@ static int make_dev(void)
 static int enter_root(const struct world *world)
 {
 	char options[256];
-	/* A copy of the tree, because what is unmounted falls apart. */
-	int host = kernel_open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | AT_RECURSIVE);
+	/* A copy of the tree, because what is unmounted falls apart; it lives as long as this fd. */
+	int tree = kernel_open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | AT_RECURSIVE);
+	int host = openat(tree, ".", O_RDONLY | O_DIRECTORY);
 
 	if (host < 0 || dup2(host, PROBE_HOST_FD) < 0 ||
 		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 		chdir(world->directory) < 0)
 		return -1;
-	if (host != PROBE_HOST_FD)
-		close(host);
 	if (mount("tmpfs", "control", "tmpfs", 0, NULL) < 0 || mkdir("control/u", 0755) < 0 ||
 		mkdir("control/w", 0755) < 0 || mkdir("control/m", 0755) < 0)
 		return -1;
