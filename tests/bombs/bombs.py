@@ -128,14 +128,19 @@ class Bombs(unittest.TestCase):
         cls.addClassCleanup(cls.connection.close)
         cls.meter = Meter(cls.world, cls.made.directory)
         cls.addClassCleanup(cls.meter.close)
+        cls.quiet = cls.measure_quiet("before")
+
+    @classmethod
+    def measure_quiet(cls, when):
         cls.meter.read()
         time.sleep(QUIET_SECONDS)
-        cls.quiet = cls.meter.read()
-        n, p50, p99, _ = cls.quiet
-        print(f"# quiet neighbour: n {n}, p50 {p50} us, p99 {p99} us")
+        n, p50, p99, longest = cls.meter.read()
+        print(f"# quiet neighbour, {when} all bombs: n {n}, p50 {p50} us, p99 {p99} us")
+        return n, p50, p99, longest
 
     @classmethod
     def tearDownClass(cls):
+        cls.measure_quiet("after")
         print(f"# worst p99 of the neighbour: {cls.worst_ratio:.2f} times the quiet one; "
               f"worst kill and reap: {cls.worst_reap_ms:.1f} ms")
         print(f"# bombs: {cls.attempts} attempts, {cls.controls} controls, {cls.failed} failed, 0 skipped")
@@ -174,12 +179,17 @@ class Bombs(unittest.TestCase):
         sandbox.close()
         return limits, (time.monotonic() - began) * 1000
 
-    def go_off(self, pool, words, options):
-        """One bomb in a fresh sandbox: its Outcome, the neighbour's figures, the time to reap."""
+    def go_off(self, pool, words, options, measure_seconds=0.0):
+        """One bomb in a fresh sandbox, again and again while the neighbour is measured: its first Outcome,
+        the neighbour's figures, the time to reap."""
         sandbox = self.connection.acquire(pool)
         self.meter.read()
-        call = sandbox.start(*words, **{"timeout_ms": BOMB_MILLISECONDS, **options})
-        self.watch([sandbox], [call])
+        began = time.monotonic()
+        call = again = None
+        while not again or time.monotonic() - began < measure_seconds and not sandbox.lost:
+            again = sandbox.start(*words, **{"timeout_ms": BOMB_MILLISECONDS, **options})
+            self.watch([sandbox], [again])
+            call = call or again
         figures = self.meter.read()
         after = sandbox.run("true")
         is_alive = after.end == lease.END_DONE and after.status == 0
@@ -196,12 +206,14 @@ class Bombs(unittest.TestCase):
         Bombs.worst_reap_ms = max(Bombs.worst_reap_ms, reap_ms)
 
     def one(self, bomb):
-        outcome, figures, reap_ms = self.go_off("narrow", bomb.words, bomb.options)
+        outcome, figures, reap_ms = self.go_off(
+            "narrow", bomb.words, bomb.options, measure_seconds=rows.MILLISECONDS / 1000)
         self.note(bomb.name, figures, reap_ms)
         self.attempt()
         self.assertEqual(bomb.narrow(outcome), "")
-        outcome, figures, reap_ms = self.go_off("wide", bomb.wide_words, bomb.options)
-        self.note(f"{bomb.name}, wide", figures, reap_ms)
+        outcome, _, reap_ms = self.go_off("wide", bomb.wide_words, bomb.options)
+        print(f"# {bomb.name}: kill and reap in the wide pool {reap_ms:.1f} ms")
+        Bombs.worst_reap_ms = max(Bombs.worst_reap_ms, reap_ms)
         self.control()
         self.assertEqual(bomb.wide(outcome), "")
 
