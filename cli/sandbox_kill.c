@@ -61,7 +61,7 @@ static int kill_one(struct control_client *client, const struct target *target, 
 		KILL_MS, &refusal, err);
 	if (r < 0 && refusal == REFUSED_STALE)
 		return error_set(err, ESRCH, "sandbox %" PRIu64 " has ended by itself", target->id);
-	return error_prefix(err, r, "sandbox %" PRIu64, target->id);
+	return r;
 }
 
 /* The first failure is the exit code; the others are killed all the same. */

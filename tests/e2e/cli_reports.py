@@ -142,10 +142,10 @@ class Kill(unittest.TestCase):
 
     def test_somebody_elses_is_4(self):
         """a lease of somebody else is 4, with the supervisor's words"""
-        result = self.kill("--json", "7", answer=lambda request_id: refused(request_id, DENIED, "it is uid 5's"))
+        result = self.kill("--json", "7", answer=lambda request_id: refused(request_id, DENIED, "7 is uid 5's"))
         self.assertEqual(result.returncode, 4)
         self.assertEqual(json.loads(result.stdout), {"killed": []})
-        self.assertEqual(json.loads(result.stderr)["error"]["message"], "sandbox 7: it is uid 5's")
+        self.assertEqual(json.loads(result.stderr)["error"]["message"], "7 is uid 5's")
 
     def test_ids_are_numbers(self):
         """an id that is none is a wrong command line, and nothing is killed"""

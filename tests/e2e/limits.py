@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 import tap
-from instance import HEARTH, Instance
+from instance import HEARTH, Instance, start
 from rpc_client import RpcError
 
 CONFIG = """[pool "tiny"]
@@ -18,6 +18,12 @@ inodes = 300
 pids = 40
 cpus = 0.5
 open_files = 64
+
+[pool "slow"]
+image = tiny
+min = 1
+max = 4
+cpus = 0.1
 """
 FORKS = "(i=0; while [ $i -lt 100 ]; do sleep 1000 & i=$((i + 1)); done); kill -9 -1"
 COMMANDS = {  # what hits it, status, text
@@ -25,7 +31,7 @@ COMMANDS = {  # what hits it, status, text
     "pids": (FORKS, 137, "too many processes, limit 40"),
     "disk": ("dd if=/dev/zero of=/big bs=64k", 1, "disk full, limit 16 MiB and 300 files"),
 }
-SPIN = "i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done"
+SPIN = "i=0; while [ $i -lt 50000 ]; do i=$((i + 1)); done"
 FILES = "i=0; while echo >/file$i; do i=$((i + 1)); done 2>/dev/null; exit 5"
 OPEN = "i=3; while [ $i -lt 100 ]; do eval \"exec $i</dev/null\"; i=$((i + 1)); done"
 
@@ -126,13 +132,13 @@ class Reported(unittest.TestCase):
 
     def test_the_cpu_quota_is_in_the_receipts(self):
         """a quota that was used up slows a command down, and the lease's receipt says so"""
-        handle = self.client.acquire()
+        handle = self.client.acquire(template="slow")
         result, _, _ = self.client.execute(handle, "sh", "-c", SPIN)
         self.assertEqual((result["exit_code"], result["limits_hit"]), (0, []))
         receipt = self.client.call("sandbox.release", **handle)["receipt"]
         self.assertEqual((receipt["limits_hit"], receipt["limits"]),
-                         (["cpu"], {"cpu": "CPU quota of 0.5 used up"}))
-        said = json.loads(self.run_(SPIN, "--json").stderr)
+                         (["cpu"], {"cpu": "CPU quota of 0.1 used up"}))
+        said = json.loads(self.run_(SPIN, "--json", "--image", "slow").stderr)
         self.assertEqual((said["limits_hit"], said["lease"]["limits_hit"]), ([], ["cpu"]))
 
     def test_nproc_is_honest(self):
@@ -191,16 +197,36 @@ class Reported(unittest.TestCase):
 
     def test_a_kill_ends_a_run(self):
         """hearth sandbox kill ends a run, which says so: 125"""
-        process = subprocess.Popen([HEARTH, "run", "--dir", self.instance.path, "--", "sh", "-c", "echo on; exec sleep 1000"],
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = start("run", "--", "sh", "-c", "echo on; exec sleep 1000", directory=self.instance.path,
+                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         with process:
             self.assertEqual(process.stdout.readline(), b"on\n")
-            rows = json.loads(self.instance.hearth("sandbox", "ls", "--json").stdout)["sandboxes"]
-            mine = [row["id"] for row in rows if row["state"] == "leased" and row["owner_pid"] == process.pid]
-            self.assertEqual(len(mine), 1)
-            self.assertEqual(self.instance.hearth("sandbox", "kill", str(mine[0])).returncode, 0)
+            mine = self.lease_of(process.pid)
+            self.assertEqual(self.instance.hearth("sandbox", "kill", str(mine)).returncode, 0)
             self.assertEqual(process.wait(30), 125)
             self.assertIn(b"the sandbox is gone: killed by an administrator", process.stderr.read())
+
+    def test_who_may_kill(self):
+        """another user may kill his own leases, and is denied root's: 4"""
+        os.chmod(self.instance.path, 0o755)
+        as_user = {"user": "hearth", "group": "hearth", "extra_groups": []}
+        root = self.client.acquire()["id"]
+        denied = self.instance.hearth("sandbox", "kill", str(root), **as_user)
+        self.assertEqual((denied.returncode, denied.stdout), (4, b""))
+        self.assertIn(f"sandbox {root} is leased to uid 0, ".encode(), denied.stderr)
+        process = start("run", "--", "sh", "-c", "echo on; exec sleep 1000", directory=self.instance.path,
+                        stdout=subprocess.PIPE, **as_user)
+        with process:
+            self.assertEqual(process.stdout.readline(), b"on\n")
+            mine = self.lease_of(process.pid)
+            self.assertEqual(self.instance.hearth("sandbox", "kill", str(mine), **as_user).returncode, 0)
+            self.assertEqual(process.wait(30), 125)
+
+    def lease_of(self, pid):
+        rows = json.loads(self.instance.hearth("sandbox", "ls", "--json").stdout)["sandboxes"]
+        found = [row["id"] for row in rows if row["state"] == "leased" and row["owner_pid"] == pid]
+        self.assertEqual(len(found), 1)
+        return found[0]
 
     def test_an_end_ends_an_exec(self):
         """hearth exec says why its sandbox ended: 124 at a deadline, 125 when it was killed"""
