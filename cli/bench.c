@@ -185,6 +185,16 @@ static int take_sample(struct bench *b, struct error *err)
 	return b->refill ? release_all(b, err) : 0;
 }
 
+/* Nothing more is built: what the pool wants is there, or others have used up the host's budget. */
+static bool is_full(const struct control_pool_row *row)
+{
+	bool is_starved =
+		row->budget_bytes > 0 && row->promised_bytes + row->lease_bytes > row->budget_bytes;
+
+	return row->ready > 0 && (row->ready >= row->min || is_starved) && !row->building &&
+	       !row->discarding;
+}
+
 /* Wait until the pool is full and at rest. *ret_ready: what may be taken. */
 static int wait_until_full(const struct bench *b, uint32_t *ret_ready, struct error *err)
 {
@@ -196,7 +206,7 @@ static int wait_until_full(const struct bench *b, uint32_t *ret_ready, struct er
 
 		if (r < 0)
 			return r;
-		if (row.ready > 0 && row.ready >= row.min && !row.building && !row.discarding)
+		if (is_full(&row))
 			break;
 		if (row.min == 0 && row.ready == 0)
 			return error_set(

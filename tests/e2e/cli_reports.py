@@ -161,7 +161,7 @@ class Bench(unittest.TestCase):
         kind, request_id = header(data)
         if kind == POOLS:
             self.dying = 0  # whoever looks at the pool sees them gone
-            link.send(pool_row(request_id, ready=40, minimum=40))
+            link.send(pool_row(request_id, ready=40, **self.row))
             link.send(done(request_id))
         elif kind == ACQUIRE and self.held + self.dying >= self.granted:
             link.send(refused(request_id, LIMIT, "the host's memory is promised"))
@@ -175,7 +175,8 @@ class Bench(unittest.TestCase):
             link.send(done(request_id))
             link.send(receipt())
 
-    def bench(self, *words, granted=6):
+    def bench(self, *words, granted=6, **row):
+        self.row = {"minimum": 40, **row}
         self.held = self.most = self.dying = 0
         self.granted = granted
         with FakeSupervisor(self.serve) as fake:
@@ -200,6 +201,11 @@ class Bench(unittest.TestCase):
         """with --refill a refusal because released ones are not gone yet is no miss either"""
         bench = json.loads(self.bench("--json", "--refill").stdout)
         self.assertEqual((bench["n"], bench["misses"], bench["round"]), (50, 0, 1))
+
+    def test_a_pool_that_others_starve(self):
+        """where others have used up the budget, a pool that does not get full is measured as it is"""
+        result = self.bench("--json", minimum=100, promised=(1 << 33) - 1)
+        self.assertEqual(json.loads(result.stdout)["n"], 50)
 
     def test_nothing_granted_is_exhausted(self):
         """when not even one is granted the reason is said: exit code 5"""

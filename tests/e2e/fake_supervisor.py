@@ -38,10 +38,10 @@ def refused(request_id, refusal, text, retry_ms=0):
     return packet(REFUSED, request_id, struct.pack("=II200s", refusal, retry_ms, text.encode()))
 
 
-def pool_row(request_id, ready=4, minimum=4, building=0, broken=""):
+def pool_row(request_id, ready=4, minimum=4, building=0, broken="", promised=1 << 20):
     return packet(POOL_ROW, request_id, struct.pack(
         "=32s32s32sIIIIIIIIQQQQQQQQQQQ200s", b"tiny", b"tiny", b"none", minimum, 100, building, ready, 0, 0, 0,
-        0, 0, 0, 0, 0, 0, 0, 0, 1 << 20, 1 << 28, 1 << 33, 1 << 30, broken.encode()))
+        0, 0, 0, 0, 0, 0, 0, 0, 1 << 20, 1 << 28, 1 << 33, promised, broken.encode()))
 
 
 def sandbox_row(request_id, sandbox=7, state=LEASED_STATE):
