@@ -128,7 +128,10 @@ static int loopback_up(struct error *err)
 	return 0;
 }
 
-/* In the new namespace: lo up, and ping without a capability for the slot's groups. */
+/*
+ * In the new namespace, over which no capability inside has power: lo up, ping for the slot's
+ * groups, and every port for everybody.
+ */
 static int set_up_netns(const struct builder *b, uint32_t uid_base, int *ret_fd, struct error *err)
 {
 	char range[64];
@@ -139,6 +142,9 @@ static int set_up_netns(const struct builder *b, uint32_t uid_base, int *ret_fd,
 		return r;
 	snprintf(range, sizeof(range), "%u %u", uid_base, uid_base + JAIL_UIDS - 1);
 	r = file_write_at(b->proc_fd, "sys/net/ipv4/ping_group_range", range, err);
+	if (r == 0)
+		r = file_write_at(
+			b->proc_fd, "sys/net/ipv4/ip_unprivileged_port_start", "0", err);
 	if (r < 0)
 		return r;
 	fd = openat(b->proc_fd, "self/ns/net", O_RDONLY | O_CLOEXEC);

@@ -21,7 +21,7 @@
  *   CHOWN DAC_OVERRIDE FOWNER FSETID: package managers own what they unpack
  *   KILL SETUID SETGID SETPCAP: su, daemons that drop privileges
  *   SETFCAP: dpkg of packages with file capabilities
- *   NET_BIND_SERVICE: a server on port 80
+ *   NET_BIND_SERVICE: servers check for it; what opens port 80 is the slot's network namespace
  *   SYS_CHROOT: debootstrap-like tools, sshd
  *   AUDIT_WRITE: PAM, which otherwise refuses su
  */
