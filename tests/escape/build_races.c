@@ -254,10 +254,10 @@ static const struct race races[] = {
 	{"E07", "dev/console", .is_file = true, .place = "x", .is_relative = true},
 	{"E08", "proc", .place = "proc"},
 	{"E08", "proc", .place = "proc", .is_relative = true},
-	{"E10", "work/dst", .place = "dst", .bind = "/work/dst"},
-	{"E10", "work/dst", .place = "dst", .is_relative = true, .bind = "/work/dst"},
-	{"E10", "work", .place = ".", .bind = "/work/dst"},
-	{"E10", "work/dst", .place = "dst", .bind = "/work/dst/deep", .is_read_only = true},
+	{"E10", "srv/dst", .place = "dst", .bind = "/srv/dst"},
+	{"E10", "srv/dst", .place = "dst", .is_relative = true, .bind = "/srv/dst"},
+	{"E10", "srv", .place = ".", .bind = "/srv/dst"},
+	{"E10", "srv/dst", .place = "dst", .bind = "/srv/dst/deep", .is_read_only = true},
 };
 
 static void run_races(struct escape *e, const char *id)

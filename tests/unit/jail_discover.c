@@ -60,8 +60,8 @@ static void controllers_mounted_together_share_a_place(void **state)
 {
 	(void)state;
 	assert_int_equal(
-		cgroup_discover(
-			"31 30 0:27 / /all rw - cgroup cgroup rw,cpu,memory,pids\n", &mounts, &err),
+		cgroup_discover("31 30 0:27 / /all rw - cgroup cgroup rw,cpu,memory,pids,blkio\n",
+			&mounts, &err),
 		0);
 	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
 		assert_string_equal(mounts.v1[c], "/all");

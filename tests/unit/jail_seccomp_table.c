@@ -22,7 +22,7 @@
 #include "base/error.h"
 #include "nsjail-lite/seccomp.h"
 #include "nsjail-lite/seccomp_policy.h"
-#include "seccomp_expectation.h"
+#include "tests/unit/seccomp_expectation.h"
 
 #define NUMBERS	    1024u
 #define ROWS_MAX    64

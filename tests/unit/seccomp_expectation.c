@@ -1,4 +1,4 @@
-#include "seccomp_expectation.h"
+#include "tests/unit/seccomp_expectation.h"
 
 #include <errno.h>
 #include <linux/audit.h>
