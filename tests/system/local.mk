@@ -83,3 +83,8 @@ SYSTEM_BINARIES += tests/system/jail_io.test
 tests_system_jail_io_test_SOURCES = tests/system/jail_io.c
 tests_system_jail_io_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_system_jail_io_test_LDADD = $(jail_fixture_libs)
+
+SYSTEM_BINARIES += tests/system/jail_crowd.test
+tests_system_jail_crowd_test_SOURCES = tests/system/jail_crowd.c
+tests_system_jail_crowd_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_system_jail_crowd_test_LDADD = $(jail_fixture_libs)
