@@ -99,6 +99,9 @@ int cli_main(int argc, char **argv);
 extern const struct cli_command cli_commands[];
 extern const unsigned cli_command_count;
 
+/* Become libexec/hearth/NAME with the same command line. Returns an exit code only when that fails. */
+int cli_become(const struct cli *cli, const char *name);
+
 /* The commands, one file each. */
 int cli_up(struct cli *cli, int argc, char **argv);
 int cli_down(struct cli *cli, int argc, char **argv);
@@ -115,4 +118,6 @@ int cli_version(struct cli *cli, int argc, char **argv);
  * `hearth run` must not pay. In `hearth` itself image_program.c execs that program.
  */
 int cli_image(struct cli *cli, int argc, char **argv);
+/* In libexec/hearth/hearth-doctor, likewise: bin/hearth does not link the jail. */
+int cli_doctor(struct cli *cli, int argc, char **argv);
 #endif

@@ -49,6 +49,11 @@ static const struct cli_option image_options[] = {
 	END,
 };
 
+static const struct cli_option doctor_options[] = {
+	{"store", 0, "DIR", "store of images (default: /var/lib/hearth/images)"},
+	END,
+};
+
 const struct cli_command cli_commands[] = {
 	{"up", "--image NAME --pool N [OPTION...]", "start an instance with one pool",
 		"Starts the supervisor and agentd in the background, with one pool named NAME, "
@@ -90,6 +95,15 @@ const struct cli_command cli_commands[] = {
 		image_options, 1, 1, CLI_NO_COMMAND_LINE, false, cli_image},
 	{"image rm", "NAME", "remove an image from the store", "Removes the image. Needs root.",
 		image_options, 1, 1, CLI_NO_COMMAND_LINE, false, cli_image},
+	{"doctor", "[OPTION...]", "say whether this host can run Hearth, and what to do",
+		"Tries each feature of the kernel that Hearth needs, shows in sandboxes of its own "
+		"that\n"
+		"nobody gets out, and judges the host's settings: pass, warn, fail or unknown, "
+		"each with\n"
+		"the cause and the fix. Status 7 when a required check fails, 1 when one could not "
+		"be\n"
+		"made, as without root.",
+		doctor_options, 0, 0, CLI_NO_COMMAND_LINE, false, cli_doctor},
 	{"bench acquire", "[OPTION...]", "measure the round trip of an acquire",
 		"Times one ACQUIRE round trip per sample, in rounds that take at most half of the\n"
 		"ready sandboxes, and no more than is granted; they are released and refilled "

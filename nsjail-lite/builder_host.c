@@ -22,20 +22,21 @@
 
 int builder_find(char *ret_path, size_t size, struct error *err)
 {
-	static const char beside[] = "/../libexec/hearth/hearth-builder";
+	/* from bin or sbin; from libexec/hearth itself */
+	static const char *const beside[] = {
+		"/../libexec/hearth/hearth-builder", "/hearth-builder"};
 	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - sizeof(beside));
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *slash;
 
-	if (n > 0) {
-		self[n] = '\0';
-		slash = strrchr(self, '/');
-		strcpy(slash ? slash : self, beside);
-		if (access(self, X_OK) == 0) {
-			snprintf(ret_path, size, "%s", self);
+	self[n > 0 ? n : 0] = '\0';
+	slash = strrchr(self, '/');
+	if (slash)
+		*slash = '\0';
+	for (size_t i = 0; slash && i < ARRAY_SIZE(beside); i++)
+		if (snprintf(ret_path, size, "%s%s", self, beside[i]) < (int)size &&
+			access(ret_path, X_OK) == 0)
 			return 0;
-		}
-	}
 	snprintf(ret_path, size, "%s", HEARTH_LIBEXECDIR "/hearth-builder");
 	if (access(ret_path, X_OK) < 0)
 		return error_errno(err, "builder program %s: install hearth whole", ret_path);

@@ -12,12 +12,24 @@ libjail_a_SOURCES = \
 	nsjail-lite/jail.c nsjail-lite/jail.h \
 	nsjail-lite/seccomp.c nsjail-lite/seccomp.h nsjail-lite/seccomp_evaluate.c \
 	nsjail-lite/seccomp_policy.c nsjail-lite/seccomp_policy.h \
-	nsjail-lite/uid_ranges.c nsjail-lite/uid_ranges.h
+	nsjail-lite/one_shot.c nsjail-lite/one_shot.h \
+	nsjail-lite/uid_ranges.c nsjail-lite/uid_ranges.h \
+	nsjail-lite/doctor/cgroups.c nsjail-lite/doctor/check.h \
+	nsjail-lite/doctor/confinement.c \
+	nsjail-lite/doctor/doctor.c nsjail-lite/doctor/doctor.h \
+	nsjail-lite/doctor/facts.c \
+	nsjail-lite/doctor/filter.c \
+	nsjail-lite/doctor/mounts.c \
+	nsjail-lite/doctor/namespaces.c \
+	nsjail-lite/doctor/privileges.c \
+	nsjail-lite/doctor/probe.h \
+	nsjail-lite/doctor/sysctls.c \
+	nsjail-lite/doctor/table.c \
+	nsjail-lite/doctor/world.h
 libjail_a_CPPFLAGS = $(AM_CPPFLAGS) $(SECCOMP_CFLAGS)
 
 bin_PROGRAMS += nsjail-lite/nsjail-lite
-nsjail_lite_nsjail_lite_SOURCES = nsjail-lite/main.c nsjail-lite/options.c nsjail-lite/options.h \
-	nsjail-lite/one_shot.c nsjail-lite/one_shot.h
+nsjail_lite_nsjail_lite_SOURCES = nsjail-lite/main.c nsjail-lite/options.c nsjail-lite/options.h
 nsjail_lite_nsjail_lite_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 nsjail_lite_nsjail_lite_LDADD = libimages.a libjail.a libproto.a libbase.a \
 	$(SECCOMP_LIBS) $(JANSSON_LIBS)
@@ -72,3 +84,12 @@ nsjail-lite/hearth-builder: $(builder_sources) $(builder_headers)
 pkglibexec_SCRIPTS += nsjail-lite/hearth-builder
 EXTRA_DIST += $(builder_sources) $(builder_headers)
 CLEANFILES += nsjail-lite/hearth-builder
+
+# What hearth doctor starts inside a sandbox.
+pkglibexec_SCRIPTS += nsjail-lite/hearth-doctor-probe
+EXTRA_DIST += nsjail-lite/doctor/probe.c
+CLEANFILES += nsjail-lite/hearth-doctor-probe
+nsjail-lite/hearth-doctor-probe: nsjail-lite/doctor/probe.c nsjail-lite/doctor/probe.h
+	$(AM_V_CCLD)$(MKDIR_P) nsjail-lite && out=$$(pwd)/$@ && cd $(top_srcdir) && \
+	$(MUSL_CC) -I. -D_GNU_SOURCE $(MUSL_CPPFLAGS) $(musl_cflags) $(musl_ldflags) -s \
+		-o $$out nsjail-lite/doctor/probe.c

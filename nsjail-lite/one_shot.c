@@ -15,7 +15,6 @@
 #include "nsjail-lite/uid_ranges.h"
 #include "proto/channel.h"
 
-#define PREFIX	  "nsjail-"
 #define ANSWER_MS 20000 /* slower than any builder that works */
 #define SANDBOX	  1
 
@@ -26,11 +25,16 @@ static void sweep(void *arg, const char *instance)
 	long pid;
 
 	(void)arg;
-	if (strncmp(instance, PREFIX, strlen(PREFIX)) != 0)
+	if (strncmp(instance, ONE_SHOT_PREFIX, strlen(ONE_SHOT_PREFIX)) != 0)
 		return;
-	pid = strtol(instance + strlen(PREFIX), &end, 10);
+	pid = strtol(instance + strlen(ONE_SHOT_PREFIX), &end, 10);
 	if (*end == '\0' && pid > 0 && kill((pid_t)pid, 0) < 0 && errno == ESRCH)
 		cgroup_base_destroy(instance, NULL);
+}
+
+int one_shot_sweep(struct error *err)
+{
+	return cgroup_base_list(sweep, NULL, err);
 }
 
 static int send_message(
@@ -117,8 +121,8 @@ int one_shot_start(struct one_shot *s, const struct builder_template *template, 
 	*s = (struct one_shot){.base = CGROUP_BASE_INIT,
 		.builder = {.pid = -1, .pidfd = -1, .link_fd = -1},
 		.channel_fd = -1};
-	snprintf(s->instance, sizeof(s->instance), PREFIX "%d", getpid());
-	r = cgroup_base_list(sweep, NULL, err);
+	snprintf(s->instance, sizeof(s->instance), ONE_SHOT_PREFIX "%d", getpid());
+	r = one_shot_sweep(err);
 	if (r == 0)
 		r = cgroup_base_open(s->instance, NULL, &s->base, err);
 	if (r == 0)

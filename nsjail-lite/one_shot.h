@@ -9,6 +9,8 @@
 #include "nsjail-lite/builder/link.h"
 #include "nsjail-lite/builder_host.h"
 
+#define ONE_SHOT_PREFIX "nsjail-" /* of the instance; the pid of its process follows */
+
 struct one_shot {
 	char instance[32];
 	struct cgroup_base base;
@@ -21,6 +23,8 @@ struct one_shot {
 
 /* Build. Whatever the result, one_shot_finish() follows. */
 int one_shot_start(struct one_shot *s, const struct builder_template *template, struct error *err);
+/* Remove what killed runs left. one_shot_start() does it first. */
+int one_shot_sweep(struct error *err);
 /* Kill the sandbox if it lives and wait for what it used. */
 int one_shot_end(struct one_shot *s, struct error *err);
 /* The builder, the cgroups, the uid range: gone. */
