@@ -24,6 +24,8 @@ enum check_flag {
 	CHECK_REQUIRED = 1, /* else a failure is a warning */
 	CHECK_ROOT = 2,	    /* nobody else can try it */
 	CHECK_SANDBOX = 4,  /* builds one: only when every required check before it has passed */
+	CHECK_READ = 8,	    /* reads a few bytes of the kernel: needs no child */
+	CHECK_LATE = 16,    /* takes too long for a start */
 };
 
 struct check_attempt {
@@ -34,7 +36,7 @@ struct check_attempt {
 	struct doctor_result *result;	/* detail and fix may be written by the try */
 };
 
-/* In a child that is thrown away. 0, or -errno with the cause in err, whose code is 0 where no call failed. */
+/* In a child that is thrown away, but for CHECK_READ. 0, or -errno with the cause in err, whose code is 0 where no call failed. */
 typedef int (*check_try)(struct check_attempt *attempt, struct error *err);
 
 struct doctor_check {

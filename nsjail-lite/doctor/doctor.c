@@ -62,17 +62,20 @@ static void set_cause(struct doctor_result *result, enum doctor_verdict verdict,
 		snprintf(result->fix, sizeof(result->fix), "%s", fix);
 }
 
-static _Noreturn void try_in_child(struct check_attempt *attempt, int result_fd)
+static void try(struct check_attempt *attempt)
 {
 	struct error err = {0};
-	int r;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	setpgid(0, 0);
-	r = attempt->check->try(attempt, &err);
-	if (r < 0)
+	if (attempt->check->try(attempt, &err) < 0)
 		set_cause(attempt->result, attempt->on_failure, err.code, err.text,
 			attempt->check->fix);
+}
+
+static _Noreturn void try_in_child(struct check_attempt *attempt, int result_fd)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setpgid(0, 0);
+	try(attempt);
 	fd_write_full(result_fd, attempt->result, sizeof(*attempt->result));
 	_exit(0);
 }
@@ -162,13 +165,13 @@ void doctor_run(const struct doctor_options *options,
 		bool is_required = check->flags & CHECK_REQUIRED;
 		struct doctor_result result = {.name = check->name, .is_required = is_required};
 
-		if (options->is_start && (check->flags & CHECK_SANDBOX))
+		if (options->is_start && (check->flags & (CHECK_SANDBOX | CHECK_LATE)))
 			continue;
 		attempt.check = check;
 		attempt.result = &result;
 		attempt.on_failure = is_required ? DOCTOR_FAIL : DOCTOR_WARN;
 		if (is_tried(&attempt, ret_summary))
-			run_check(&attempt);
+			(check->flags & CHECK_READ ? try : run_check)(&attempt);
 		count(ret_summary, &result);
 		visit(arg, &result);
 	}

@@ -1,7 +1,7 @@
 /*
  * doctor.h - can this host run Hearth? Each feature is tried, none is believed.
  *
- * Host side. Each check runs in a child of its own with a time limit, and whatever it makes goes with
+ * Host side. Each check that makes anything runs in a child with a time limit, and what it makes goes with
  * it: a host is never left changed, and a check that hangs or crashes is one that failed. Versions,
  * mount options and configuration files of the kernel prove nothing and are not asked.
  *
