@@ -22,6 +22,7 @@ sbin_PROGRAMS += hearth-supervisor
 hearth_supervisor_SOURCES = \
 	supervisor/directory.c supervisor/directory.h \
 	supervisor/host.c supervisor/host.h \
+	supervisor/host_check.c supervisor/host_check.h \
 	supervisor/main.c \
 	supervisor/recover.c supervisor/recover.h
 hearth_supervisor_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)

@@ -45,6 +45,7 @@
 #include "supervisor/config.h"
 #include "supervisor/directory.h"
 #include "supervisor/host.h"
+#include "supervisor/host_check.h"
 #include "supervisor/recover.h"
 #include "supervisor/supervisor.h"
 
@@ -208,6 +209,8 @@ static int serve(
 	int r, end;
 
 	r = load_config(options, &config, err);
+	if (r == 0)
+		r = host_check(&config, err);
 	if (r < 0)
 		return r;
 	r = host_open(directory->id, &config, &host, err);
