@@ -166,7 +166,9 @@ static int wait_until_ready(const struct up *up, struct error *err)
 			since_ms = clock_now_ms();
 		}
 		r = look_on(up, err);
-		if (r == 0 && row.broken[0] && row.build_failures >= FAILURES_ENOUGH)
+		/* Without a failure it is the budget of memory that keeps it from building. */
+		if (r == 0 && row.broken[0] && !row.building &&
+			(row.build_failures == 0 || row.build_failures >= FAILURES_ENOUGH))
 			r = error_set(err, EIO, "pool %s: %s", up->image, row.broken);
 		if (r == 0 && clock_now_ms() - since_ms > STANDSTILL_MS)
 			r = error_set(err, ETIMEDOUT, "pool %s: %u of %lu ready, none more in %d s",

@@ -94,11 +94,27 @@ static int check_refill(const struct pool *pool, struct error *err)
 			return broken(err, "the end of the back-off would be slept through");
 		return 0;
 	}
-	if (pool->running && pool->count[SANDBOX_BUILDING] < c->build_concurrency &&
-		pool_total(pool) < c->max &&
+	if (pool->running && !pool->starved &&
+		pool->count[SANDBOX_BUILDING] < c->build_concurrency && pool_total(pool) < c->max &&
 		(uint64_t)pool->count[SANDBOX_READY] + pool->count[SANDBOX_BUILDING] <
 			(uint64_t)c->min + pool->builds_wanted)
 		return broken(err, "a build is due and not started");
+	return 0;
+}
+
+static int check_budget(const struct pool *pool, struct error *err)
+{
+	uint64_t promised = 0;
+
+	if (!pool->config.budget)
+		return 0;
+	for (unsigned state = 0; state < POOL_STATES; state++)
+		list_for_each(pos, &pool->sandboxes[state]) promised +=
+			list_entry(pos, struct pool_sandbox, list)->promised_bytes;
+	list_for_each(pos, &pool->waiters) promised +=
+		list_entry(pos, struct pool_waiter, list)->promised_bytes;
+	if (promised > pool->config.budget->promised_bytes)
+		return broken(err, "more is promised than the budget counts");
 	return 0;
 }
 
@@ -112,5 +128,6 @@ int pool_check(const struct pool *pool, struct error *err)
 	r = check_waiters(pool, err);
 	if (r < 0)
 		return r;
-	return check_refill(pool, err);
+	r = check_refill(pool, err);
+	return r < 0 ? r : check_budget(pool, err);
 }

@@ -80,6 +80,18 @@ void policy_build_succeeded(struct pool *pool)
 	pool->failures_in_row = 0;
 }
 
+/* More wait for builds than are under way. */
+static bool is_for_waiter(const struct pool *pool)
+{
+	return pool->builds_wanted > pool->count[SANDBOX_BUILDING];
+}
+
+/* Whoever will lease what is begun now waits already; one that comes just now is not yet in the queue. */
+static bool is_promised(const struct pool *pool)
+{
+	return is_for_waiter(pool) || pool->waiting > pool->count[SANDBOX_BUILDING];
+}
+
 /* 0 or -errno: memory, or what ops.build() said. */
 static int start_build(struct pool *pool, uint64_t now_ms)
 {
@@ -93,7 +105,9 @@ static int start_build(struct pool *pool, uint64_t now_ms)
 	sandbox->id = (*pool->next_id)++;
 	sandbox->created_ms = now_ms;
 	sandbox->deadline_ms = UINT64_MAX;
-	sandbox->for_waiter = pool->builds_wanted > pool->count[SANDBOX_BUILDING];
+	sandbox->for_waiter = is_for_waiter(pool);
+	sandbox->promised_bytes = pool->config.idle_bytes;
+	budget_promise(pool, sandbox->promised_bytes);
 	pool_set_state(pool, now_ms, sandbox, SANDBOX_BUILDING);
 
 	r = pool->ops.build(pool->arg, sandbox);
@@ -110,11 +124,16 @@ void policy_refill(struct pool *pool, uint64_t now_ms)
 	if (pool->backing_off && now_ms >= pool->backoff_until_ms)
 		pool->backing_off = false;
 
+	pool->starved = false;
 	while (pool->running && !pool->backing_off &&
 		pool->count[SANDBOX_BUILDING] < c->build_concurrency && pool_total(pool) < c->max) {
 		coming = (uint64_t)pool->count[SANDBOX_READY] + pool->count[SANDBOX_BUILDING];
 		if (coming >= (uint64_t)c->min + pool->builds_wanted)
 			return;
+		if (!is_promised(pool) && !budget_fits(pool, pool_lease_bytes(pool))) {
+			pool->starved = true;
+			return;
+		}
 		if (start_build(pool, now_ms) < 0)
 			policy_build_failed(pool, now_ms);
 	}
@@ -126,6 +145,17 @@ static int refused(struct pool *pool, uint64_t now_ms, enum control_refusal refu
 	pool->counters.refused++;
 	*ret_refusal = refusal;
 	*ret_retry_ms = retry_ms(pool, now_ms);
+	return -EAGAIN;
+}
+
+int policy_refuse_limit(
+	struct pool *pool, enum control_refusal *ret_refusal, uint32_t *ret_retry_ms)
+{
+	bool is_hopeless = pool_lease_bytes(pool) > pool->config.budget->limit_bytes;
+
+	pool->counters.refused++;
+	*ret_refusal = REFUSED_LIMIT;
+	*ret_retry_ms = is_hopeless ? 0 : RETRY_MS;
 	return -EAGAIN;
 }
 
@@ -147,6 +177,7 @@ static struct pool_waiter *waiter_new(const struct pool *pool, uint64_t now_ms,
 	waiter->lease_ms = request->lease_ms;
 	waiter->idle_ms = request->idle_ms;
 	waiter->wants_build = on_empty == ON_EMPTY_BUILD;
+	waiter->promised_bytes = pool_lease_bytes(pool);
 	return waiter;
 }
 
@@ -162,6 +193,8 @@ int policy_wait(struct pool *pool, uint64_t now_ms, const struct pool_request *r
 		return refused(pool, now_ms, REFUSED_BROKEN, ret_refusal, ret_retry_ms);
 	if (on_empty == ON_EMPTY_FAIL || pool->waiting >= pool->config.waiters_max)
 		return refused(pool, now_ms, REFUSED_EMPTY, ret_refusal, ret_retry_ms);
+	if (!budget_fits(pool, pool_lease_bytes(pool)))
+		return policy_refuse_limit(pool, ret_refusal, ret_retry_ms);
 
 	waiter = waiter_new(pool, now_ms, request, on_empty);
 	if (!waiter) {
@@ -171,9 +204,11 @@ int policy_wait(struct pool *pool, uint64_t now_ms, const struct pool_request *r
 	}
 
 	/* It joins the queue after its build has started: refuse() must not come from within. */
+	budget_promise(pool, waiter->promised_bytes);
 	pool->builds_wanted += waiter->wants_build;
 	policy_refill(pool, now_ms);
 	if (is_broken(pool)) {
+		budget_release(pool, waiter->promised_bytes);
 		pool->builds_wanted -= waiter->wants_build;
 		free(waiter);
 		return refused(pool, now_ms, REFUSED_BROKEN, ret_refusal, ret_retry_ms);
@@ -189,6 +224,13 @@ void policy_take_waiter(struct pool *pool, struct pool_waiter *waiter)
 	list_remove(&waiter->list);
 	pool->waiting--;
 	pool->builds_wanted -= waiter->wants_build;
+	budget_release(pool, waiter->promised_bytes);
+}
+
+void policy_forget_waiter(struct pool *pool, struct pool_waiter *waiter)
+{
+	policy_take_waiter(pool, waiter);
+	free(waiter);
 }
 
 void policy_refuse(struct pool *pool, struct pool_waiter *waiter, enum control_refusal refusal,

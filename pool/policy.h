@@ -28,11 +28,19 @@ struct pool {
 	uint64_t backoff_ms;
 	uint64_t backoff_until_ms;
 	uint32_t failures_in_row;
+	bool starved; /* as of the last refill */
 
 	uint64_t wake_ms; /* no deadline lies before it; may itself be stale and too early */
 
 	struct pool_counters counters; /* its gauges are filled in when asked for */
 };
+
+/* Of the budget, where there is one. */
+void budget_promise(struct pool *pool, uint64_t bytes);
+void budget_release(struct pool *pool, uint64_t bytes);
+bool budget_fits(const struct pool *pool, uint64_t bytes);
+/* What a ready one counts once it is leased: never less than now. */
+uint64_t budget_lease_cost(const struct pool *pool, const struct pool_sandbox *sandbox);
 
 /* a + b, or UINT64_MAX, which everywhere means never. */
 uint64_t policy_add_ms(uint64_t a, uint64_t b);
@@ -51,8 +59,14 @@ void policy_build_succeeded(struct pool *pool);
 int policy_wait(struct pool *pool, uint64_t now_ms, const struct pool_request *request,
 	enum control_refusal *ret_refusal, uint32_t *ret_retry_ms);
 
-/* Out of the queue, unanswered and not freed. */
+/* The budget has not so much: refused LIMIT. As pool_acquire(). */
+int policy_refuse_limit(
+	struct pool *pool, enum control_refusal *ret_refusal, uint32_t *ret_retry_ms);
+
+/* Out of the queue with what it was promised, unanswered and not freed. */
 void policy_take_waiter(struct pool *pool, struct pool_waiter *waiter);
+/* Out of the queue, unanswered, freed. */
+void policy_forget_waiter(struct pool *pool, struct pool_waiter *waiter);
 /* Out of the queue, answered, freed. */
 void policy_refuse(struct pool *pool, struct pool_waiter *waiter, enum control_refusal refusal,
 	uint32_t retry_ms);

@@ -71,7 +71,7 @@ void pool_destroy(struct pool *pool)
 		list_for_each_safe(pos, next, &pool->sandboxes[state])
 			pool_forget(pool, list_entry(pos, struct pool_sandbox, list));
 	list_for_each_safe(pos, next, &pool->waiters)
-		free(list_entry(pos, struct pool_waiter, list));
+		policy_forget_waiter(pool, list_entry(pos, struct pool_waiter, list));
 	free(pool);
 }
 
@@ -96,6 +96,7 @@ void pool_set_state(
 void pool_forget(struct pool *pool, struct pool_sandbox *sandbox)
 {
 	pool->count[sandbox->state]--;
+	budget_release(pool, sandbox->promised_bytes);
 	list_remove(&sandbox->list);
 	list_remove(&sandbox->by_lessee);
 	free(sandbox);
@@ -144,6 +145,14 @@ static void end_lease(struct pool *pool, uint64_t now_ms, struct pool_sandbox *s
 	discard(pool, now_ms, sandbox);
 }
 
+/* From now on it counts with what its lease was promised. */
+static void promise_lease(struct pool *pool, struct pool_sandbox *sandbox, uint64_t bytes)
+{
+	budget_release(pool, sandbox->promised_bytes);
+	budget_promise(pool, bytes);
+	sandbox->promised_bytes = bytes;
+}
+
 void pool_start(struct pool *pool, uint64_t now_ms)
 {
 	pool->running = true;
@@ -156,6 +165,7 @@ int pool_acquire(struct pool *pool, uint64_t now_ms, const struct pool_request *
 {
 	struct pool_sandbox *sandbox =
 		list_first(&pool->sandboxes[SANDBOX_READY], struct pool_sandbox, list);
+	uint64_t lease_bytes;
 	int r;
 
 	if (!pool->running) {
@@ -168,7 +178,11 @@ int pool_acquire(struct pool *pool, uint64_t now_ms, const struct pool_request *
 		r = policy_wait(pool, now_ms, request, ret_refusal, ret_retry_ms);
 		return r < 0 ? r : -EINPROGRESS;
 	}
+	lease_bytes = budget_lease_cost(pool, sandbox);
+	if (!budget_fits(pool, lease_bytes - sandbox->promised_bytes))
+		return policy_refuse_limit(pool, ret_refusal, ret_retry_ms);
 
+	promise_lease(pool, sandbox, lease_bytes);
 	lease(pool, now_ms, sandbox, request->lessee, request->lease_ms, request->idle_ms);
 	pool->counters.hits++;
 	*ret_sandbox = sandbox;
@@ -206,8 +220,7 @@ void pool_lessee_gone(struct pool *pool, uint64_t now_ms, void *lessee)
 
 		if (waiter->lessee != lessee)
 			continue;
-		policy_take_waiter(pool, waiter);
-		free(waiter);
+		policy_forget_waiter(pool, waiter);
 	}
 	list_for_each_safe(pos, next, &pool->sandboxes[SANDBOX_LEASED])
 	{
@@ -224,6 +237,7 @@ static void grant(struct pool *pool, uint64_t now_ms, struct pool_waiter *waiter
 	enum control_rung rung = sandbox->for_waiter ? RUNG_BUILT : RUNG_WAITED;
 
 	policy_take_waiter(pool, waiter);
+	promise_lease(pool, sandbox, waiter->promised_bytes);
 	lease(pool, now_ms, sandbox, waiter->lessee, waiter->lease_ms, waiter->idle_ms);
 	if (rung == RUNG_BUILT)
 		pool->counters.built++;
@@ -315,6 +329,8 @@ uint64_t pool_tick(struct pool *pool, uint64_t now_ms)
 		policy_refill(pool, now_ms);
 		if (pool->backing_off)
 			policy_wake_at(pool, pool->backoff_until_ms);
+	} else if (pool->starved) {
+		policy_refill(pool, now_ms);
 	}
 	return pool->wake_ms == UINT64_MAX ? UINT64_MAX : pool->wake_ms - now_ms;
 }

@@ -39,13 +39,18 @@ struct pool;
 
 /*
  * What an instance's pools may promise of the host's memory, together. A sandbox that is building or
- * ready counts with its pool's idle_bytes; one that is leased, or waited for, with lease_bytes until
- * it is gone.
+ * ready counts with its pool's idle_bytes; one that is leased with lease_bytes (idle_bytes where that is
+ * more) until it is gone, and so does each acquire that waits. What is beyond the limit is not promised:
+ * an acquire is refused LIMIT, also while a sandbox is ready; the refill builds only what could be leased.
+ * A build for an acquire that waits is started all the same: its lease is promised already.
  */
 struct pool_budget {
 	uint64_t limit_bytes; /* 0: none */
 	uint64_t promised_bytes;
 };
+
+/* Whether so much more may be promised. */
+bool pool_budget_has(const struct pool_budget *budget, uint64_t bytes);
 
 struct pool_config {
 	uint32_t min;		    /* ready sandboxes to keep; 0..max */
@@ -92,7 +97,8 @@ struct pool_waiter {
 	uint64_t asked_ms, until_ms;
 	uint32_t lease_ms, idle_ms;
 	bool wants_build;
-	uint64_t arrived_ns; /* of the request */
+	uint64_t arrived_ns;	 /* of the request */
+	uint64_t promised_bytes; /* of the budget */
 };
 
 struct pool_request {
@@ -142,7 +148,8 @@ void pool_start(struct pool *pool, uint64_t now_ms);
 /*
  * 0: *ret_sandbox is LEASED to request->lessee now (rung ready). -EINPROGRESS: grant() or refuse()
  * will follow, never from within. Otherwise refused: -EAGAIN (*ret_refusal: EMPTY, BROKEN,
- * STOPPING, LIMIT: the budget), -ENOMEM. *ret_retry_ms is set when refused; 0: no use.
+ * STOPPING, LIMIT: the budget), -ENOMEM. *ret_retry_ms is set when refused; 0: no use, as when stopping
+ * or where the budget is less than one lease.
  */
 int pool_acquire(struct pool *pool, uint64_t now_ms, const struct pool_request *request,
 	struct pool_sandbox **ret_sandbox, enum control_refusal *ret_refusal,
@@ -154,6 +161,10 @@ void pool_release(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandb
 int pool_kill(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox);
 /* What sandboxes built from now on count while nobody leases them, once that is measured. */
 void pool_set_idle_bytes(struct pool *pool, uint64_t idle_bytes);
+uint64_t pool_idle_bytes(const struct pool *pool);
+uint64_t pool_lease_bytes(const struct pool *pool);
+/* The budget keeps it from its refill. Whoever sees that there is room again, by another pool, calls pool_tick(). */
+bool pool_is_starved(const struct pool *pool);
 /* The lessee is busy: its idle time starts anew. */
 void pool_touch(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox);
 /* The lessee's connection is gone: its waiters vanish without an answer, its leases are discarded. */

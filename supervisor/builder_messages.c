@@ -61,7 +61,7 @@ static int on_built(struct builder_link *builder, const struct link_built *m, in
 	builder->building_count--;
 	list_remove(&sandbox->list);
 	list_append(&builder->alive, &sandbox->list);
-	sandbox_built(sandbox, *channel_fd, m->stages.total_ns);
+	sandbox_built(sandbox, *channel_fd, m);
 	*channel_fd = -1;
 	return 0;
 }

@@ -3,6 +3,7 @@
  */
 #ifndef SUPERVISOR_CONFIG_H
 #define SUPERVISOR_CONFIG_H
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "nsjail-lite/jail.h"
@@ -25,6 +26,8 @@ struct pool_section {
 	enum control_on_empty on_empty;
 	uint64_t wait_ms, lease_ms, idle_ms; /* lease, idle: 0 is none */
 	struct jail_limits limits;
+	uint32_t
+		unenforced; /* enum limit_hit, a set: of these, what this host cannot do; by host_open() */
 };
 
 /* [instance], and the pools in the file's order */
@@ -35,6 +38,9 @@ struct supervisor_config {
 	uint32_t connections_max, connections_per_uid;
 	uint32_t leases_per_connection, waiters_per_connection;
 	uint64_t queue_bytes;
+	uint64_t memory_budget; /* 0: by host_open(); left 0, there is none */
+	uint32_t overcommit;	/* in thousandths */
+	bool strict;
 	uint32_t pool_count;
 	struct pool_section pools[JAIL_TEMPLATES_MAX];
 };

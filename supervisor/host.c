@@ -1,15 +1,21 @@
 #include "supervisor/host.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/log.h"
+#include "nsjail-lite/enforced.h"
 #include "nsjail-lite/image_mount.h"
+#include "nsjail-lite/io_disk.h"
 #include "nsjail-lite/uid_ranges.h"
+#include "proto/limit_text.h"
+#include "supervisor/admission.h"
 
 /* Beside one per sandbox and client: images, cgroups, links, the log, what libevent needs. */
 #define SPARE_FDS 128
@@ -55,6 +61,9 @@ static int open_template(const struct supervisor_config *config, uint32_t index,
 		.cwd = image->manifest.cwd,
 		.env = (const char *const *)image->manifest.env,
 	};
+	if (section->limits.io_read_bps || section->limits.io_write_bps)
+		io_disk_find(image->root_fd, &template->limits.io_major, &template->limits.io_minor,
+			NULL); /* without one: unenforced */
 	memcpy(template->hostname, section->hostname, sizeof(template->hostname));
 	r = image_mount(image->root_fd, &template->root_fd, &is_copy, err);
 	if (r == 0 && is_copy)
@@ -77,8 +86,55 @@ static int open_cgroups(const char *instance_id, struct host *host, struct error
 	return r;
 }
 
-int host_open(const char *instance_id, const struct supervisor_config *config,
-	struct host *ret_host, struct error *err)
+#define FIX_CGROUP                                                                                 \
+	"the host has not these cgroup controllers: enable them (at boot, such as "                \
+	"cgroup_enable=memory)"
+#define FIX_IO "its image is on no disk of its own, or there is no io controller: move the store"
+
+/* A limit that is asked for and not enforced is an error or a warning. */
+static int judge_limits(
+	struct supervisor_config *config, const struct host *host, struct error *err)
+{
+	for (uint32_t i = 0; i < config->pool_count; i++) {
+		struct pool_section *section = &config->pools[i];
+		uint32_t missing = enforced_missing(&host->base, &host->templates[i].limits);
+		char names[LIMIT_TEXT_MAX];
+		const char *fix = missing == LIMIT_HIT_IO ? FIX_IO : FIX_CGROUP;
+
+		section->unenforced = missing;
+		if (missing == 0)
+			continue;
+		limit_names(missing, names);
+		if (config->strict)
+			return error_set(err, EOPNOTSUPP,
+				"pool %s: limits not enforced: %s: %s, remove the limit, or "
+				"strict = no",
+				section->name, names, fix);
+		log_warning("pool %s: limits not enforced: %s: %s, or remove the limit",
+			section->name, names, fix);
+	}
+	return 0;
+}
+
+/* What the configuration left to us. */
+static int choose_budget(struct supervisor_config *config, struct error *err)
+{
+	char text[8192];
+	uint64_t available;
+	ssize_t n;
+	int r;
+
+	if (config->memory_budget > 0)
+		return 0;
+	n = file_read_at(AT_FDCWD, "/proc/meminfo", text, sizeof(text), err);
+	r = n < 0 ? (int)n : admission_memory_available(text, &available, err);
+	if (r == 0)
+		config->memory_budget = ADMISSION_SHARE(available);
+	return r;
+}
+
+int host_open(const char *instance_id, struct supervisor_config *config, struct host *ret_host,
+	struct error *err)
 {
 	int r;
 
@@ -90,6 +146,10 @@ int host_open(const char *instance_id, const struct supervisor_config *config,
 		r = open_template(config, i, ret_host, err);
 	if (r == 0)
 		r = open_cgroups(instance_id, ret_host, err);
+	if (r == 0)
+		r = judge_limits(config, ret_host, err);
+	if (r == 0)
+		r = choose_budget(config, err);
 	/* After the cgroup: a range whose instance has none counts as free. */
 	if (r == 0)
 		r = uid_ranges_take(

@@ -24,10 +24,11 @@ struct host {
 
 /*
  * Take it all, and move this process into the instance's cgroup. What is taken of the kernel is
- * given back by recover(), as after a crash. config must outlive it.
+ * given back by recover(), as after a crash. config must outlive it; its budget is filled in, and which limits
+ * are not enforced.
  */
-int host_open(const char *instance_id, const struct supervisor_config *config,
-	struct host *ret_host, struct error *err);
+int host_open(const char *instance_id, struct supervisor_config *config, struct host *ret_host,
+	struct error *err);
 /* Close fds, free memory. Accepts one whose opening failed. */
 void host_close(struct host *host);
 

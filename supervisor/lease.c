@@ -31,6 +31,7 @@ void lease_start(struct client *client, uint32_t request_id, struct sandbox *san
 		.rung = rung,
 		.lease_ms = lease_ms(core),
 		.idle_ms = (uint32_t)core->idle_ms,
+		.unenforced = section->unenforced,
 		.memory_bytes = section->limits.memory_bytes,
 		.disk_bytes = section->limits.disk_bytes,
 		.disk_inodes = section->limits.disk_inodes,

@@ -1,6 +1,7 @@
 # Apart from what needs root and a host, so that tests serve with builders that only pretend.
 noinst_LIBRARIES += libsupervisor.a
 libsupervisor_a_SOURCES = \
+	supervisor/admission.c supervisor/admission.h \
 	supervisor/build_queue.c supervisor/build_queue.h \
 	supervisor/builder_link.c supervisor/builder_link.h \
 	supervisor/builder_messages.c supervisor/builder_messages.h \

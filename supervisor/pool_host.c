@@ -9,6 +9,7 @@
 #include "base/histogram.h"
 #include "base/log.h"
 #include "pool/pool.h"
+#include "supervisor/admission.h"
 #include "supervisor/build_queue.h"
 #include "supervisor/client.h"
 #include "supervisor/lease.h"
@@ -76,6 +77,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	build_queue_dispatch_soon(pool->supervisor);
+	admission_wake_others(pool);
 	if (next_ms == UINT64_MAX)
 		return;
 	wait.tv_sec = (time_t)(next_ms / 1000);
@@ -101,6 +103,9 @@ int pool_host_create(struct supervisor *supervisor, uint32_t index, struct pool_
 		.wait_ms = section->wait_ms,
 		.lease_ms = section->lease_ms,
 		.idle_ms = section->idle_ms,
+		.budget = &supervisor->budget,
+		.idle_bytes = ADMISSION_UNMEASURED_BYTES + ADMISSION_OUTSIDE_BYTES,
+		.lease_bytes = admission_lease_bytes(&supervisor->config, section),
 	};
 	struct pool_host *pool = calloc(1, sizeof(*pool));
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -226,7 +227,15 @@ static void list_pool(struct client *client, uint32_t request_id, const struct p
 	m.build_failures = counters.build_failures;
 	m.build_p50_ns = histogram_percentile(pool->build_times, 50);
 	m.build_p99_ns = histogram_percentile(pool->build_times, 99);
+	m.idle_bytes = pool_idle_bytes(pool->pool);
+	m.lease_bytes = pool_lease_bytes(pool->pool);
+	m.budget_bytes = client->supervisor->budget.limit_bytes;
+	m.promised_bytes = client->supervisor->budget.promised_bytes;
 	memcpy(m.broken, pool->broken, sizeof(m.broken));
+	if (!m.broken[0] && pool_is_starved(pool->pool))
+		snprintf(m.broken, sizeof(m.broken),
+			"memory_budget is used up: %u of %u are ready, no more are built",
+			counters.ready, section->min);
 	client_send(client, &m, sizeof(m));
 }
 

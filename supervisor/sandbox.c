@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "nsjail-lite/builder/link.h"
 #include "pool/pool.h"
+#include "supervisor/admission.h"
 #include "supervisor/build_queue.h"
 #include "supervisor/builder_link.h"
 #include "supervisor/lease.h"
@@ -131,11 +132,13 @@ int sandbox_take_channel(struct sandbox *sandbox)
 	return take_fd(&sandbox->channel_fd);
 }
 
-void sandbox_built(struct sandbox *sandbox, int channel_fd, uint64_t build_ns)
+void sandbox_built(struct sandbox *sandbox, int channel_fd, const struct link_built *built)
 {
+	uint64_t build_ns = built->stages.total_ns;
 	struct pool_host *pool = sandbox->pool;
 
 	sandbox->channel_fd = channel_fd;
+	admission_measured(pool, built->memory_bytes);
 	pool_host_build_succeeded(pool, build_ns);
 	pool_built(pool->pool, clock_now_ms(), sandbox->core, build_ns);
 	if (sandbox->core->state == SANDBOX_READY)

@@ -16,6 +16,7 @@
 
 struct builder_link;
 struct client;
+struct link_built;
 struct link_ended;
 struct pool_host;
 struct pool_sandbox;
@@ -54,7 +55,7 @@ void sandbox_destroy(struct sandbox *sandbox);
  * What its builder reports. All but built() free it, and the pool's half; but a build whose builder died is
  * tried once more.
  */
-void sandbox_built(struct sandbox *sandbox, int channel_fd, uint64_t build_ns);
+void sandbox_built(struct sandbox *sandbox, int channel_fd, const struct link_built *built);
 void sandbox_build_failed(struct sandbox *sandbox, const char *why);
 void sandbox_ended(struct sandbox *sandbox, const struct link_ended *ended);
 void sandbox_builder_lost(struct sandbox *sandbox);

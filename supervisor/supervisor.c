@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "pool/pool.h"
+#include "supervisor/admission.h"
 #include "supervisor/build_queue.h"
 #include "supervisor/builder_link.h"
 #include "supervisor/control.h"
@@ -59,6 +60,7 @@ static int create_memory(struct supervisor *supervisor, struct error *err)
 	clock_gettime(CLOCK_REALTIME, &now);
 	supervisor->epoch = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 	supervisor->next_sandbox = 1;
+	supervisor->budget.limit_bytes = supervisor->config.memory_budget;
 	list_init(&supervisor->build_queue);
 	list_init(&supervisor->handed_out);
 	supervisor->events = event_base_new();
@@ -116,6 +118,7 @@ int supervisor_start(struct supervisor *supervisor, struct error *err)
 		r = builder_link_start(supervisor->builders[i], err);
 	if (r < 0)
 		return r;
+	admission_report(supervisor);
 	for (uint32_t i = 0; i < supervisor->config.pool_count; i++) {
 		pool_start(supervisor->pools[i]->pool, clock_now_ms());
 		pool_host_changed(supervisor->pools[i]);

@@ -13,6 +13,7 @@
 
 #include "base/list.h"
 #include "nsjail-lite/builder_host.h"
+#include "pool/pool.h"
 #include "supervisor/config.h"
 
 struct builder_link;
@@ -36,6 +37,7 @@ struct supervisor {
 	struct event_base *events;
 	struct supervisor_config config;
 	struct supervisor_host host;
+	struct pool_budget budget;
 	uint64_t epoch;	       /* of this life, in every handle */
 	uint64_t next_sandbox; /* id of the next sandbox of any pool */
 	struct slots *slots;

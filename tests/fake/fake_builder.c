@@ -9,6 +9,7 @@
  *   wrong_at=N    answer the N-th with nonsense   fail_start=1  START fails
  *   fail_slots=N  the first N SLOTs fail          fail_builds=N the first N BUILDs fail
  *   hangup=N      the N-th sandbox hangs up when it is built; its end is told only after KILL
+ *   memory=N      that much is charged to each sandbox when it is built
  *   ended=N       the N-th sandbox ends by itself when it is built
  */
 #include <errno.h>
@@ -31,7 +32,7 @@
 struct fake {
 	unsigned die_at, hang_at, wrong_at;
 	unsigned fail_start, fail_slots, fail_builds;
-	unsigned hangup, ended;
+	unsigned hangup, ended, memory;
 	unsigned messages, builds;
 	size_t count;
 	struct {
@@ -55,6 +56,7 @@ static void parse(struct fake *f, const char *text)
 		{"fail_builds=", &f->fail_builds},
 		{"hangup=", &f->hangup},
 		{"ended=", &f->ended},
+		{"memory=", &f->memory},
 	};
 
 	for (size_t i = 0; text && i < ARRAY_SIZE(words); i++) {
@@ -128,7 +130,7 @@ static void end(struct fake *f, size_t i, bool was_asked, const char *word)
 
 static void on_build(struct fake *f, const struct link_build *build)
 {
-	struct link_built m = {.sandbox = build->sandbox, .pid = 1};
+	struct link_built m = {.sandbox = build->sandbox, .pid = 1, .memory_bytes = f->memory};
 	int pair[2];
 
 	f->builds++;

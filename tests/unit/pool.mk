@@ -40,6 +40,12 @@ tests_unit_pool_checks_test_CPPFLAGS = $(pool_test_cppflags)
 tests_unit_pool_checks_test_LDFLAGS = $(pool_test_ldflags)
 tests_unit_pool_checks_test_LDADD = $(pool_test_libs)
 
+UNIT_TESTS += tests/unit/pool_budget.test
+tests_unit_pool_budget_test_SOURCES = tests/unit/pool_budget.c $(pool_world)
+tests_unit_pool_budget_test_CPPFLAGS = $(pool_test_cppflags)
+tests_unit_pool_budget_test_LDFLAGS = $(pool_test_ldflags)
+tests_unit_pool_budget_test_LDADD = $(pool_test_libs)
+
 UNIT_TESTS += tests/unit/pool_simulation.test
 tests_unit_pool_simulation_test_SOURCES = tests/unit/pool_simulation.c tests/unit/pool_acts.c \
 	tests/unit/pool_model.c tests/unit/pool_model.h

@@ -5,6 +5,36 @@
 #include "base/error.h"
 #include "tests/unit/pool_model.h"
 
+/* Each ready one, or when there is none one more, could be leased. */
+static bool has_room(const struct model *m)
+{
+	uint64_t cost = model_lease_cost(m);
+	bool is_ready = false;
+
+	for (unsigned i = 0; i < m->alive; i++) {
+		const struct model_sandbox *s = &m->sandboxes[i];
+
+		if (s->state != SANDBOX_READY)
+			continue;
+		is_ready = true;
+		if (cost > s->promised && !model_fits(m, cost - s->promised))
+			return false;
+	}
+	return is_ready || model_fits(m, cost);
+}
+
+/* A ready one has been leased, when so much was promised. */
+static void expect_promise(struct model *m, struct model_sandbox *s, uint64_t promised)
+{
+	uint64_t before = s->promised, cost = model_lease_cost(m);
+
+	s->promised = cost > before ? cost : before;
+	model_require(m,
+		s->promised == before || m->budget.limit_bytes == 0 ||
+			promised + s->promised - before <= m->budget.limit_bytes,
+		"what is leased is within the budget");
+}
+
 static void expect_refused(struct model *m, enum control_on_empty on_empty,
 	enum control_refusal refusal, uint32_t retry_ms, bool queue_was_full)
 {
@@ -23,10 +53,17 @@ static void expect_refused(struct model *m, enum control_on_empty on_empty,
 	case REFUSED_STOPPING:
 		model_require(m, m->draining, "STOPPING is said when draining");
 		break;
+	case REFUSED_LIMIT:
+		model_require(m, !has_room(m), "LIMIT is said when the budget is used up");
+		m->tally.limited++;
+		break;
 	default:
-		model_require(m, false, "an acquire is refused EMPTY, BROKEN or STOPPING");
+		model_require(m, false, "an acquire is refused EMPTY, BROKEN, STOPPING or LIMIT");
 	}
-	model_require(m, (retry_ms == 0) == m->draining, "there is a time to retry");
+	if (refusal == REFUSED_LIMIT && model_lease_cost(m) > m->budget.limit_bytes)
+		model_require(m, retry_ms == 0, "what never fits is not worth a retry");
+	else
+		model_require(m, (retry_ms == 0) == m->draining, "there is a time to retry");
 }
 
 static void random_request(struct model *m, struct pool_request *request, unsigned *ret_lessee)
@@ -48,28 +85,37 @@ void model_acquire(struct model *m)
 	uint32_t retry_ms = 0;
 	unsigned lessee, ready = model_count(m, SANDBOX_READY);
 	bool queue_full = m->waiting >= m->config.waiters_max;
-	uint64_t now_ms = m->now_ms;
+	uint64_t now_ms = m->now_ms, promised = m->budget.promised_bytes;
 	int r;
 
 	random_request(m, &request, &lessee);
 	m->now_ms =
 		now_ms - model_random(m, now_ms < 3 ? 1 : 3); /* it may have come a little ago */
 	m->waiter_calloc_failed = false;
+	m->acquiring = true;
 	r = pool_acquire(m->pool, m->now_ms, &request, &handle, &refusal, &retry_ms);
-	model_require(m, (r == 0) == (ready > 0 && !m->draining), "what is ready is handed out");
+	m->acquiring = false;
+	model_require(m, (r == 0) == (ready > 0 && !m->draining && refusal != REFUSED_LIMIT),
+		"what is ready is handed out");
 	switch (r) {
 	case 0:
+		expect_promise(m, model_find(m, handle), promised);
 		model_lease(m, model_find(m, handle), lessee, request.lease_ms, request.idle_ms);
 		m->counters.hits++;
 		break;
 	case -EINPROGRESS:
 		model_require(m, m->waiting < m->config.waiters_max, "the queue has its limit");
+		model_require(m,
+			m->budget.limit_bytes == 0 ||
+				promised + model_lease_cost(m) <= m->budget.limit_bytes,
+			"who waits was promised his lease");
 		m->queue[m->waiting++] = (struct model_waiter){.request_id = request.request_id,
 			.lessee = lessee,
 			.until_ms = model_later(
 				m->now_ms, model_tighter(request.wait_ms, m->config.wait_ms)),
 			.lease_ms = request.lease_ms,
-			.idle_ms = request.idle_ms};
+			.idle_ms = request.idle_ms,
+			.promised = model_lease_cost(m)};
 		break;
 	case -ENOMEM:
 		model_require(m, m->waiter_calloc_failed && retry_ms > 0, "memory ran out");
@@ -191,8 +237,35 @@ void model_tick(struct model *m, uint64_t ms)
 		nearest = m->queue[i].until_ms < nearest ? m->queue[i].until_ms : nearest;
 	model_require(m, m->now_ms < nearest, "what is over has ended");
 	model_require(m, next_ms > 0, "a tick does not ask for another at once");
+	model_require(m, !pool_is_starved(m->pool) || !model_fits(m, model_lease_cost(m)),
+		"only the budget starves");
+	m->tally.starved += pool_is_starved(m->pool);
 	model_require(m, nearest == UINT64_MAX || next_ms <= nearest - m->now_ms,
 		"no deadline is slept through");
+}
+
+void model_kill(struct model *m, struct model_sandbox *s)
+{
+	m->killing = s->handle;
+	model_require(m, pool_kill(m->pool, m->now_ms, s->handle) == 0, "a lease can be killed");
+	m->killing = NULL;
+	model_require(m, s->ended && s->state == SANDBOX_DISCARDING, "what is killed is discarded");
+	model_require(m, pool_kill(m->pool, m->now_ms, s->handle) == -ESTALE, "and only once");
+}
+
+void model_foreign(struct model *m)
+{
+	uint64_t promise = model_random(m, 2) * model_random(m, 2 * m->budget.limit_bytes + 1);
+
+	m->budget.promised_bytes += promise - m->foreign;
+	m->foreign = promise;
+	model_tick(m, 0);
+}
+
+void model_measure(struct model *m)
+{
+	m->config.idle_bytes = model_random(m, 20);
+	pool_set_idle_bytes(m->pool, m->config.idle_bytes);
 }
 
 void model_drain(struct model *m)
@@ -202,6 +275,17 @@ void model_drain(struct model *m)
 	model_require(m, m->waiting == 0, "a drain leaves nobody waiting");
 	model_require(m, model_count(m, SANDBOX_READY) + model_count(m, SANDBOX_LEASED) == 0,
 		"a drain discards everything");
+}
+
+static void compare_promises(struct model *m)
+{
+	uint64_t promised = m->foreign;
+
+	for (unsigned i = 0; i < m->alive; i++)
+		promised += m->sandboxes[i].promised;
+	for (unsigned i = 0; i < m->waiting; i++)
+		promised += m->queue[i].promised;
+	model_require(m, m->budget.promised_bytes == promised, "the promises add up");
 }
 
 static void visit(void *arg, struct pool_sandbox *handle)
@@ -241,4 +325,5 @@ void model_compare(struct model *m)
 	model_require(m, m->waiting == 0 || is.ready == 0, "nobody waits while a sandbox is ready");
 	pool_for_each(m->pool, visit, m);
 	compare_leases(m);
+	compare_promises(m);
 }

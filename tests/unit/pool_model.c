@@ -61,6 +61,19 @@ uint64_t model_idle_end(const struct model_sandbox *s)
 	return s->idle_ms == 0 ? UINT64_MAX : model_later(s->touched_ms, s->idle_ms);
 }
 
+uint64_t model_lease_cost(const struct model *m)
+{
+	const struct pool_config *c = &m->config;
+
+	return c->lease_bytes > c->idle_bytes ? c->lease_bytes : c->idle_bytes;
+}
+
+bool model_fits(const struct model *m, uint64_t bytes)
+{
+	return bytes == 0 || m->budget.limit_bytes == 0 ||
+	       m->budget.promised_bytes + bytes <= m->budget.limit_bytes;
+}
+
 unsigned model_count(const struct model *m, enum sandbox_state state)
 {
 	unsigned n = 0;
@@ -116,13 +129,21 @@ static int on_build(void *arg, struct pool_sandbox *handle)
 	model_require(m, m->alive < m->config.max, "there are never more sandboxes than max");
 	model_require(m, model_count(m, SANDBOX_BUILDING) < m->config.build_concurrency,
 		"no more builds are in flight than allowed");
+	if (!model_fits(m, model_lease_cost(m) - m->config.idle_bytes)) {
+		/* Its own bytes are promised already. */
+		model_require(m, m->waiting + m->acquiring > model_count(m, SANDBOX_BUILDING),
+			"beyond the budget is built for who waits only");
+		m->tally.ahead++;
+	}
 	m->newest_id = handle->id;
 	if (model_random(m, 1000) < m->start_fails) {
 		model_expect_build_failure(m);
 		return -EAGAIN;
 	}
-	m->sandboxes[m->alive++] = (struct model_sandbox){
-		.handle = handle, .id = handle->id, .state = SANDBOX_BUILDING};
+	m->sandboxes[m->alive++] = (struct model_sandbox){.handle = handle,
+		.id = handle->id,
+		.state = SANDBOX_BUILDING,
+		.promised = m->config.idle_bytes};
 	return 0;
 }
 
@@ -180,6 +201,7 @@ static void on_grant(void *arg, const struct pool_waiter *waiter, struct pool_sa
 	model_require(m, m->waiting > 0 && m->queue[0].request_id == waiter->request_id,
 		"the first in the queue is served");
 	first = model_take_waiter(m, 0);
+	model_find(m, handle)->promised = first.promised;
 	model_lease(m, model_find(m, handle), first.lessee, first.lease_ms, first.idle_ms);
 	if (rung == RUNG_BUILT)
 		m->counters.built++;
@@ -242,6 +264,9 @@ static void on_ended(void *arg, struct pool_sandbox *handle, enum lease_end_reas
 		model_require(
 			m, s->deadline_ms <= model_idle_end(s), "the earlier limit is the reason");
 		m->tally.deadline++;
+	} else if (reason == LEASE_KILLED) {
+		model_require(m, handle == m->killing, "KILLED is said when killing");
+		m->tally.killed++;
 	} else {
 		model_require(m, reason == LEASE_SHUTDOWN && m->draining, "the drain ends leases");
 		m->tally.shutdown++;
@@ -262,6 +287,8 @@ void model_start(struct model *m, uint64_t now_ms)
 	m->next_id = m->newest_id + 1;
 	m->draining = false;
 	m->failures_in_row = 0;
+	m->config.budget = &m->budget;
+	m->budget.promised_bytes = m->foreign = 0;
 	memset(&m->counters, 0, sizeof(m->counters));
 	for (unsigned i = 0; i < MODEL_LESSEES; i++)
 		list_init(&m->leases[i]);
@@ -274,6 +301,7 @@ void model_finish(struct model *m)
 {
 	model_require(m, m->alive == 0 && pool_is_empty(m->pool), "in the end nothing is left");
 	model_require(m, m->waiting == 0, "in the end nobody waits");
+	model_require(m, m->budget.promised_bytes == m->foreign, "in the end nothing is promised");
 	m->tally.hits += m->counters.hits;
 	m->tally.built += m->counters.built;
 	m->tally.waited += m->counters.waited;

@@ -26,6 +26,7 @@ struct model_sandbox {
 	bool handed_out, ended;
 	unsigned lessee;
 	uint64_t deadline_ms, idle_ms, touched_ms;
+	uint64_t promised;
 };
 
 struct model_waiter {
@@ -33,12 +34,14 @@ struct model_waiter {
 	unsigned lessee;
 	uint64_t until_ms;
 	uint32_t lease_ms, idle_ms;
+	uint64_t promised;
 };
 
 /* What has happened in all rounds: a simulation in which something never does proves little. */
 struct model_tally {
 	uint64_t hits, built, waited, timeouts, broken, full, out_of_memory;
-	uint64_t idle, deadline, died, shutdown, vanished, suspects;
+	uint64_t idle, deadline, died, shutdown, vanished, suspects, killed;
+	uint64_t limited, starved, ahead; /* by the budget; builds beyond it for who waits */
 };
 
 struct model {
@@ -51,6 +54,8 @@ struct model {
 	uint64_t now_ms;
 	uint64_t next_id, newest_id;
 	bool draining;
+	struct pool_budget budget;
+	uint64_t foreign; /* promised by other pools */
 	struct model_sandbox sandboxes[MODEL_SANDBOXES];
 	unsigned alive;
 	struct model_waiter queue[MODEL_WAITERS];
@@ -62,7 +67,8 @@ struct model {
 	struct model_tally tally;
 
 	/* The call that runs just now, for the ops that it leads to. */
-	struct pool_sandbox *releasing, *suspect;
+	struct pool_sandbox *releasing, *suspect, *killing;
+	bool acquiring; /* by somebody who may wait, but is not yet in the queue */
 	struct model_sandbox dying;
 	enum lease_end_reason reason;
 	const char *lessee_gone;
@@ -90,6 +96,10 @@ void model_gone(struct model *m, struct model_sandbox *s);
 void model_suspect(struct model *m, struct model_sandbox *s);
 void model_tick(struct model *m, uint64_t ms);
 void model_drain(struct model *m);
+void model_kill(struct model *m, struct model_sandbox *s);
+/* Other pools promise and release; what an idle sandbox costs is measured anew. */
+void model_foreign(struct model *m);
+void model_measure(struct model *m);
 
 /* For pool_model.c, which is the pool's ops, and pool_acts.c, which has the acts above. */
 extern const char model_lessees[MODEL_LESSEES];
@@ -97,6 +107,8 @@ void model_require(const struct model *m, bool holds, const char *sentence);
 uint64_t model_later(uint64_t now_ms, uint64_t ms); /* or UINT64_MAX: never */
 uint64_t model_tighter(uint64_t a, uint64_t b);	    /* of two limits of which 0 is none */
 uint64_t model_idle_end(const struct model_sandbox *s);
+uint64_t model_lease_cost(const struct model *m);
+bool model_fits(const struct model *m, uint64_t bytes);
 unsigned model_count(const struct model *m, enum sandbox_state state);
 struct model_sandbox *model_find(struct model *m, const struct pool_sandbox *handle);
 struct model_sandbox model_forget(struct model *m, struct model_sandbox *s);

@@ -23,6 +23,9 @@ enum act {
 	GONE,
 	SUSPECT,
 	TICK,
+	KILL,
+	FOREIGN,
+	MEASURE,
 	ACTS
 };
 
@@ -32,7 +35,7 @@ struct weights {
 
 static void choose_weights(struct model *m, struct weights *weights)
 {
-	static const unsigned most[ACTS] = {40, 30, 10, 2, 40, 20, 3, 40, 3, 40};
+	static const unsigned most[ACTS] = {40, 30, 10, 2, 40, 20, 3, 40, 3, 40, 5, 3, 2};
 
 	weights->sum = 0;
 	for (unsigned i = 0; i < ACTS; i++) {
@@ -60,6 +63,9 @@ static void choose_config(struct model *m)
 	c->idle_ms = model_random(m, 2) * model_random(m, 300);
 	c->backoff_min_ms = 1 + model_random(m, 50);
 	c->backoff_max_ms = c->backoff_min_ms * (1 + model_random(m, 20));
+	c->idle_bytes = 1 + model_random(m, 20);
+	c->lease_bytes = model_random(m, 100);
+	m->budget.limit_bytes = model_random(m, 2) * model_random(m, 1500);
 	m->start_fails = (unsigned)(model_random(m, 2) * model_random(m, 200));
 	m->calloc_fails = (unsigned)(model_random(m, 2) * model_random(m, 50));
 }
@@ -114,6 +120,15 @@ static void take_step(struct model *m, enum act act)
 		break;
 	case TICK:
 		model_tick(m, random_pause_ms(m));
+		break;
+	case KILL:
+		act_on(m, SANDBOX_LEASED, model_kill);
+		break;
+	case FOREIGN:
+		model_foreign(m);
+		break;
+	case MEASURE:
+		model_measure(m);
 		break;
 	case ACTS:
 		break;
@@ -179,7 +194,8 @@ static void a_million_random_steps_keep_every_invariant(void **state)
 	assert_true(t->hits > 0 && t->built > 0 && t->waited > 0);
 	assert_true(t->timeouts > 0 && t->broken > 0 && t->full > 0 && t->out_of_memory > 0);
 	assert_true(t->idle > 0 && t->deadline > 0 && t->died > 0 && t->shutdown > 0);
-	assert_true(t->vanished > 0 && t->suspects > 0);
+	assert_true(t->vanished > 0 && t->suspects > 0 && t->killed > 0);
+	assert_true(t->limited > 0 && t->starved > 0 && t->ahead > 0);
 	test_free(m);
 }
 

@@ -18,6 +18,11 @@ tests_unit_supervisor_receipts_test_SOURCES = tests/unit/supervisor_receipts.c $
 tests_unit_supervisor_receipts_test_CPPFLAGS = $(supervisor_test_cppflags)
 tests_unit_supervisor_receipts_test_LDADD = $(supervisor_test_libs)
 
+UNIT_TESTS += tests/unit/supervisor_admission.test
+tests_unit_supervisor_admission_test_SOURCES = tests/unit/supervisor_admission.c $(supervisor_world)
+tests_unit_supervisor_admission_test_CPPFLAGS = $(supervisor_test_cppflags)
+tests_unit_supervisor_admission_test_LDADD = $(supervisor_test_libs)
+
 UNIT_TESTS += tests/unit/supervisor_bad_input.test
 tests_unit_supervisor_bad_input_test_SOURCES = \
 	tests/unit/supervisor_bad_input.c $(supervisor_world)

@@ -39,6 +39,9 @@ static void every_key_has_a_default(void **state)
 	assert_string_equal(c.store, IMAGE_STORE_DEFAULT);
 	assert_string_equal(c.user, "hearth");
 	assert_int_equal(c.builders, 2);
+	assert_int_equal(c.memory_budget, 0);
+	assert_int_equal(c.overcommit, 250);
+	assert_false(c.strict);
 	assert_int_equal(c.pool_count, 1);
 	assert_string_equal(c.pools[0].name, "base");
 	assert_string_equal(c.pools[0].image, "base");
@@ -56,6 +59,9 @@ static void every_key_has_a_default(void **state)
 	assert_int_equal(c.pools[0].limits.pids, 512);
 	assert_int_equal(c.pools[0].limits.cpu_milli, 0);
 	assert_int_equal(c.pools[0].limits.open_files, 4096);
+	assert_int_equal(c.pools[0].limits.cpu_weight, 100);
+	assert_int_equal(c.pools[0].limits.io_read_bps, 0);
+	assert_int_equal(c.pools[0].limits.io_write_bps, 0);
 }
 
 static void every_key_is_read(void **state)
@@ -68,10 +74,12 @@ static void every_key_is_read(void **state)
 		load("[instance]\nstore = /s\nuser = nobody\nbuilders = 3\nconnections_max = 4\n"
 		     "connections_per_uid = 5\nleases_per_connection = 6\n"
 		     "waiters_per_connection = 7\nqueue_bytes = 64K\n"
+		     "memory_budget = 1G\novercommit = 1.5\nstrict = yes\n"
 		     "[pool \"p\"]\nimage = i\nmin = 1\nmax = 2\nbuild_concurrency = 3\n"
 		     "on_empty = fail\nwait = 4s\nlease = 5m\nidle = 6s\nwaiters_max = 7\n"
 		     "memory = 8M\npids = 9\ncpus = 0.5\ndisk = 11M\ninodes = 12\nopen_files = "
 		     "100\n"
+		     "cpu_weight = 13\nio_read = 14M\nio_write = 15K\n"
 		     "net = none\nhostname = h\n[pool \"q\"]\nmemory = 0\n",
 			&c, &err),
 		0);
@@ -83,6 +91,9 @@ static void every_key_is_read(void **state)
 	assert_int_equal(c.leases_per_connection, 6);
 	assert_int_equal(c.waiters_per_connection, 7);
 	assert_int_equal(c.queue_bytes, 65536);
+	assert_int_equal(c.memory_budget, 1 << 30);
+	assert_int_equal(c.overcommit, 1500);
+	assert_true(c.strict);
 	assert_string_equal(c.pools[0].image, "i");
 	assert_int_equal(c.pools[0].min, 1);
 	assert_int_equal(c.pools[0].max, 2);
@@ -98,6 +109,9 @@ static void every_key_is_read(void **state)
 	assert_int_equal(c.pools[0].limits.disk_bytes, 11 << 20);
 	assert_int_equal(c.pools[0].limits.disk_inodes, 12);
 	assert_int_equal(c.pools[0].limits.open_files, 100);
+	assert_int_equal(c.pools[0].limits.cpu_weight, 13);
+	assert_int_equal(c.pools[0].limits.io_read_bps, 14 << 20);
+	assert_int_equal(c.pools[0].limits.io_write_bps, 15 << 10);
 	assert_string_equal(c.pools[0].hostname, "h");
 	assert_int_equal(c.pool_count, 2);
 	assert_int_equal(c.pools[1].limits.disk_bytes, 1 << 30); /* no memory limit to halve */
@@ -124,6 +138,10 @@ static void what_is_wrong_is_said_with_its_place(void **state)
 		{"[instance]\nbuilders = 0\n[pool \"p\"]\n", ":2: "},
 		{"[instance]\nstore = here\n[pool \"p\"]\n", "store 'here': not an absolute path"},
 		{"[pool \"p\"]\nmin = 9000\n", "max of all pools is 18008 together"},
+		{"[instance]\novercommit = 0.009\n", ":2: "},
+		{"[instance]\novercommit = 101\n", ":2: "},
+		{"[pool \"p\"]\ncpu_weight = 0\n", ":2: "},
+		{"[pool \"p\"]\ncpu_weight = 10001\n", ":2: "},
 		{"[pool \"p\"]\n[pool \"p\"]\n", ":2: "},
 	};
 
