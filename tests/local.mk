@@ -54,5 +54,6 @@ check-system: all $(check_PROGRAMS)
 # What check runs a seeded part of, whole: hours are allowed.
 soak: stage $(check_PROGRAMS) tests/residue/residue-probe tests/bombs/bomb
 	HEARTH_SOAK=1 HEARTH_TEST_SECONDS=10000 $(MAKE) $(AM_MAKEFLAGS) -j1 check-TESTS \
-		TESTS='tests/system/supervisor_kill.py tests/residue/residue.py tests/bombs/bombs.py' TEST_SUITE_LOG=test-suite-soak.log
+		TESTS='tests/system/supervisor_kill.py tests/escape/escape.test tests/residue/residue.py tests/bombs/bombs.py' \
+		TEST_SUITE_LOG=test-suite-soak.log
 .PHONY: soak
