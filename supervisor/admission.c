@@ -63,7 +63,7 @@ void admission_report(const struct supervisor *supervisor)
 
 void admission_measured(struct pool_host *pool, uint64_t memory_bytes)
 {
-	if (memory_bytes <= pool->measured_bytes)
+	if (memory_bytes == 0 || (pool->measured_bytes > 0 && memory_bytes >= pool->measured_bytes))
 		return;
 	pool->measured_bytes = memory_bytes;
 	pool_set_idle_bytes(pool->pool, memory_bytes + ADMISSION_OUTSIDE_BYTES);

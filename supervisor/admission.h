@@ -17,8 +17,8 @@ struct supervisor_config;
 
 /*
  * What an idle sandbox holds of the kernel's memory outside of its cgroup, by MemAvailable around 200 of them
- * (docs/benchmarks.md): 286-314 KiB in all, of which the cgroup is charged with about 100. It is mostly the
- * network namespace, which belongs to the slot.
+ * (docs/benchmarks.md): 286-314 KiB in all, of which its cgroup is charged with 45. It is mostly the network
+ * namespace, which belongs to the slot.
  */
 #define ADMISSION_OUTSIDE_BYTES (256u * 1024)
 /* In its cgroup, until the first is measured. */
@@ -37,7 +37,10 @@ uint64_t admission_lease_bytes(
 /* Say in the log what the budget is, and which pools do not fit it. */
 void admission_report(const struct supervisor *supervisor);
 
-/* What one of the pool's was charged with when it was ready. The dearest counts. 0: not measured. */
+/*
+ * What one of the pool's was charged with when it was ready; 0: not measured. The least that was seen counts,
+ * for the kernel charges ahead, up to 64 pages a CPU.
+ */
 void admission_measured(struct pool_host *pool, uint64_t memory_bytes);
 
 /* A pool has been at work: others that had to pause may go on. */

@@ -23,7 +23,7 @@ struct pool_host {
 	struct event *tick;
 	struct histogram *build_times;
 	uint64_t
-		measured_bytes; /* the most that one was charged with when it was ready; 0: not yet */
+		measured_bytes; /* the least that one was charged with when it was ready; 0: not yet */
 	char broken[CONTROL_TEXT_MAX]; /* why builds fail now; empty: they do not */
 };
 
