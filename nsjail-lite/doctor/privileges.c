@@ -13,8 +13,9 @@
 #include "nsjail-lite/kernel.h"
 #include "nsjail-lite/uid_ranges.h"
 
-#define OPEN_FILES_SPARE 192   /* beside one for each sandbox: clients, images, links */
-#define OPEN_FILES_FEW	 10000 /* the ten thousand sandboxes that a host is meant to hold */
+#define OPEN_FILES_SANDBOX 4096	 /* its default, see struct jail_limits */
+#define OPEN_FILES_SPARE   192	 /* beside one for each sandbox: clients, images, links */
+#define OPEN_FILES_FEW	   10000 /* the ten thousand sandboxes that a host is meant to hold */
 
 int try_root(struct check_attempt *attempt, struct error *err)
 {
@@ -37,17 +38,19 @@ int try_capability(struct check_attempt *attempt, struct error *err)
 
 int try_open_files(struct check_attempt *attempt, struct error *err)
 {
+	const struct rlimit sandbox = {OPEN_FILES_SANDBOX, OPEN_FILES_SANDBOX};
 	struct rlimit limit;
 	unsigned long long hard;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return error_errno(err, "getrlimit");
 	hard = limit.rlim_max;
-	if (hard <= OPEN_FILES_SPARE)
-		return error_set(err, EMFILE, "hard limit %llu: not one sandbox", hard);
+	if (setrlimit(RLIMIT_NOFILE, &sandbox) < 0)
+		return error_errno(err, "hard limit %llu, and a sandbox has %d by default", hard,
+			OPEN_FILES_SANDBOX);
 	check_found(attempt, "hard limit %llu: at most %llu sandboxes of one instance", hard,
-		hard - OPEN_FILES_SPARE);
-	if (hard - OPEN_FILES_SPARE >= OPEN_FILES_FEW)
+		hard > OPEN_FILES_SPARE ? hard - OPEN_FILES_SPARE : 0);
+	if (hard >= OPEN_FILES_FEW + OPEN_FILES_SPARE)
 		return 0;
 	attempt->on_failure = DOCTOR_WARN;
 	return error_set(err, EMFILE, "%s", attempt->result->detail);

@@ -97,7 +97,7 @@ const struct doctor_check doctor_checks[] = {
 	{"seccomp", REQUIRED, try_filter, "a kernel with CONFIG_SECCOMP_FILTER", NULL, 0, 0},
 	{"foreign calls", REQUIRED, try_foreign_abi, REPORT, NULL, 0, 0},
 
-	{"open files", REQUIRED | READ, try_open_files,
+	{"open files", CHECK_REQUIRED, try_open_files,
 		"raise the hard limit: LimitNOFILE= of a unit, ulimit -Hn of a shell", NULL, 0, 0},
 	{"user", CHECK_REQUIRED, try_user, "", NULL, 0, 0},
 	{"image tiny", READ, try_image, "hearth image build tiny", "tiny", 0, 0},

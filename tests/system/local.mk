@@ -88,3 +88,10 @@ SYSTEM_BINARIES += tests/system/jail_crowd.test
 tests_system_jail_crowd_test_SOURCES = tests/system/jail_crowd.c
 tests_system_jail_crowd_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_system_jail_crowd_test_LDADD = $(jail_fixture_libs)
+
+# hearth doctor on hosts that lack something: tests/system/without.c takes it away.
+SYSTEM_TESTS += tests/system/doctor.py
+check_PROGRAMS += tests/system/without
+tests_system_without_SOURCES = tests/system/without.c
+tests_system_without_CPPFLAGS = $(AM_CPPFLAGS) $(SECCOMP_CFLAGS)
+tests_system_without_LDADD = $(SECCOMP_LIBS)
