@@ -1,6 +1,6 @@
 /*
  * Real sandboxes, built by the builder as any other, in which a probe tries to get out. Each attempt has
- * a sandbox of its own. Their root is a tmpfs that holds the probe alone: no image is needed.
+ * a sandbox of its own. Their root holds the probe alone: no image is needed.
  */
 #include <errno.h>
 #include <limits.h>
@@ -29,6 +29,12 @@
 #define MEMORY_BYTES (UINT64_C(64) << 20)
 #define PIDS	     32
 #define PROBE_RIGHTS 0755
+
+/* The sandbox's read-only root. name: of a directory in above_fd that has to go again */
+struct root {
+	int fd, above_fd;
+	char name[32];
+};
 
 static const char *const results[PROBE_RESULTS] = {
 	[PROBE_READ] = "a file of the host can be read by its path",
@@ -60,20 +66,55 @@ static int open_probe(struct error *err)
 	return fd < 0 ? error_errno(err, "%s", path) : fd;
 }
 
-static int make_root(struct error *err)
+/* A tmpfs; where that cannot be mapped, as before Linux 6.3, a directory beside the images. */
+static int open_root(struct root *root, const char *store, struct error *err)
+{
+	auto_close int fd = world_tmpfs(ROOT_SIZE, err);
+	auto_close int above = -1;
+	char path[WORLD_PATH_MAX];
+
+	if (fd < 0)
+		return fd;
+	if (world_try_idmap(fd, NULL) == 0) {
+		root->fd = take_fd(&fd);
+		return 0;
+	}
+	above = world_open_nearest(store, path, err);
+	if (above < 0)
+		return above;
+	snprintf(root->name, sizeof(root->name), ".hearth-doctor-%d", getpid());
+	if (mkdirat(above, root->name, PROBE_RIGHTS) < 0 ||
+		fchmodat(above, root->name, PROBE_RIGHTS, 0) < 0)
+		return error_errno(err, "mkdir %s/%s", path, root->name);
+	root->above_fd = take_fd(&above);
+	root->fd = openat(root->above_fd, root->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return root->fd < 0 ? error_errno(err, "open %s/%s", path, root->name) : 0;
+}
+
+static void close_root(struct root *root)
+{
+	if (root->above_fd >= 0) {
+		unlinkat(root->fd, PROBE, 0);
+		unlinkat(root->above_fd, root->name, AT_REMOVEDIR);
+	}
+	fd_close(root->above_fd);
+	fd_close(root->fd);
+}
+
+static int make_root(struct root *root, const char *store, struct error *err)
 {
 	auto_close int probe = open_probe(err);
-	auto_close int root = probe < 0 ? -1 : world_tmpfs(ROOT_SIZE, err);
 	auto_close int file = -1;
 	struct stat st;
+	int r = probe < 0 ? probe : open_root(root, store, err);
 
-	if (probe < 0 || root < 0)
-		return probe < 0 ? probe : root;
-	file = openat(root, PROBE, O_CREAT | O_WRONLY | O_CLOEXEC, PROBE_RIGHTS);
+	if (r < 0)
+		return r;
+	file = openat(root->fd, PROBE, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, PROBE_RIGHTS);
 	if (file < 0 || fstat(probe, &st) < 0 || fchmod(file, PROBE_RIGHTS) < 0 ||
 		sendfile(file, probe, NULL, (size_t)st.st_size) != st.st_size)
 		return error_errno(err, "root of the sandbox");
-	return take_fd(&root);
+	return 0;
 }
 
 static void on_reply(void *arg, const struct guest_reply *reply)
@@ -122,21 +163,28 @@ static int probe_in(struct one_shot *s, const char *what, struct error *err)
 	return 0;
 }
 
-int try_confinement(struct check_attempt *attempt, struct error *err)
+static int probe_from(struct check_attempt *attempt, const struct root *root, struct error *err)
 {
-	auto_close int root_fd = make_root(err);
 	struct builder_template template = {
-		.root_fd = root_fd, .limits = {.memory_bytes = MEMORY_BYTES, .pids = PIDS}};
+		.root_fd = root->fd, .limits = {.memory_bytes = MEMORY_BYTES, .pids = PIDS}};
 	struct one_shot s;
-	int r;
+	int r = one_shot_start(&s, &template, err);
 
-	if (root_fd < 0)
-		return root_fd;
-	r = one_shot_start(&s, &template, err);
 	if (r == 0)
 		r = probe_in(&s, attempt->check->text, err);
 	if (r == 0)
 		r = one_shot_end(&s, err);
 	one_shot_finish(&s);
 	return r < 0 ? r : check_found(attempt, "shown in a sandbox of its own");
+}
+
+int try_confinement(struct check_attempt *attempt, struct error *err)
+{
+	struct root root = {.fd = -1, .above_fd = -1};
+	int r = make_root(&root, attempt->options->store, err);
+
+	if (r == 0)
+		r = probe_from(attempt, &root, err);
+	close_root(&root);
+	return r;
 }

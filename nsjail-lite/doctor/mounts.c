@@ -188,12 +188,11 @@ int world_try_idmap(int dir_fd, struct error *err)
 	return r;
 }
 
-/* The store, or where it will be made. */
-static int open_nearest(const char *path, char found[4096], struct error *err)
+int world_open_nearest(const char *path, char found[WORLD_PATH_MAX], struct error *err)
 {
 	int fd;
 
-	snprintf(found, 4096, "%s", path);
+	snprintf(found, WORLD_PATH_MAX, "%s", path);
 	while ((fd = open(found, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 && errno == ENOENT) {
 		char *slash = strrchr(found, '/');
 
@@ -206,8 +205,8 @@ static int open_nearest(const char *path, char found[4096], struct error *err)
 
 int try_image_idmap(struct check_attempt *attempt, struct error *err)
 {
-	char path[4096];
-	auto_close int fd = open_nearest(attempt->options->store, path, err);
+	char path[WORLD_PATH_MAX];
+	auto_close int fd = world_open_nearest(attempt->options->store, path, err);
 	int r = fd < 0 ? fd : world_try_idmap(fd, err);
 
 	return r < 0 ? error_prefix(err, r, "%s", path) : check_found(attempt, "%s", path);

@@ -5,6 +5,8 @@
 #define NSJAIL_LITE_DOCTOR_WORLD_H
 #include <sys/types.h>
 
+#define WORLD_PATH_MAX 4096
+
 struct error;
 
 /* A process that holds a user namespace with the ids of a slot. */
@@ -19,6 +21,9 @@ void world_userns_stop(struct world_userns *userns);
 
 /* A detached tmpfs of this size with few inodes: an fd, or -errno. */
 int world_tmpfs(const char *size, struct error *err);
+
+/* The directory, or the nearest above it that is there, by which name goes to found: an fd, or -errno. */
+int world_open_nearest(const char *path, char found[WORLD_PATH_MAX], struct error *err);
 
 /* 0 when the file system of this directory can be mounted with mapped ids. */
 int world_try_idmap(int dir_fd, struct error *err);

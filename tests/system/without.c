@@ -1,11 +1,12 @@
 /*
  * without RULE... -- PROGRAM [ARGUMENT...] - runs a program on a host that lacks something.
  *
- *   CALL[:CONDITION][/COMM]=RESULT   the system call is not made: it fails with the errno RESULT, "0"
- *                                    pretends that it worked, "hang" never answers
+ *   CALL[:CONDITION]...[/COMM]=RESULT   the system call is not made: it fails with the errno RESULT, "0"
+ *                                       pretends that it worked, "hang" never answers
  *       INDEX&BITS    only when argument INDEX has all these bits
  *       INDEX@BITS    ... when the 64 bits that it points to have them
  *       INDEX~TEXT    ... when the string that it points to contains TEXT
+ *       INDEX%MAGIC   ... when it is an fd on a file system of this type
  *       COMM          only in processes of this name
  *   -capability N                    dropped, of the bounding set too
  *   -nofile N                        hard limit of open files
@@ -30,21 +31,28 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define RULES_MAX  8
-#define HANG	   (-1)
-#define EXIT_WRONG 99 /* this program's own failure */
+#define RULES_MAX      8
+#define CONDITIONS_MAX 2
+#define HANG	       (-1)
+#define EXIT_WRONG     99 /* this program's own failure */
 
-enum condition { ALWAYS = 0, BITS = '&', POINTED_BITS = '@', POINTED_TEXT = '~' };
+enum kind { ALWAYS = 0, BITS = '&', POINTED_BITS = '@', POINTED_TEXT = '~', FILE_SYSTEM = '%' };
+
+struct condition {
+	enum kind kind;
+	unsigned index;
+	uint64_t bits;
+	const char *text;
+};
 
 struct rule {
 	int call;
-	enum condition condition;
-	unsigned index;
-	uint64_t bits;
-	const char *text, *comm;
+	struct condition conditions[CONDITIONS_MAX];
+	const char *comm;
 	int result; /* errno, 0 or HANG */
 };
 
@@ -75,7 +83,7 @@ static int parse_result(const char *text)
 static void add_rule(char *text)
 {
 	struct rule *rule = &rules[rule_count++];
-	char *result = strrchr(text, '='), *comm, *condition;
+	char *result = strrchr(text, '='), *comm, *next;
 
 	errno = EINVAL;
 	if (!result || rule_count > RULES_MAX)
@@ -87,15 +95,18 @@ static void add_rule(char *text)
 		*comm = '\0';
 		rule->comm = comm + 1;
 	}
-	condition = strchr(text, ':');
-	if (condition) {
-		char *kind;
+	next = strchr(text, ':');
+	for (struct condition *c = rule->conditions; next; c++) {
+		char *kind, *here = next;
 
-		*condition = '\0';
-		rule->index = (unsigned)strtoul(condition + 1, &kind, 10);
-		rule->condition = (enum condition) * kind;
-		rule->text = kind + 1;
-		rule->bits = strtoull(kind + 1, NULL, 0);
+		if (c == rule->conditions + CONDITIONS_MAX)
+			wrong(text);
+		*here = '\0';
+		next = strchr(here + 1, ':');
+		c->index = (unsigned)strtoul(here + 1, &kind, 10);
+		c->kind = (enum kind) * kind;
+		c->text = kind + 1;
+		c->bits = strtoull(kind + 1, NULL, 0);
 	}
 	rule->call = seccomp_syscall_resolve_name(text);
 	if (rule->call < 0)
@@ -195,26 +206,44 @@ static bool has_name(uint32_t pid, const char *name)
 	return n > 0 && strncmp(comm, name, strlen(name)) == 0;
 }
 
-static bool applies(const struct rule *rule, const struct seccomp_notif *call)
+static bool is_on(uint32_t pid, int fd, uint64_t magic)
 {
-	uint64_t argument = call->data.args[rule->index], pointed = 0;
+	struct statfs fs;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%u/fd/%d", pid, fd);
+	return statfs(path, &fs) == 0 && (uint64_t)fs.f_type == magic;
+}
+
+static bool holds(const struct condition *c, const struct seccomp_notif *call)
+{
+	uint64_t argument = call->data.args[c->index], pointed = 0;
 	char text[256] = "";
 
-	if (call->data.nr != rule->call || (rule->comm && !has_name(call->pid, rule->comm)))
-		return false;
-	switch (rule->condition) {
+	switch (c->kind) {
 	case ALWAYS:
 		break;
 	case BITS:
-		return (argument & rule->bits) == rule->bits;
+		return (argument & c->bits) == c->bits;
 	case POINTED_BITS:
 		read_memory(call->pid, argument, &pointed, sizeof(pointed));
-		return (pointed & rule->bits) == rule->bits;
+		return (pointed & c->bits) == c->bits;
 	case POINTED_TEXT:
 		read_memory(call->pid, argument, text, sizeof(text) - 1);
-		return strstr(text, rule->text) != NULL;
+		return strstr(text, c->text) != NULL;
+	case FILE_SYSTEM:
+		return is_on(call->pid, (int)argument, c->bits);
 	}
 	return true;
+}
+
+static bool applies(const struct rule *rule, const struct seccomp_notif *call)
+{
+	bool all = call->data.nr == rule->call;
+
+	for (unsigned i = 0; all && i < CONDITIONS_MAX; i++)
+		all = holds(&rule->conditions[i], call);
+	return all && (!rule->comm || has_name(call->pid, rule->comm));
 }
 
 static void answer(int fd, const struct seccomp_notif *call, struct seccomp_notif_resp *response)
