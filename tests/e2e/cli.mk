@@ -10,6 +10,7 @@ clean-local:
 
 E2E_TESTS += \
 	tests/e2e/cli_bench.py \
+	tests/e2e/cli_doctor.py \
 	tests/e2e/cli_exec.py \
 	tests/e2e/cli_fake_supervisor.py \
 	tests/e2e/cli_list.py \

@@ -10,7 +10,7 @@ import tap
 from instance import HEARTH, hearth
 
 COMMANDS = ["up", "down", "run", "exec", "sandbox ls", "pool ls", "image build", "image ls",
-            "image verify", "image rm", "bench acquire", "version"]
+            "image verify", "image rm", "bench acquire", "doctor", "version"]
 NOWHERE = "/nonexistent/instance"
 
 
