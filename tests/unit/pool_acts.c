@@ -77,14 +77,34 @@ static void random_request(struct model *m, struct pool_request *request, unsign
 	request->idle_ms = (uint32_t)(model_random(m, 2) * model_random(m, 500));
 }
 
+/* It waits now, as the last one. So much was promised, and so many waited, before. */
+static void expect_waits(struct model *m, const struct pool_request *request, unsigned lessee,
+	uint64_t promised, unsigned waited)
+{
+	uint64_t cost = model_lease_cost(m);
+
+	model_require(m, m->waiting < m->config.waiters_max, "the queue has its limit");
+	/* Whoever was refused meanwhile gave back what he was promised. */
+	model_require(m,
+		cost == 0 || m->waiting < waited || m->budget.limit_bytes == 0 ||
+			promised + cost <= m->budget.limit_bytes,
+		"who waits was promised his lease");
+	m->queue[m->waiting++] = (struct model_waiter){.request_id = request->request_id,
+		.lessee = lessee,
+		.until_ms =
+			model_later(m->now_ms, model_tighter(request->wait_ms, m->config.wait_ms)),
+		.lease_ms = request->lease_ms,
+		.idle_ms = request->idle_ms,
+		.promised = cost};
+}
+
 void model_acquire(struct model *m)
 {
 	struct pool_request request;
 	struct pool_sandbox *handle = NULL;
 	enum control_refusal refusal = 0;
 	uint32_t retry_ms = 0;
-	unsigned lessee, ready = model_count(m, SANDBOX_READY);
-	bool queue_full = m->waiting >= m->config.waiters_max;
+	unsigned lessee, ready = model_count(m, SANDBOX_READY), waited = m->waiting;
 	uint64_t now_ms = m->now_ms, promised = m->budget.promised_bytes;
 	int r;
 
@@ -97,35 +117,19 @@ void model_acquire(struct model *m)
 	m->acquiring = false;
 	model_require(m, (r == 0) == (ready > 0 && !m->draining && refusal != REFUSED_LIMIT),
 		"what is ready is handed out");
-	switch (r) {
-	case 0:
+	if (r == 0) {
 		expect_promise(m, model_find(m, handle), promised);
 		model_lease(m, model_find(m, handle), lessee, request.lease_ms, request.idle_ms);
 		m->counters.hits++;
-		break;
-	case -EINPROGRESS:
-		model_require(m, m->waiting < m->config.waiters_max, "the queue has its limit");
-		model_require(m,
-			m->budget.limit_bytes == 0 ||
-				promised + model_lease_cost(m) <= m->budget.limit_bytes,
-			"who waits was promised his lease");
-		m->queue[m->waiting++] = (struct model_waiter){.request_id = request.request_id,
-			.lessee = lessee,
-			.until_ms = model_later(
-				m->now_ms, model_tighter(request.wait_ms, m->config.wait_ms)),
-			.lease_ms = request.lease_ms,
-			.idle_ms = request.idle_ms,
-			.promised = model_lease_cost(m)};
-		break;
-	case -ENOMEM:
+	} else if (r == -EINPROGRESS) {
+		expect_waits(m, &request, lessee, promised, waited);
+	} else if (r == -ENOMEM) {
 		model_require(m, m->waiter_calloc_failed && retry_ms > 0, "memory ran out");
 		m->counters.refused++;
-		break;
-	case -EAGAIN:
-		expect_refused(m, request.on_empty, refusal, retry_ms, queue_full);
-		break;
-	default:
-		model_require(m, false, "an acquire ends as documented");
+	} else {
+		model_require(m, r == -EAGAIN, "an acquire ends as documented");
+		expect_refused(
+			m, request.on_empty, refusal, retry_ms, waited >= m->config.waiters_max);
 	}
 	m->now_ms = now_ms;
 }

@@ -153,6 +153,8 @@ static void who_waits_for_the_refill_is_built_for_when_it_has_to_pause(void **st
 
 static void who_gives_up_gives_his_promise_back(void **state)
 {
+	static char leaver[] = "b";
+	struct pool_request request = {.lessee = leaver, .request_id = 9};
 	struct pool_budget budget = {.limit_bytes = 100};
 	struct pool_config config = with(&budget);
 	struct world *w;
@@ -167,8 +169,9 @@ static void who_gives_up_gives_his_promise_back(void **state)
 	world_pass(w, 50);
 	assert_int_equal(w->answered, 2);
 	assert_int_equal(budget.promised_bytes, 2); /* the builds go on */
-	assert_int_equal(world_acquire(w, 9, ON_EMPTY_BUILD), -EINPROGRESS);
-	pool_lessee_gone(w->pool, w->now_ms, "a");
+	assert_int_equal(world_acquire_as(w, &request), -EINPROGRESS);
+	assert_int_equal(budget.promised_bytes, 12);
+	pool_lessee_gone(w->pool, w->now_ms, request.lessee);
 	assert_int_equal(budget.promised_bytes, 2);
 	world_build_failed(w);
 	assert_int_equal(budget.promised_bytes, 1);

@@ -88,51 +88,41 @@ static void act_on(struct model *m, enum sandbox_state state,
 		act(m, s);
 }
 
+static void act_on_one(struct model *m, enum act act)
+{
+	static const struct {
+		enum sandbox_state state;
+		void (*act)(struct model *m, struct model_sandbox *s);
+	} acts[ACTS] = {
+		[RELEASE] = {SANDBOX_LEASED, model_release},
+		[TOUCH] = {SANDBOX_LEASED, model_touch},
+		[KILL] = {SANDBOX_LEASED, model_kill},
+		[BUILT] = {SANDBOX_BUILDING, model_built},
+		[BUILD_FAILED] = {SANDBOX_BUILDING, model_build_failed},
+		[GONE] = {SANDBOX_DISCARDING, model_gone},
+		[SUSPECT] = {SANDBOX_READY, model_suspect},
+	};
+
+	if (acts[act].act)
+		act_on(m, acts[act].state, acts[act].act);
+}
+
 static void take_step(struct model *m, enum act act)
 {
-	switch (act) {
-	case ACQUIRE:
+	if (act == ACQUIRE)
 		model_acquire(m);
-		break;
-	case RELEASE:
-		act_on(m, SANDBOX_LEASED, model_release);
-		break;
-	case TOUCH:
-		act_on(m, SANDBOX_LEASED, model_touch);
-		break;
-	case LESSEE_GONE:
+	else if (act == LESSEE_GONE)
 		model_lessee_gone(m);
-		break;
-	case BUILT:
-		act_on(m, SANDBOX_BUILDING, model_built);
-		break;
-	case BUILD_FAILED:
-		act_on(m, SANDBOX_BUILDING, model_build_failed);
-		break;
-	case DIED:
+	else if (act == DIED)
 		act_on(m, (enum sandbox_state)(SANDBOX_BUILDING + model_random(m, 4)), model_died);
-		break;
-	case GONE:
-		act_on(m, SANDBOX_DISCARDING, model_gone);
-		break;
-	case SUSPECT:
-		act_on(m, SANDBOX_READY, model_suspect);
-		break;
-	case TICK:
+	else if (act == TICK)
 		model_tick(m, random_pause_ms(m));
-		break;
-	case KILL:
-		act_on(m, SANDBOX_LEASED, model_kill);
-		break;
-	case FOREIGN:
+	else if (act == FOREIGN)
 		model_foreign(m);
-		break;
-	case MEASURE:
+	else if (act == MEASURE)
 		model_measure(m);
-		break;
-	case ACTS:
-		break;
-	}
+	else
+		act_on_one(m, act);
 	model_compare(m);
 }
 

@@ -64,25 +64,22 @@ static void every_key_has_a_default(void **state)
 	assert_int_equal(c.pools[0].limits.io_write_bps, 0);
 }
 
-static void every_key_is_read(void **state)
+static const char every_key[] =
+	"[instance]\nstore = /s\nuser = nobody\nbuilders = 3\nconnections_max = 4\n"
+	"connections_per_uid = 5\nleases_per_connection = 6\nwaiters_per_connection = 7\n"
+	"queue_bytes = 64K\nmemory_budget = 1G\novercommit = 1.5\nstrict = yes\n"
+	"[pool \"p\"]\nimage = i\nmin = 1\nmax = 2\nbuild_concurrency = 3\non_empty = fail\n"
+	"wait = 4s\nlease = 5m\nidle = 6s\nwaiters_max = 7\nmemory = 8M\npids = 9\ncpus = 0.5\n"
+	"disk = 11M\ninodes = 12\nopen_files = 100\ncpu_weight = 13\nio_read = 14M\n"
+	"io_write = 15K\nnet = none\nhostname = h\n[pool \"q\"]\nmemory = 0\n";
+
+static void every_key_of_the_instance_is_read(void **state)
 {
 	struct supervisor_config c;
 	struct error err;
 
 	(void)state;
-	assert_int_equal(
-		load("[instance]\nstore = /s\nuser = nobody\nbuilders = 3\nconnections_max = 4\n"
-		     "connections_per_uid = 5\nleases_per_connection = 6\n"
-		     "waiters_per_connection = 7\nqueue_bytes = 64K\n"
-		     "memory_budget = 1G\novercommit = 1.5\nstrict = yes\n"
-		     "[pool \"p\"]\nimage = i\nmin = 1\nmax = 2\nbuild_concurrency = 3\n"
-		     "on_empty = fail\nwait = 4s\nlease = 5m\nidle = 6s\nwaiters_max = 7\n"
-		     "memory = 8M\npids = 9\ncpus = 0.5\ndisk = 11M\ninodes = 12\nopen_files = "
-		     "100\n"
-		     "cpu_weight = 13\nio_read = 14M\nio_write = 15K\n"
-		     "net = none\nhostname = h\n[pool \"q\"]\nmemory = 0\n",
-			&c, &err),
-		0);
+	assert_int_equal(load(every_key, &c, &err), 0);
 	assert_string_equal(c.store, "/s");
 	assert_string_equal(c.user, "nobody");
 	assert_int_equal(c.builders, 3);
@@ -94,28 +91,38 @@ static void every_key_is_read(void **state)
 	assert_int_equal(c.memory_budget, 1 << 30);
 	assert_int_equal(c.overcommit, 1500);
 	assert_true(c.strict);
-	assert_string_equal(c.pools[0].image, "i");
-	assert_int_equal(c.pools[0].min, 1);
-	assert_int_equal(c.pools[0].max, 2);
-	assert_int_equal(c.pools[0].build_concurrency, 3);
-	assert_int_equal(c.pools[0].on_empty, ON_EMPTY_FAIL);
-	assert_int_equal(c.pools[0].wait_ms, 4000);
-	assert_int_equal(c.pools[0].lease_ms, 300000);
-	assert_int_equal(c.pools[0].idle_ms, 6000);
-	assert_int_equal(c.pools[0].waiters_max, 7);
-	assert_int_equal(c.pools[0].limits.memory_bytes, 8 << 20);
-	assert_int_equal(c.pools[0].limits.pids, 9);
-	assert_int_equal(c.pools[0].limits.cpu_milli, 500);
-	assert_int_equal(c.pools[0].limits.disk_bytes, 11 << 20);
-	assert_int_equal(c.pools[0].limits.disk_inodes, 12);
-	assert_int_equal(c.pools[0].limits.open_files, 100);
-	assert_int_equal(c.pools[0].limits.cpu_weight, 13);
-	assert_int_equal(c.pools[0].limits.io_read_bps, 14 << 20);
-	assert_int_equal(c.pools[0].limits.io_write_bps, 15 << 10);
-	assert_string_equal(c.pools[0].hostname, "h");
 	assert_int_equal(c.pool_count, 2);
-	assert_int_equal(c.pools[1].limits.disk_bytes, 1 << 30); /* no memory limit to halve */
 	assert_int_equal(supervisor_config_slots(&c), 2 + 24);
+}
+
+static void every_key_of_a_pool_is_read(void **state)
+{
+	struct supervisor_config c;
+	const struct pool_section *pool = &c.pools[0];
+	struct error err;
+
+	(void)state;
+	assert_int_equal(load(every_key, &c, &err), 0);
+	assert_string_equal(pool->image, "i");
+	assert_int_equal(pool->min, 1);
+	assert_int_equal(pool->max, 2);
+	assert_int_equal(pool->build_concurrency, 3);
+	assert_int_equal(pool->on_empty, ON_EMPTY_FAIL);
+	assert_int_equal(pool->wait_ms, 4000);
+	assert_int_equal(pool->lease_ms, 300000);
+	assert_int_equal(pool->idle_ms, 6000);
+	assert_int_equal(pool->waiters_max, 7);
+	assert_int_equal(pool->limits.memory_bytes, 8 << 20);
+	assert_int_equal(pool->limits.pids, 9);
+	assert_int_equal(pool->limits.cpu_milli, 500);
+	assert_int_equal(pool->limits.cpu_weight, 13);
+	assert_int_equal(pool->limits.disk_bytes, 11 << 20);
+	assert_int_equal(pool->limits.disk_inodes, 12);
+	assert_int_equal(pool->limits.open_files, 100);
+	assert_int_equal(pool->limits.io_read_bps, 14 << 20);
+	assert_int_equal(pool->limits.io_write_bps, 15 << 10);
+	assert_string_equal(pool->hostname, "h");
+	assert_int_equal(c.pools[1].limits.disk_bytes, 1 << 30); /* no memory limit to halve */
 }
 
 static void what_is_wrong_is_said_with_its_place(void **state)
@@ -182,7 +189,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_key_has_a_default),
-		cmocka_unit_test(every_key_is_read),
+		cmocka_unit_test(every_key_of_the_instance_is_read),
+		cmocka_unit_test(every_key_of_a_pool_is_read),
 		cmocka_unit_test(what_is_wrong_is_said_with_its_place),
 		cmocka_unit_test(more_pools_than_templates_are_refused),
 		cmocka_unit_test(a_file_that_is_not_there_is_told_apart),
