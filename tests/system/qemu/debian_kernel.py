@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import guest
@@ -42,6 +43,7 @@ class Program:
         self.name = Path(words[0]).stem + "".join(" " + word for word in words[1:])
         self.plan = self.status = None
         self.ran = 0
+        self.began = 0.0
 
     def problem(self):
         """Why it cannot be said to have run, or None."""
@@ -80,8 +82,10 @@ class Console:
     def _mark(self, word, program, status):
         if word == "begin":
             self.current = self.left.pop(0) if self.left else Program([program])
+            self.current.began = time.monotonic()
         elif word == "end" and self.current:
             self.current.status = int(status)
+            self.tap.note(f"{self.current.name}: {time.monotonic() - self.current.began:.0f} s")
             self.current = None
         elif word == "done":
             self.is_done = True

@@ -114,6 +114,7 @@ def make_disk(directory, build, listed):
         (root / name).mkdir(parents=True)
     (root / "tmp").mkdir()
     (root / "tmp").chmod(0o1777)
+    (root / "etc/passwd").write_text("root:x:0:0:root:/:/bin/sh\n")
     copy("/bin/busybox", root / "bin/busybox")
     for applet in output_of("/bin/busybox", "--list").split():
         if applet != "busybox":
@@ -126,7 +127,8 @@ def make_disk(directory, build, listed):
     copy(HERE / "run-tests", root / "run-tests")
     (root / "list").write_text("".join(" ".join(words) + "\n" for words in listed.programs))
     image = directory / "disk.img"
-    run("mkfs.ext4", "-q", "-d", root, image, f"{DISK_MB}M")
+    image.touch()
+    run("mkfs.ext4", "-q", "-F", "-d", root, image, f"{DISK_MB}M")
     return image
 
 
