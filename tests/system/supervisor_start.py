@@ -76,9 +76,9 @@ class Start(unittest.TestCase):
 
     def test_open_files(self):
         """a pool for which descriptors do not suffice is refused with the number that is needed"""
-        instance = self.instance('[pool "tiny"]\nmax = 2000\n')
-        self.refused("2384 open files are needed, the hard limit is 1000", "--dir", instance.directory,
-                     preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (1000, 1000)))
+        instance = self.instance('[pool "tiny"]\nmax = 5000\n')
+        self.refused("5384 open files are needed, the hard limit is 4500", "--dir", instance.directory,
+                     preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (4500, 4500)))
 
     def test_no_builder(self):
         """without the builder program it says so and leaves nothing"""

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "supervisor/client.h"
+#include "supervisor/sandbox.h"
 #include "tests/unit/supervisor_world.h"
 
 #define PLAIN "[instance]\nbuilders = 1\n[pool \"tiny\"]\nmin = 2\nmax = 4\n"
@@ -279,6 +281,37 @@ static void kill_wants_the_handle_exactly(void **state)
 	world_close(w);
 }
 
+/* Whoever owns the lease, as the supervisor sees him. */
+static struct client *owner_of(struct world *w, const struct answer *lease)
+{
+	return sandbox_find(w->supervisor, lease->leased.handle.sandbox)->owner;
+}
+
+static void kill_of_another_users_lease_is_for_root_only(void **state)
+{
+	struct world *w = world_open(PLAIN, NULL);
+	int owner = world_connect(w), killer = world_connect(w);
+	struct answer a = world_lease(w, owner), b = world_lease(w, killer), told;
+
+	(void)state;
+	owner_of(w, &a)->peer.uid = geteuid() + 1;
+	owner_of(w, &b)->role = ROLE_USER;
+	world_lease_request(killer, CONTROL_KILL, 7, &a.leased.handle);
+	world_expect_refused(w, killer, 7, REFUSED_DENIED, "is leased to uid");
+	world_lease_request(owner, CONTROL_TOUCH, 2, &a.leased.handle);
+	world_expect(w, owner, CONTROL_DONE, 2); /* it goes on */
+	owner_of(w, &b)->role = ROLE_ROOT;
+	world_lease_request(killer, CONTROL_KILL, 8, &a.leased.handle);
+	world_expect(w, killer, CONTROL_DONE, 8);
+	told = world_expect(w, owner, CONTROL_LEASE_ENDED, 0);
+	assert_int_equal(told.ended.reason, LEASE_KILLED);
+	close(a.fd);
+	close(b.fd);
+	close(owner);
+	close(killer);
+	world_close(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -291,6 +324,7 @@ int main(void)
 		cmocka_unit_test(each_lease_is_one_line_of_the_log),
 		cmocka_unit_test(kill_ends_a_lease_of_another_connection),
 		cmocka_unit_test(kill_wants_the_handle_exactly),
+		cmocka_unit_test(kill_of_another_users_lease_is_for_root_only),
 	};
 
 	return cmocka_run_group_tests_name("supervisor_receipts", tests, NULL, NULL);
