@@ -95,3 +95,15 @@ check_PROGRAMS += tests/system/without
 tests_system_without_SOURCES = tests/system/without.c
 tests_system_without_CPPFLAGS = $(AM_CPPFLAGS) $(SECCOMP_CFLAGS)
 tests_system_without_LDADD = $(SECCOMP_LIBS)
+
+# The same checks on whatever kernel it is. The programs are looked for beside the caller.
+SYSTEM_BINARIES += tests/system/doctor_here.test
+tests_system_doctor_here_test_SOURCES = tests/system/doctor_here.c
+tests_system_doctor_here_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_system_doctor_here_test_LDADD = $(jail_fixture_libs)
+EXTRA_tests_system_doctor_here_test_DEPENDENCIES = \
+	tests/system/hearth-builder tests/system/hearth-doctor-probe
+tests/system/hearth-builder tests/system/hearth-doctor-probe: \
+		nsjail-lite/hearth-builder nsjail-lite/hearth-doctor-probe
+	$(AM_V_GEN)$(MKDIR_P) tests/system && cp nsjail-lite/$(@F) $@
+CLEANFILES += tests/system/hearth-builder tests/system/hearth-doctor-probe
