@@ -143,8 +143,7 @@ static int set_up_netns(const struct builder *b, uint32_t uid_base, int *ret_fd,
 	snprintf(range, sizeof(range), "%u %u", uid_base, uid_base + JAIL_UIDS - 1);
 	r = file_write_at(b->proc_fd, "sys/net/ipv4/ping_group_range", range, err);
 	if (r == 0)
-		r = file_write_at(
-			b->proc_fd, "sys/net/ipv4/ip_unprivileged_port_start", "0", err);
+		r = file_write_at(b->proc_fd, "sys/net/ipv4/ip_unprivileged_port_start", "0", err);
 	if (r < 0)
 		return r;
 	fd = openat(b->proc_fd, "self/ns/net", O_RDONLY | O_CLOEXEC);
