@@ -61,20 +61,11 @@ static bool parse_span(const char *line, struct span *span)
 	       span->count <= LAST_RANGE + 1 - span->first;
 }
 
-/* Lock and parse. The lock goes with the fd. A file that makes no sense is refused, not overwritten. */
-static int spans_open(struct spans *spans, struct error *err)
+/* -EBADMSG: not what we write. Text is cut to pieces. */
+static int spans_parse(char *text, struct spans *spans, struct error *err)
 {
-	auto_close int fd = open_locked(err);
-	char text[SPANS_MAX * 96];
 	char *save = NULL;
-	ssize_t n;
 
-	if (fd < 0)
-		return fd;
-	n = fd_read_full(fd, text, sizeof(text) - 1);
-	if (n < 0)
-		return error_set(err, (int)-n, "read " RANGES_FILE ": %s", strerror((int)-n));
-	text[n] = '\0';
 	spans->count = 0;
 	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		if (spans->count == SPANS_MAX || !parse_span(line, &spans->span[spans->count]))
@@ -84,7 +75,25 @@ static int spans_open(struct spans *spans, struct error *err)
 				line);
 		spans->count++;
 	}
-	return take_fd(&fd);
+	return 0;
+}
+
+/* Lock and parse. The lock goes with the fd. A file that makes no sense is refused, not overwritten. */
+static int spans_open(struct spans *spans, struct error *err)
+{
+	auto_close int fd = open_locked(err);
+	char text[SPANS_MAX * 96];
+	ssize_t n;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	n = fd_read_full(fd, text, sizeof(text) - 1);
+	if (n < 0)
+		return error_set(err, (int)-n, "read " RANGES_FILE ": %s", strerror((int)-n));
+	text[n] = '\0';
+	r = spans_parse(text, spans, err);
+	return r < 0 ? r : take_fd(&fd);
 }
 
 /* Replaced in one step: whoever is killed here loses nobody's span. */

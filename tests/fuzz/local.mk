@@ -1,8 +1,5 @@
 # Each target is NAME_fuzz.c with its corpus in corpus/NAME/. In make check it replays the corpus and
-# simple mutations of it. To search on, link with libFuzzer instead (clang):
-#   ./configure CC=clang --enable-fuzzing --with-sanitizers=address,undefined,fuzzer-no-link
-#   make tests/fuzz/rpc_fuzz.test
-#   tests/fuzz/rpc_fuzz.test -max_total_time=60 NEW-INPUTS tests/fuzz/corpus/rpc
+# simple mutations of it. To search on, `make fuzz` links them with libFuzzer instead (clang).
 fuzz_common = tests/fuzz/fuzz.h
 if ENABLE_FUZZING
 fuzz_flags = -fsanitize=fuzzer
@@ -23,10 +20,27 @@ tests_fuzz_rpc_fuzz_test_LDFLAGS = $(AM_LDFLAGS) $(fuzz_flags)
 tests_fuzz_rpc_fuzz_test_LDADD = librpc.a libbase.a $(JANSSON_LIBS)
 
 include tests/fuzz/proto.mk
+include tests/fuzz/texts.mk
 
 if ENABLE_FUZZING
 check_PROGRAMS += $(fuzz_programs)
 else
 FUZZ_TESTS += $(fuzz_programs)
 endif
-EXTRA_DIST += tests/fuzz/replay.c tests/fuzz/corpus
+EXTRA_DIST += tests/fuzz/replay.c tests/fuzz/run.sh tests/fuzz/corpus
+
+# Each for HEARTH_FUZZ_SECONDS (60); what fails is kept below fuzz-finds/. A build directory that is
+# not configured for it gets one of its own in fuzz-build/.
+if ENABLE_FUZZING
+fuzz: $(fuzz_programs)
+	$(SHELL) $(top_srcdir)/tests/fuzz/run.sh $(top_srcdir)/tests/fuzz/corpus $(fuzz_programs)
+else
+fuzz:
+	$(MKDIR_P) fuzz-build
+	test -e fuzz-build/Makefile || (cd fuzz-build && $(abs_top_srcdir)/configure --quiet CC=clang \
+		--disable-maintainer-mode --enable-fuzzing --with-sanitizers=address,undefined)
+	$(MAKE) $(AM_MAKEFLAGS) -C fuzz-build fuzz
+endif
+distclean-local:
+	rm -rf fuzz-build fuzz-finds
+.PHONY: fuzz
