@@ -10,6 +10,16 @@ struct scene {
 	struct pool_waiter *waiter;
 };
 
+static void promised_to_a_sandbox_uncounted(struct scene *s)
+{
+	s->leased->promised_bytes++;
+}
+
+static void promised_to_a_waiter_uncounted(struct scene *s)
+{
+	s->waiter->promised_bytes++;
+}
+
 static void list_of_another_state(struct scene *s)
 {
 	s->leased->state = SANDBOX_READY;
@@ -144,11 +154,17 @@ static const struct {
 	{back_off_too_short, "the back-off is out of its range"},
 	{back_off_slept_through, "the end of the back-off would be slept through"},
 	{build_not_started, "a build is due and not started"},
+	{promised_to_a_sandbox_uncounted, "more is promised than the budget counts"},
+	{promised_to_a_waiter_uncounted, "more is promised than the budget counts"},
 };
 
 static void each_broken_invariant_is_found(void **state)
 {
+	struct pool_budget budget = {.limit_bytes = 1000};
 	struct pool_config config = {.min = 1,
+		.budget = &budget,
+		.idle_bytes = 1,
+		.lease_bytes = 10,
 		.max = 9,
 		.build_concurrency = 2,
 		.waiters_max = 2,
