@@ -39,6 +39,13 @@ static bool list_has(const char *list, const char *word)
 	return false;
 }
 
+/* Are there three octal digits of one byte at p? */
+static bool is_octal(const char *p)
+{
+	return p[0] >= '0' && p[0] <= '3' && p[1] >= '0' && p[1] <= '7' && p[2] >= '0' &&
+	       p[2] <= '7';
+}
+
 /* Copy a mount point, undoing \ooo escapes; empty when it does not fit. */
 static void copy_mount_point(char to[256], const char *from)
 {
@@ -49,7 +56,7 @@ static void copy_mount_point(char to[256], const char *from)
 			to[0] = '\0';
 			return;
 		}
-		if (from[0] == '\\' && from[1] && from[2] && from[3]) {
+		if (from[0] == '\\' && is_octal(from + 1)) {
 			to[n++] = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 |
 					 (from[3] - '0'));
 			from += 4;
