@@ -23,9 +23,11 @@
 static const char *project_quota(const char *store)
 {
 	auto_close int fd = open(store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* QCMD() shifts into the sign of an int */
+	const unsigned command = (unsigned)Q_GETFMT << SUBCMDSHIFT | PROJECT_QUOTA;
 	uint32_t format;
 
-	if (fd >= 0 && syscall(SYS_quotactl_fd, fd, QCMD(Q_GETFMT, PROJECT_QUOTA), 0, &format) == 0)
+	if (fd >= 0 && syscall(SYS_quotactl_fd, fd, command, 0, &format) == 0)
 		return "on";
 	return fd < 0 || errno == ESRCH ? "off" : "not in this kernel or file system";
 }

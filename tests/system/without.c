@@ -268,8 +268,8 @@ static int serve(pid_t pid, int fd)
 {
 	struct pollfd fds[2] = {{.fd = fd, .events = POLLIN},
 		{.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN}};
-	struct seccomp_notif *call;
-	struct seccomp_notif_resp *response;
+	struct seccomp_notif *call = NULL;
+	struct seccomp_notif_resp *response = NULL;
 	int status;
 
 	if (fd >= 0 && seccomp_notify_alloc(&call, &response) < 0)
@@ -285,6 +285,7 @@ static int serve(pid_t pid, int fd)
 				answer(fd, call, response);
 		}
 	}
+	seccomp_notify_free(call, response);
 	if (waitpid(pid, &status, 0) < 0)
 		wrong("wait");
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
