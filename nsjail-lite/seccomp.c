@@ -12,7 +12,6 @@
 #include <seccomp.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -29,8 +28,7 @@
 		CLONE_NEWPID | CLONE_NEWNET)
 #define CLONE_NEWTIME_ 0x80 /* in clone() the low byte is the exit signal */
 
-/* What stands for a row's action in the tree, besides: */
-enum verdict { VERDICT_KILL = -1 };
+#define VERDICT_KILL (-1) /* in the place of a row's action */
 
 struct interval {
 	uint32_t first;
@@ -45,7 +43,6 @@ struct assembly {
 	struct seccomp_program program;
 	uint32_t yes[SECCOMP_PROGRAM_MAX], no[SECCOMP_PROGRAM_MAX]; /* GO_ON: jt, jf are right */
 };
-
 #define GO_ON 0u /* no return of ours has this value: it would kill a thread */
 
 static void emit(struct assembly *a, uint16_t code, uint32_t k, uint32_t yes, uint32_t no)
@@ -163,12 +160,12 @@ static void emit_equal_list(struct assembly *a, const uint32_t *values, size_t c
 	emit_return(a, otherwise);
 }
 
+static const uint32_t refused_ioctls[] = {
+	0x5412 /* TIOCSTI */, 0x541c /* TIOCLINUX */, 0x5423 /* TIOCSETD */};
+static const uint32_t personalities[] = {0, 8, 0x20000, 0x20008, 0xffffffff};
+
 static void emit_check(struct assembly *a, enum seccomp_action action)
 {
-	static const uint32_t ioctls[] = {
-		0x5412 /* TIOCSTI */, 0x541c /* TIOCLINUX */, 0x5423 /* TIOCSETD */};
-	static const uint32_t personalities[] = {0, 8, 0x20000, 0x20008, 0xffffffff};
-
 	switch (action) {
 	case ACTION_ALLOW:
 	case ACTION_EPERM:
@@ -194,7 +191,7 @@ static void emit_check(struct assembly *a, enum seccomp_action action)
 		break;
 	case ACTION_CHECK_IOCTL:
 		emit_load_argument(a, 1);
-		emit_equal_list(a, ioctls, 3, RET_ERRNO(EPERM), SECCOMP_RET_ALLOW);
+		emit_equal_list(a, refused_ioctls, 3, RET_ERRNO(EPERM), SECCOMP_RET_ALLOW);
 		break;
 	case ACTION_CHECK_PERSONALITY:
 		emit_load_argument(a, 0);
@@ -326,12 +323,10 @@ static int set_action(enum seccomp_action *actions, bool *named, char *word,
 	} else {
 		number = seccomp_syscall_resolve_name(word);
 	}
-	if (number < 0) /* not on this architecture: nothing to allow or to refuse */
-		return number == __NR_SCMP_ERROR
-			       ? error_set(err, EINVAL, "seccomp: %s is no system call", word)
-			       : 0;
-	if (number >= NUMBERS)
-		return error_set(err, EINVAL, "seccomp: %s: number %d is too large", word, number);
+	if (number == __NR_SCMP_ERROR || number >= NUMBERS)
+		return error_set(err, EINVAL, "seccomp: %s is no system call", word);
+	if (number < 0)
+		return 0; /* not on this architecture: nothing to allow or to refuse */
 	if (named[number])
 		return error_set(err, EINVAL, "seccomp: %s stands in two rows", word);
 	named[number] = true;
