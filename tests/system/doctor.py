@@ -243,6 +243,30 @@ class Doctor(unittest.TestCase):
         self.assertEqual(self.changed(rows), {"pidfd": "fail", **dict.fromkeys(CONFINED, "unknown")})
         self.assertEqual(rows["pidfd"]["errno"], "ETIMEDOUT")
 
+    def test_a_killed_doctor(self):
+        """what a killed doctor left is gone after the next one"""
+        killed = subprocess.Popen([str(BUILD / "tests/system/without"), "openat:1~cgroup.kill=hang", "--", *self.program()],
+                                  stdout=subprocess.DEVNULL)
+        self.addCleanup(killed.wait)
+        self.addCleanup(killed.kill)
+        children = pathlib.Path(f"/proc/{killed.pid}/task/{killed.pid}/children")
+        wait_until("a child", children.read_text)
+        doctor = children.read_text().split()[0]
+
+        def left():
+            groups = pathlib.Path("/sys/fs/cgroup")
+            name = f"hearth-nsjail-{doctor}"
+            return [*groups.glob(name), *groups.glob(f"*/{name}")]
+
+        # It makes them, and hangs when it takes them away again.
+        wait_until("its cgroups", left)
+        killed.kill()
+        killed.wait()
+        wait_until("its end", lambda: not pathlib.Path("/proc", doctor).exists())
+        self.assertTrue(left())
+        self.examine()
+        self.assertEqual(left(), [])
+
     def test_a_start_is_refused(self):
         """the supervisor refuses to start on a host that cannot, and says why and what to do"""
         with tempfile.TemporaryDirectory(prefix="hearth-doctor.") as directory:
