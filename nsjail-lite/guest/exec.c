@@ -139,6 +139,7 @@ static void on_exited(struct job *job, const struct runner_report *report)
 		reply->signal = (uint32_t)WTERMSIG(report->status);
 		reply->exit_status = 128 + reply->signal;
 	} else {
+		reply->signal = 0;
 		reply->exit_status = (uint32_t)WEXITSTATUS(report->status);
 	}
 }

@@ -1,6 +1,7 @@
 #include "nsjail-lite/guest/limits.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -49,6 +50,16 @@ static void count_refused(struct guest *guest)
 			read_count(guest->pids_events_fd, "max ", guest->forks_refused);
 }
 
+/* The kernel may have taken its runner, and then nobody reports how it ended. A report says it better. */
+static void abort_command(struct guest *guest, struct request *request)
+{
+	if (request->state == REQUEST_RUNNING) {
+		request->reply.signal = SIGKILL;
+		request->reply.exit_status = 128 + SIGKILL;
+	}
+	request_abort(guest, request, GUEST_END_DONE, 0, "");
+}
+
 void limits_check(struct guest *guest)
 {
 	uint64_t before = guest->ooms;
@@ -61,7 +72,7 @@ void limits_check(struct guest *guest)
 		struct job *job = list_entry(l, struct job, member);
 
 		if (job->request && job->is_command)
-			request_abort(guest, job->request, GUEST_END_DONE, 0, "");
+			abort_command(guest, job->request);
 		else if (job->request)
 			request_abort(guest, job->request, GUEST_END_FAILED, ENOMEM,
 				"the sandbox is out of memory");

@@ -23,11 +23,10 @@
 
 #define CONTENT_MAX (1u << 20)
 
-void guest_child_start_raw(struct guest_child *child)
+static void start(struct guest_child *child, const struct guest_events *events)
 {
 	static const char *const env[] = {
 		"PATH=/usr/local/bin:/usr/bin:/bin", "COLOUR=blue", "SHAPE=round", NULL};
-	const struct guest_events no_events = {-1, -1};
 	const struct guest_defaults defaults = {.cwd = child->root, .env = env};
 	int ends[2];
 
@@ -39,15 +38,29 @@ void guest_child_start_raw(struct guest_child *child)
 	assert_true(child->pid >= 0);
 	if (child->pid == 0) {
 		close(ends[0]);
-		guest_main(ends[1], &no_events, &defaults);
+		guest_main(ends[1], events, &defaults);
 	}
 	close(ends[1]);
 	child->channel = ends[0];
 }
 
+void guest_child_start_raw(struct guest_child *child)
+{
+	const struct guest_events none = {-1, -1};
+
+	start(child, &none);
+}
+
 void guest_child_start(struct guest_child *child)
 {
-	guest_child_start_raw(child);
+	const struct guest_events none = {-1, -1};
+
+	guest_child_start_with(child, &none);
+}
+
+void guest_child_start_with(struct guest_child *child, const struct guest_events *events)
+{
+	start(child, events);
 	assert_int_equal(guest_client_create(child->channel, &child->client, NULL), 0);
 }
 

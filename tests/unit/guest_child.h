@@ -12,6 +12,8 @@
 
 #define GUEST_CHILD_PATH_MAX 512
 
+struct guest_events;
+
 struct guest_child {
 	struct guest_client *client;
 	int channel; /* the client's, or the test's own after guest_child_start_raw() */
@@ -21,6 +23,8 @@ struct guest_child {
 
 /* The default environment is PATH, COLOUR=blue and SHAPE=round. */
 void guest_child_start(struct guest_child *child);
+/* With these fds, borrowed, to learn of hit limits from. */
+void guest_child_start_with(struct guest_child *child, const struct guest_events *events);
 /* Without a client: packets are the test's own. */
 void guest_child_start_raw(struct guest_child *child);
 

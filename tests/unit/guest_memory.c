@@ -1,0 +1,110 @@
+/* What a guest does when the kernel says that its memory is at an end: an eventfd is rung here instead. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/fd.h"
+#include "nsjail-lite/guest/guest.h"
+#include "proto/control.h"
+#include "tests/unit/guest_child.h"
+
+struct fixture {
+	struct guest_child child;
+	struct call call;
+	int memory_fd;
+};
+
+static int set_up(void **state)
+{
+	static struct fixture f;
+
+	memset(&f, 0, sizeof(f));
+	f.memory_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	assert_true(f.memory_fd >= 0);
+	guest_child_start_with(&f.child, &(struct guest_events){f.memory_fd, -1});
+	*state = &f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	call_finish(&f->call);
+	guest_child_stop(&f->child);
+	fd_close(f->memory_fd);
+	return 0;
+}
+
+static void ring(const struct fixture *f)
+{
+	const uint64_t one = 1;
+
+	assert_int_equal(write(f->memory_fd, &one, sizeof(one)), sizeof(one));
+}
+
+/* Start a command that says a number first. */
+static long start(struct fixture *f, const char *command)
+{
+	call_command(f->child.client, &f->call, command, NULL);
+	while (!f->call.output || !strchr(f->call.output, '\n'))
+		calls_turn(f->child.client, 1000);
+	return atol(f->call.output);
+}
+
+static void is_killed_by_memory(struct fixture *f)
+{
+	const struct guest_reply *reply = &f->call.reply;
+
+	call_wait(f->child.client, &f->call);
+	assert_int_equal(reply->end, GUEST_END_DONE);
+	assert_int_equal(reply->signal, SIGKILL);
+	assert_int_equal(reply->exit_status, 128 + SIGKILL);
+	assert_int_equal(reply->limits_hit, LIMIT_HIT_MEMORY);
+}
+
+static void commands_are_killed_and_the_guest_goes_on(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f, "echo 1; sleep 1000 & sleep 1000");
+	ring(f);
+	is_killed_by_memory(f);
+	guest_child_run(&f->child, &f->call, "exit 3", NULL);
+	assert_int_equal(f->call.reply.exit_status, 3);
+	assert_int_equal(f->call.reply.limits_hit, 0);
+}
+
+/* The kernel may choose it; the guest hears of the memory first, because it sleeps until both have happened. */
+static void a_runner_that_was_killed_too_is_no_success(void **state)
+{
+	struct fixture *f = *state;
+	pid_t runner = (pid_t)start(f, "echo $PPID; sleep 1000");
+
+	assert_true(runner > 1);
+	assert_int_equal(kill(f->child.pid, SIGSTOP), 0);
+	ring(f);
+	assert_int_equal(kill(runner, SIGKILL), 0);
+	assert_int_equal(kill(f->child.pid, SIGCONT), 0);
+	is_killed_by_memory(f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			commands_are_killed_and_the_guest_goes_on, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_runner_that_was_killed_too_is_no_success, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
