@@ -126,6 +126,8 @@ static void find_covers(struct builder *b)
 		{"iomem", COVER_FILE},
 		{"ioports", COVER_FILE},
 		{"mtrr", COVER_FILE},
+		{"diskstats", COVER_FILE},
+		{"partitions", COVER_FILE},
 		{"kmsg", COVER_FILE},
 		{"acpi", COVER_DIRECTORY},
 		{"scsi", COVER_DIRECTORY},
@@ -134,6 +136,7 @@ static void find_covers(struct builder *b)
 		{"bus", COVER_READ_ONLY},
 		{"fs", COVER_READ_ONLY},
 		{"irq", COVER_READ_ONLY},
+		{"pressure", COVER_READ_ONLY},
 	};
 	struct stat st;
 

@@ -16,6 +16,7 @@ extern const struct probe_family probe_mounts;
 extern const struct probe_family probe_lower;
 extern const struct probe_family probe_namespaces;
 extern const struct probe_family probe_processes;
+extern const struct probe_family probe_proc;
 extern const struct probe_family probe_sockets;
 
 /* "uid", "gid": is it root's? A number: is this capability effective? */

@@ -22,6 +22,7 @@ const struct probe_family *const probe_families[] = {
 	&probe_lower,
 	&probe_mounts,
 	&probe_files,
+	&probe_proc,
 	NULL,
 };
 
