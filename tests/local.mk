@@ -36,6 +36,7 @@ include tests/unit/cli.mk
 include tests/fuzz/local.mk
 include tests/lint/local.mk
 include tests/system/local.mk
+include tests/system/qemu/local.mk
 include tests/escape/local.mk
 include tests/residue/local.mk
 include tests/bombs/local.mk

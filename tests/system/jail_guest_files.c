@@ -127,7 +127,9 @@ static unsigned done_count[ARRAY_SIZE(swapped)], failed_count;
 
 static void check_swapped(struct call *c, size_t kind)
 {
-	static const int allowed[] = {ENOENT, ENOTDIR, EEXIST, EACCES, EINVAL, ELOOP, EAGAIN};
+	/* EPERM: what ext4 says of a new file in a directory that was removed */
+	static const int allowed[] = {
+		ENOENT, ENOTDIR, EEXIST, EACCES, EINVAL, ELOOP, EAGAIN, EPERM};
 	bool is_allowed = c->reply.end == GUEST_END_DONE;
 
 	assert_int_equal(c->replies, 1);
@@ -163,6 +165,8 @@ static void start_swapping(struct call *loop)
 
 static void names_swapped_under_requests_lead_nowhere_outside(void **state)
 {
+	const char *fewer = getenv("HEARTH_TEST_ROUNDS"); /* for a slow machine */
+	const int rounds = fewer ? atoi(fewer) : ROUNDS;
 	static struct call loop;
 	char path[128];
 	struct stat before;
@@ -171,7 +175,7 @@ static void names_swapped_under_requests_lead_nowhere_outside(void **state)
 	snprintf(path, sizeof(path), "%s/canary", host);
 	assert_int_equal(stat(path, &before), 0);
 	start_swapping(&loop);
-	for (int round = 0; round < ROUNDS; round += IN_FLIGHT) {
+	for (int round = 0; round < rounds; round += IN_FLIGHT) {
 		for (int i = 0; i < IN_FLIGHT; i++)
 			for (size_t k = 0; k < ARRAY_SIZE(swapped); k++)
 				call_file(client, &swaps[i][k], &swapped[k].file, swapped[k].input,

@@ -170,9 +170,10 @@ static void a_slot_is_built_in_again_after_cgroup_kill(void **state)
 	}
 }
 
-/* The trap itself: a cgroup that was killed once kills what is born into it later. */
+/* The trap itself: a cgroup that was killed once kills all that is born into it later, or (6.1) nothing. */
 static void a_killed_cgroup_would_kill_the_next_birth(void **state)
 {
+	enum { BIRTHS = 3 };
 	const struct jail_limits none = {0};
 	struct cgroup cgroup;
 	struct clone_args args = {.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD};
@@ -183,7 +184,7 @@ static void a_killed_cgroup_would_kill_the_next_birth(void **state)
 	assert_int_equal(cgroup_create(&f.base, "trap", &none, &cgroup, &f.err), 0);
 	if (cgroup.v2_fd < 0)
 		skip();
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < BIRTHS; i++) {
 		int status;
 		long pid;
 
@@ -193,9 +194,10 @@ static void a_killed_cgroup_would_kill_the_next_birth(void **state)
 			_exit(0);
 		assert_int_equal(waitpid((pid_t)pid, &status, 0), pid);
 		deaths += WIFSIGNALED(status) != 0;
-		assert_int_equal(deaths, i);
+		assert_true(deaths == 0 || deaths == i);
 		assert_int_equal(cgroup_kill(&f.base, "trap", &f.err), 0);
 	}
+	assert_true(deaths == 0 || deaths == BIRTHS - 1);
 	cgroup_close(&cgroup);
 	assert_int_equal(cgroup_remove(&f.base, "trap", &f.err), 0);
 }
