@@ -241,7 +241,9 @@ int build_sandbox(struct builder *b, const struct link_build *message, struct li
 			!t->is_set ? "no such template"
 			: slot	   ? "in use"
 				   : "unknown");
-	r = make(b, t, slot, &build, &ret_built->stages, err);
+	r = slot->netns_fd < 0 ? slot_clean_network(b, slot, err) : 0;
+	if (r == 0)
+		r = make(b, t, slot, &build, &ret_built->stages, err);
 	if (r < 0) {
 		end_child(b, &build);
 		if (build.cgroup.name[0])

@@ -24,13 +24,21 @@
 #define BUILDER_MEASURE_EVERY	 64 /* builds of a template between two readings of its footprint */
 #define BUILDER_CHILD_TIMEOUT_MS 5000 /* a child that is not ready by then is killed */
 
-/* Owner of the sandboxes' user namespaces: an id that no process has, just below the ranges. */
-#define BUILDER_USERNS_OWNER (16 * JAIL_UIDS - 1)
+/*
+ * Owner of a slot's user namespace: an id below all ranges that no process has, nor any other slot of
+ * the host: the kernel counts inotify instances, pending signals and bytes in message queues against
+ * the owner as well, with one limit for all that he owns.
+ */
+static inline uint32_t builder_userns_owner(uint32_t uid_base)
+{
+	return 15 * JAIL_UIDS + uid_base / JAIL_UIDS;
+}
 
 struct slot {
 	uint32_t index;
 	uint32_t uid_base;
-	int userns_fd, netns_fd;
+	int userns_fd, netns_fd; /* netns_fd -1: none could be made after the last sandbox */
+	uint64_t unused_network; /* how a network namespace looks that nobody has used */
 	/* the sandbox in it; id 0: free */
 	uint64_t sandbox;
 	int pidfd;
@@ -95,6 +103,8 @@ int tree_make_dev(uint32_t owner, struct error *err);
 
 /* slot.c */
 int slot_create(struct builder *b, uint32_t index, uint32_t uid_base, struct error *err);
+/* The sandbox is dead: another network namespace for the next one, if this one was used. */
+int slot_clean_network(const struct builder *b, struct slot *slot, struct error *err);
 
 /* root.c */
 int root_create(const struct builder *b, const struct template *t, const struct slot *slot,

@@ -66,6 +66,8 @@ void reap_slot(struct builder *b, struct slot *slot)
 	slot->sandbox = 0;
 	slot->killed_ns = 0;
 	channel_send(b->link_fd, &ended, sizeof(ended), NULL, 0, NULL, 0);
+	/* Nothing is built before this is done. A failure: the next build tries again, and tells. */
+	slot_clean_network(b, slot, NULL);
 }
 
 static int mark(unsigned char *known, int size, int fd, int highest)
@@ -103,9 +105,9 @@ void reap_sweep_fds(struct builder *b)
 	static unsigned char known[65536];
 	const int size = sizeof(known);
 	const int fixed[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, CHILD_CHANNEL_FD,
-		CHILD_REPORT_FD, CHILD_MEMORY_FD, CHILD_PIDS_FD, b->link_fd, b->epoll_fd,
-		b->report_fd, b->proc_fd, b->host_netns_fd, b->dev_fd, b->empty_fd, b->null_fd,
-		b->base.v2_fd, b->base.v1_fd[0], b->base.v1_fd[1], b->base.v1_fd[2],
+		CHILD_REPORT_FD, CHILD_MEMORY_FD, CHILD_PIDS_FD, CHILD_OOM_FD, b->link_fd,
+		b->epoll_fd, b->report_fd, b->proc_fd, b->host_netns_fd, b->dev_fd, b->empty_fd,
+		b->null_fd, b->base.v2_fd, b->base.v1_fd[0], b->base.v1_fd[1], b->base.v1_fd[2],
 		b->base.v1_fd[3]};
 	int highest = 0;
 

@@ -1,7 +1,7 @@
 /*
- * A slot's namespaces, made once. The user namespace is made by a process that took an id of its own
- * first, so that no living process owns it; the builder writes the maps. The network namespace
- * belongs to the initial user namespace: root inside cannot reconfigure it.
+ * A slot's namespaces. The user namespace is made once, by a process that took an id of its own first, so
+ * that no living process owns it; the builder writes the maps. The network namespace belongs to the
+ * initial user namespace: root inside cannot reconfigure it. It is made anew when it was used.
  */
 #include <errno.h>
 #include <linux/if.h>
@@ -40,15 +40,12 @@ static int forbid_namespaces(int proc_fd)
 }
 
 /* In the maker: become the owner, make the namespace, say so, and wait to be killed. */
-static _Noreturn void userns_maker(int proc_fd, int ready_fd)
+static _Noreturn void userns_maker(int proc_fd, uint32_t owner, int ready_fd)
 {
 	char result = 0;
 
-	if (syscall(SYS_setresgid, BUILDER_USERNS_OWNER, BUILDER_USERNS_OWNER,
-		    BUILDER_USERNS_OWNER) < 0 ||
-		syscall(SYS_setresuid, BUILDER_USERNS_OWNER, BUILDER_USERNS_OWNER,
-			BUILDER_USERNS_OWNER) < 0 ||
-		unshare(CLONE_NEWUSER) < 0)
+	if (syscall(SYS_setresgid, owner, owner, owner) < 0 ||
+		syscall(SYS_setresuid, owner, owner, owner) < 0 || unshare(CLONE_NEWUSER) < 0)
 		result = (char)errno;
 	else
 		result = (char)-forbid_namespaces(proc_fd);
@@ -98,7 +95,7 @@ static int make_userns(int proc_fd, uint32_t uid_base, int *ret_fd, struct error
 		return error_errno(err, "pipe");
 	pid = (pid_t)kernel_clone3(&args);
 	if (pid == 0)
-		userns_maker(proc_fd, pipe_fds[1]);
+		userns_maker(proc_fd, builder_userns_owner(uid_base), pipe_fds[1]);
 	if (pid < 0) {
 		r = error_errno(err, "clone");
 	} else {
@@ -153,16 +150,61 @@ static int set_up_netns(const struct builder *b, uint32_t uid_base, int *ret_fd,
 	return 0;
 }
 
-static int make_netns(const struct builder *b, uint32_t uid_base, int *ret_fd, struct error *err)
+/*
+ * A digest of what the current network namespace has counted: every packet, and every call of a
+ * socket that came to nothing. 0: it cannot be read.
+ */
+static uint64_t digest_traffic(int proc_fd)
+{
+	static const char *const files[] = {"self/net/dev", "self/net/snmp"};
+	uint64_t digest = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+	char text[8192];
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		ssize_t n = file_read_at(proc_fd, files[i], text, sizeof(text), NULL);
+
+		if (n < 0)
+			return 0;
+		for (ssize_t k = 0; k < n; k++)
+			digest = (digest ^ (unsigned char)text[k]) * UINT64_C(0x100000001b3);
+	}
+	return digest;
+}
+
+static void leave_netns(const struct builder *b)
+{
+	if (setns(b->host_netns_fd, CLONE_NEWNET) < 0)
+		_exit(1); /* never build with the wrong network */
+}
+
+static int make_netns(const struct builder *b, struct slot *slot, struct error *err)
 {
 	int r;
 
 	if (unshare(CLONE_NEWNET) < 0)
 		return error_errno(err, "new network namespace");
-	r = set_up_netns(b, uid_base, ret_fd, err);
-	if (setns(b->host_netns_fd, CLONE_NEWNET) < 0)
-		_exit(1); /* never build with the wrong network */
+	r = set_up_netns(b, slot->uid_base, &slot->netns_fd, err);
+	slot->unused_network = digest_traffic(b->proc_fd);
+	leave_netns(b);
 	return r;
+}
+
+/*
+ * Connections in TIME_WAIT and all counters outlive the processes, and would be seen by the next
+ * tenant. A namespace is dear to make and to end; most sandboxes never use theirs.
+ */
+int slot_clean_network(const struct builder *b, struct slot *slot, struct error *err)
+{
+	uint64_t now = 0;
+
+	if (slot->netns_fd >= 0 && setns(slot->netns_fd, CLONE_NEWNET) == 0) {
+		now = digest_traffic(b->proc_fd);
+		leave_netns(b);
+	}
+	if (now != 0 && now == slot->unused_network)
+		return 0;
+	fd_close(take_fd(&slot->netns_fd));
+	return make_netns(b, slot, err);
 }
 
 int slot_create(struct builder *b, uint32_t index, uint32_t uid_base, struct error *err)
@@ -179,7 +221,7 @@ int slot_create(struct builder *b, uint32_t index, uint32_t uid_base, struct err
 		.index = index, .uid_base = uid_base, .userns_fd = -1, .netns_fd = -1, .pidfd = -1};
 	r = make_userns(b->proc_fd, uid_base, &slot->userns_fd, err);
 	if (r == 0)
-		r = make_netns(b, uid_base, &slot->netns_fd, err);
+		r = make_netns(b, slot, err);
 	if (r < 0) {
 		fd_close(slot->userns_fd);
 		free(slot);

@@ -146,6 +146,10 @@ int knobs_limit(const struct cgroup_base *base, const char *name, const struct j
 		snprintf(value, sizeof(value), "%" PRIu64, limits->memory_bytes);
 		r = set_limit(base, name, CGROUP_MEMORY, "memory.limit_in_bytes", "memory.max",
 			value, err);
+		/* v1 counts the buffers of sockets apart, and only with a limit of their own. */
+		if (r == 0 && base->place[CGROUP_MEMORY] == CGROUP_V1)
+			knobs_write(base->v1_fd[CGROUP_MEMORY], name,
+				"memory.kmem.tcp.limit_in_bytes", value, NULL);
 		/* No swap instead of memory, where the kernel accounts swap at all. */
 		if (r == 0 && base->place[CGROUP_MEMORY] == CGROUP_V2)
 			knobs_write(base->v2_fd, name, "memory.swap.max", "0", NULL);

@@ -94,6 +94,15 @@ static int leave_builder(const struct child_plan *plan, const char **ret_what)
 	return setns(plan->userns_fd, CLONE_NEWUSER) < 0 ? -errno : 0;
 }
 
+/* Once it is not dumpable this file is not its own any more. */
+static int open_oom_score(int proc_fd, const char **ret_what)
+{
+	auto_close int fd = openat(proc_fd, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	*ret_what = "oom_score_adj";
+	return fd < 0 || dup3(fd, CHILD_OOM_FD, O_CLOEXEC) < 0 ? -errno : 0;
+}
+
 static int drop_bounding_set(void)
 {
 	for (unsigned c = 0; c < 64; c++) {
@@ -163,7 +172,7 @@ static int filter(const struct child_plan *plan, const char **ret_what)
 	return 0;
 }
 
-/* Its own fd table at last, holding 0..6; then the limits, which a crowded table would exceed. */
+/* Its own fd table at last, holding 0..7; then the limits, which a crowded table would exceed. */
 static int own_fds(const struct child_plan *plan, const char **ret_what)
 {
 	struct rlimit files = {plan->open_files, plan->open_files};
@@ -212,6 +221,8 @@ static int apply(const struct child_plan *plan, struct child_report *report, con
 			break;
 		case STAGE_MOUNTS:
 			r = child_mount_all(plan, &proc_fd, ret_what);
+			if (r == 0)
+				r = open_oom_score(proc_fd, ret_what);
 			break;
 		case STAGE_MASKS:
 			r = child_cover_proc(plan, proc_fd, ret_what);
@@ -259,6 +270,7 @@ _Noreturn void child_run(const struct child_plan *plan)
 		&(struct guest_events){
 			plan->cgroup->memory_events_fd < 0 ? -1 : CHILD_MEMORY_FD,
 			plan->cgroup->pids_events_fd < 0 ? -1 : CHILD_PIDS_FD,
+			CHILD_OOM_FD,
 		},
 		plan->defaults);
 }

@@ -22,7 +22,8 @@
 #define CHILD_REPORT_FD	 4 /* where the child reports; it closes it when it is ready */
 #define CHILD_MEMORY_FD	 5 /* struct guest_events; closed where the kernel has no such file */
 #define CHILD_PIDS_FD	 6
-#define CHILD_LAST_FD	 CHILD_PIDS_FD
+#define CHILD_OOM_FD	 7
+#define CHILD_LAST_FD	 CHILD_OOM_FD
 
 /* What to cover in /proc and with what: found once by the builder, the same for every child. */
 struct proc_covers {

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/cleanup.h"
 #include "nsjail-lite/guest/child_fds.h"
+#include "nsjail-lite/guest/limits.h"
 #include "nsjail-lite/guest/request.h"
 #include "nsjail-lite/guest/runner.h"
 #include "proto/control.h"
@@ -102,7 +103,7 @@ int exec_start(struct guest *guest, struct job *job, const struct guest_exec *me
 	job->output_max = message->output_max;
 	r = open_stdio(guest, job, message, &theirs);
 	if (r == 0) {
-		job->pid = fork();
+		job->pid = limits_fork(guest);
 		if (job->pid == 0)
 			runner_main(message, guest->defaults, &theirs);
 		if (job->pid < 0) {

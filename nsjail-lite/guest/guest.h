@@ -16,10 +16,11 @@ struct guest_defaults {
 	const char *const *env; /* "K=V", NULL-terminated; never NULL */
 };
 
-/* How the kernel tells of limits that were hit; -1: it does not. */
+/* How the kernel tells of limits that were hit, and whom it is to end then; -1: not at all. */
 struct guest_events {
-	int memory_fd; /* memory.events, or an eventfd that an OOM rings */
-	int pids_fd;   /* pids.events */
+	int memory_fd;	  /* memory.events, or an eventfd that an OOM rings */
+	int pids_fd;	  /* pids.events */
+	int oom_score_fd; /* the guest's own oom_score_adj, which it could not open itself */
 };
 
 /*

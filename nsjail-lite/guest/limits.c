@@ -12,6 +12,8 @@
 #include "nsjail-lite/guest/request.h"
 #include "proto/control.h"
 
+#define OOM_SCORE_FIRST "1000"
+
 /* The number behind `key` at the start of a line of a small file; `otherwise` when it cannot be read. */
 static uint64_t read_count(int fd, const char *key, uint64_t otherwise)
 {
@@ -93,6 +95,7 @@ void limits_open(struct guest *guest, const struct guest_events *events)
 
 	source_init(&guest->memory_events, on_memory);
 	guest->pids_events_fd = events->pids_fd;
+	guest->oom_score_fd = events->oom_score_fd;
 	if (events->memory_fd < 0 || fstat(events->memory_fd, &st) < 0)
 		return;
 	guest->memory_events.fd = events->memory_fd;
@@ -101,6 +104,23 @@ void limits_open(struct guest *guest, const struct guest_events *events)
 		    guest->is_memory_rung ? EPOLLIN : EPOLLPRI) < 0)
 		_exit(1);
 	count_ooms(guest);
+}
+
+/*
+ * PID 1 is as small as its commands when what fills the memory is the kernel's: pipes, sockets. A child
+ * begins with its parent's score. Nobody is asked for a right: it goes up, and down to where it was.
+ */
+pid_t limits_fork(const struct guest *guest)
+{
+	pid_t pid;
+
+	if (guest->oom_score_fd < 0)
+		return fork();
+	pwrite(guest->oom_score_fd, OOM_SCORE_FIRST, strlen(OOM_SCORE_FIRST), 0);
+	pid = fork();
+	if (pid != 0)
+		pwrite(guest->oom_score_fd, "0", 1, 0);
+	return pid;
 }
 
 void limits_mark(struct guest *guest, struct request *request)

@@ -42,7 +42,8 @@ struct guest {
 	bool has_more_children; /* to reap */
 
 	struct source memory_events;
-	bool is_memory_rung;	      /* by an eventfd; else it is a file with counts */
+	bool is_memory_rung; /* by an eventfd; else it is a file with counts */
+	int oom_score_fd;
 	int pids_events_fd;	      /* -1: none */
 	uint64_t ooms, forks_refused; /* since the sandbox began, as far as known */
 

@@ -189,7 +189,7 @@ int worker_start(struct guest *guest, struct job *job, const struct guest_file *
 	job->output_max = message->max_bytes ? message->max_bytes : MAX_BYTES_DEFAULT;
 	r = open_pipes(guest, job, &theirs);
 	if (r == 0) {
-		job->pid = fork();
+		job->pid = limits_fork(guest);
 		if (job->pid == 0)
 			worker_main(message, guest->defaults->cwd, &theirs);
 		if (job->pid < 0) {

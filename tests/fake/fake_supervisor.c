@@ -65,7 +65,7 @@ static pid_t start_guest(int channel)
 {
 	const char *const env[] = {
 		"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME=/", NULL};
-	const struct guest_events no_events = {-1, -1};
+	const struct guest_events no_events = {-1, -1, -1};
 	const struct guest_defaults defaults = {.cwd = root, .env = env};
 	pid_t pid = fork();
 

@@ -26,7 +26,7 @@ static int set_up(void **state)
 		.limits = {.memory_bytes = MEMORY,
 			.disk_bytes = MEMORY / 2,
 			.pids = 64,
-			.cpu_milli = 500,
+			.cpu_milli = 250,
 			.cpu_weight = 50},
 	};
 
