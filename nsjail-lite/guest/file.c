@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "nsjail-lite/guest/open.h"
 #include "nsjail-lite/guest/replace.h"
 
 static int fail(struct work *work)
@@ -17,7 +18,7 @@ static int fail(struct work *work)
 int file_open(struct work *work, struct stat *ret_stat)
 {
 	/* Not to wait for a FIFO's writer, nor to get a terminal. */
-	auto_close int fd = open(work->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	auto_close int fd = open_guarded(AT_FDCWD, work->path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 
 	if (fd < 0 && errno == ENXIO) /* a socket */
 		return work_fail(work, EINVAL, "%s: not a regular file", work->path);
@@ -177,11 +178,12 @@ int file_edit(struct work *work)
 
 int file_stat(struct work *work)
 {
-	int flags = work->flags & GUEST_FILE_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW;
+	int flags = work->flags & GUEST_FILE_FOLLOW ? O_PATH : O_PATH | O_NOFOLLOW;
+	auto_close int fd = open_guarded(AT_FDCWD, work->path, flags);
 	struct guest_stat data;
 	struct stat st;
 
-	if (fstatat(AT_FDCWD, work->path, &st, flags) < 0)
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return fail(work);
 	file_fill_stat(&data, &st);
 	work->result.total = 1;

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "nsjail-lite/guest/match.h"
+#include "nsjail-lite/guest/open.h"
 #include "nsjail-lite/guest/walk.h"
 
 #define RESULTS_DEFAULT 200u
@@ -144,7 +145,8 @@ int search_glob(struct work *work)
 		.flags = work->flags & GUEST_FILE_HIDDEN ? MATCH_HIDDEN : 0,
 		.wanted = RESULTS_DEFAULT};
 	struct walk walk = {.visit = visit, .arg = &glob};
-	auto_close int root = open(work->path, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+	auto_close int root =
+		open_guarded(AT_FDCWD, work->path, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
 	int r;
 
 	if (root < 0)

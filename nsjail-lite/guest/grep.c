@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "nsjail-lite/guest/file.h"
 #include "nsjail-lite/guest/match.h"
+#include "nsjail-lite/guest/open.h"
 #include "nsjail-lite/guest/regex.h"
 #include "nsjail-lite/guest/search.h"
 #include "nsjail-lite/guest/walk.h"
@@ -249,7 +250,7 @@ static int search(struct grep *grep)
 {
 	struct walk walk = {.depth_max = WALK_DEPTH_MAX, .visit = visit, .arg = grep};
 	struct work *work = grep->work;
-	auto_close int fd = open(work->path, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+	auto_close int fd = open_guarded(AT_FDCWD, work->path, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
 	struct stat st;
 
 	if (fd >= 0)

@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "nsjail-lite/guest/file.h"
 #include "nsjail-lite/guest/names.h"
+#include "nsjail-lite/guest/open.h"
 
 #define ENTRIES_DEFAULT 10000u
 
@@ -34,7 +35,7 @@ static bool send_entry(struct work *work, int directory, const char *name)
 int file_list(struct work *work)
 {
 	uint64_t limit = work->length ? work->length : ENTRIES_DEFAULT;
-	auto_close int fd = open(work->path, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+	auto_close int fd = open_guarded(AT_FDCWD, work->path, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
 	struct names names;
 	int r = fd < 0 ? -errno : names_read(&names, fd);
 

@@ -9,6 +9,7 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "nsjail-lite/guest/open.h"
 
 #define LINKS_MAX     40 /* as the kernel's own limit */
 #define NAMES_TRIED   100
@@ -45,7 +46,7 @@ static int enter(struct work *work, const char *path, struct target *target)
 		return work_fail(work, EISDIR, "%s: is a directory", work->path);
 	if (strlen(name) > NAME_MAX)
 		return work_fail(work, ENAMETOOLONG, "%.60s...: name too long", name);
-	directory = openat(target->directory, parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	directory = open_guarded(target->directory, parent, O_PATH | O_DIRECTORY);
 	if (directory < 0)
 		return -errno;
 	fd_close(target->directory);
