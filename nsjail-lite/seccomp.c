@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/number.h"
 #include "nsjail-lite/seccomp_policy.h"
@@ -160,8 +161,8 @@ static void emit_equal_list(struct assembly *a, const uint32_t *values, size_t c
 	emit_return(a, otherwise);
 }
 
-static const uint32_t refused_ioctls[] = {
-	0x5412 /* TIOCSTI */, 0x541c /* TIOCLINUX */, 0x5423 /* TIOCSETD */};
+static const uint32_t refused_ioctls[] = {0x5412 /* TIOCSTI */, 0x541c /* TIOCLINUX */,
+	0x5423 /* TIOCSETD */, 1 /* FIBMAP */, 0xc020660b /* FS_IOC_FIEMAP */};
 static const uint32_t personalities[] = {0, 8, 0x20000, 0x20008, 0xffffffff};
 
 static void emit_check(struct assembly *a, enum seccomp_action action)
@@ -191,7 +192,8 @@ static void emit_check(struct assembly *a, enum seccomp_action action)
 		break;
 	case ACTION_CHECK_IOCTL:
 		emit_load_argument(a, 1);
-		emit_equal_list(a, refused_ioctls, 3, RET_ERRNO(EPERM), SECCOMP_RET_ALLOW);
+		emit_equal_list(a, refused_ioctls, ARRAY_SIZE(refused_ioctls), RET_ERRNO(EPERM),
+			SECCOMP_RET_ALLOW);
 		break;
 	case ACTION_CHECK_PERSONALITY:
 		emit_load_argument(a, 0);

@@ -61,7 +61,8 @@ const struct seccomp_row seccomp_policy[] = {
 	{ACTION_CHECK_SOCKETPAIR, "unix only", "socketpair"},
 	{ACTION_CHECK_SETSOCKOPT, "no upper-layer protocols, UDP encapsulation, netfilter, eBPF",
 		"setsockopt"},
-	{ACTION_CHECK_IOCTL, "no input pushed into a terminal (TIOCSTI, TIOCLINUX), no line discipline",
+	{ACTION_CHECK_IOCTL, "no input pushed into a terminal (TIOCSTI, TIOCLINUX), no line discipline, "
+		"no places on the host's disk (FIBMAP, FIEMAP)",
 		"ioctl"},
 	{ACTION_CHECK_PERSONALITY, "Linux only, randomised addresses stay", "personality"},
 	{ACTION_CHECK_OOB_ARG3, "out-of-band data of unix sockets has had use-after-frees",

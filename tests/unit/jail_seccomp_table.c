@@ -161,6 +161,9 @@ static void ioctl_is_judged_by_the_low_half_of_its_number(void **state)
 		compare_call(SYS_ioctl, 0, number, 0, 0);
 	for (unsigned bit = 16; bit < 32; bit++)
 		compare_call(SYS_ioctl, 0, UINT64_C(0x5412) | UINT64_C(1) << bit, 0, 0);
+	for (unsigned bit = 0; bit < 64; bit++)
+		compare_call(SYS_ioctl, 0, UINT64_C(0xc020660b) ^ UINT64_C(1) << bit, 0, 0);
+	compare_call(SYS_ioctl, 0, 0xc020660b, 0, 0);
 }
 
 static void personality_is_judged_by_its_value(void **state)

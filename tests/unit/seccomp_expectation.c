@@ -170,8 +170,9 @@ static uint32_t of_arguments(uint32_t number, const uint64_t arguments[6])
 		return a0 == 1 ? SECCOMP_RET_ALLOW : ERRNO(EAFNOSUPPORT);
 	case SYS_setsockopt:
 		return is_refused_option(a1, a2) ? ERRNO(EPERM) : SECCOMP_RET_ALLOW;
-	case SYS_ioctl: /* TIOCSTI, TIOCLINUX, TIOCSETD */
-		return IS_ONE_OF(a1, 0x5412, 0x541c, 0x5423) ? ERRNO(EPERM) : SECCOMP_RET_ALLOW;
+	case SYS_ioctl: /* TIOCSTI, TIOCLINUX, TIOCSETD, FIBMAP, FIEMAP */
+		return IS_ONE_OF(a1, 0x5412, 0x541c, 0x5423, 1, 0xc020660b) ? ERRNO(EPERM)
+									    : SECCOMP_RET_ALLOW;
 	case SYS_personality:
 		return a0 == 0 || IS_ONE_OF(a0, 8, 0x20000, 0x20008, 0xffffffff) ? SECCOMP_RET_ALLOW
 										 : ERRNO(EPERM);
