@@ -11,8 +11,9 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "tests/system/jail_fixture.h"
 
-#define WAIT_MS 60000
+#define WAIT_MS (60000 * fixture_patience())
 
 uint64_t call_digest(uint64_t digest, const void *data, size_t size)
 {
@@ -94,7 +95,7 @@ void call_command(struct guest_client *client, struct call *call, const char *co
 
 	o.argv = argv;
 	while ((r = guest_client_exec(client, &o, &callbacks, &call->request, &err)) == -EBUSY)
-		calls_turn(client, WAIT_MS);
+		calls_turn(client, (int)WAIT_MS);
 	if (r < 0)
 		fail_msg("%s: %s", command, err.text);
 }
@@ -107,7 +108,7 @@ void call_file(struct guest_client *client, struct call *call,
 	int r;
 
 	while ((r = guest_client_file(client, options, &callbacks, &call->request, &err)) == -EBUSY)
-		calls_turn(client, WAIT_MS);
+		calls_turn(client, (int)WAIT_MS);
 	if (r < 0)
 		fail_msg("request %u of %.60s: %s", options->type, options->path, err.text);
 	feed(call);

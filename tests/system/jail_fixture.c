@@ -22,7 +22,14 @@
 #include "proto/channel.h"
 
 #define TINY_ROOT "/var/lib/hearth/images/tiny/root"
-#define WAIT_MS	  20000
+#define WAIT_MS	  (20000 * fixture_patience())
+
+unsigned fixture_patience(void)
+{
+	const char *factor = getenv("HEARTH_TEST_PATIENCE");
+
+	return factor ? (unsigned)atoi(factor) : 1;
+}
 
 /* One packet of the builder, within the time. */
 static void receive(struct fixture *f, uint16_t expected, void *message, size_t size, int *ret_fd)
@@ -35,7 +42,7 @@ static void receive(struct fixture *f, uint16_t expected, void *message, size_t 
 	size_t count = 0;
 	ssize_t n;
 
-	assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+	assert_int_equal(poll(&p, 1, (int)WAIT_MS), 1);
 	n = channel_receive(f->builder.link_fd, packet, sizeof(packet), fds, &count);
 	assert_true(n > 0);
 	assert_int_equal(check_message(&link_protocol, MESSAGE_TO_CLIENT, packet, (size_t)n, count,
@@ -199,7 +206,7 @@ void fixture_run(struct guest_client *client, const char *command, uint32_t time
 
 		if (guest_client_wants_write(client))
 			p.events |= POLLOUT;
-		assert_true(poll(&p, 1, WAIT_MS) >= 0);
+		assert_true(poll(&p, 1, (int)WAIT_MS) >= 0);
 		assert_true(clock_now_ms() < until);
 		guest_client_process(client, &err);
 	}
