@@ -5,10 +5,12 @@
  */
 #include <errno.h>
 #include <linux/if.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -49,6 +51,7 @@ static _Noreturn void userns_maker(int proc_fd, uint32_t owner, int ready_fd)
 		result = (char)errno;
 	else
 		result = (char)-forbid_namespaces(proc_fd);
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* after the change of ids, which clears it */
 	fd_write_full(ready_fd, &result, 1);
 	for (;;)
 		pause();
@@ -106,8 +109,12 @@ static int make_userns(int proc_fd, uint32_t uid_base, int *ret_fd, struct error
 			r = write_maps(proc_fd, pid, uid_base, err);
 		if (r == 0)
 			r = open_userns(proc_fd, pid, ret_fd, err);
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
+		if (kill(pid, SIGKILL) == 0)
+			waitpid(pid, NULL, 0);
+		else if (
+			r ==
+			0) /* it is another user's: without CAP_KILL it would be waited for in vain */
+			r = error_errno(err, "end the maker of the user namespace");
 	}
 	fd_close(pipe_fds[0]);
 	fd_close(pipe_fds[1]);
