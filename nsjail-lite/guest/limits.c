@@ -106,6 +106,12 @@ void limits_open(struct guest *guest, const struct guest_events *events)
 	count_ooms(guest);
 }
 
+static void set_oom_score(const struct guest *guest, const char *score)
+{
+	if (pwrite(guest->oom_score_fd, score, strlen(score), 0) < 0)
+		return; /* then the kernel picks whom it likes */
+}
+
 /*
  * PID 1 is as small as its commands when what fills the memory is the kernel's: pipes, sockets. A child
  * begins with its parent's score. Nobody is asked for a right: it goes up, and down to where it was.
@@ -116,10 +122,10 @@ pid_t limits_fork(const struct guest *guest)
 
 	if (guest->oom_score_fd < 0)
 		return fork();
-	pwrite(guest->oom_score_fd, OOM_SCORE_FIRST, strlen(OOM_SCORE_FIRST), 0);
+	set_oom_score(guest, OOM_SCORE_FIRST);
 	pid = fork();
 	if (pid != 0)
-		pwrite(guest->oom_score_fd, "0", 1, 0);
+		set_oom_score(guest, "0");
 	return pid;
 }
 

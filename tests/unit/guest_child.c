@@ -46,14 +46,14 @@ static void start(struct guest_child *child, const struct guest_events *events)
 
 void guest_child_start_raw(struct guest_child *child)
 {
-	const struct guest_events none = {-1, -1};
+	const struct guest_events none = {-1, -1, -1};
 
 	start(child, &none);
 }
 
 void guest_child_start(struct guest_child *child)
 {
-	const struct guest_events none = {-1, -1};
+	const struct guest_events none = {-1, -1, -1};
 
 	guest_child_start_with(child, &none);
 }

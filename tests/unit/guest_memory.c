@@ -29,7 +29,7 @@ static int set_up(void **state)
 	memset(&f, 0, sizeof(f));
 	f.memory_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	assert_true(f.memory_fd >= 0);
-	guest_child_start_with(&f.child, &(struct guest_events){f.memory_fd, -1});
+	guest_child_start_with(&f.child, &(struct guest_events){f.memory_fd, -1, -1});
 	*state = &f;
 	return 0;
 }
