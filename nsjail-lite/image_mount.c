@@ -110,6 +110,19 @@ static int make_tmpfs(struct error *err)
 	return fd < 0 ? error_errno(err, "tmpfs: fsmount") : fd;
 }
 
+/* For a copy; an older kernel cannot idmap it either. */
+static int mappable_tmpfs(struct error *err)
+{
+	auto_close int fd = make_tmpfs(err);
+	int r = fd < 0 ? fd : probe(fd, err);
+
+	if (r == -EINVAL)
+		return error_set(err, EOPNOTSUPP,
+			"this kernel can idmap neither its file system nor a copy in memory "
+			"(EOPNOTSUPP): keep the images on ext4, xfs or btrfs");
+	return r < 0 ? r : take_fd(&fd);
+}
+
 /* cp keeps owners, modes, links and file capabilities; both trees are reached by fd. */
 static int copy_tree(int from_fd, int to_fd, struct error *err)
 {
@@ -145,10 +158,8 @@ int image_mount(int root_fd, int *ret_fd, bool *ret_is_copy, struct error *err)
 		if (fd < 0)
 			return error_errno(err, "image");
 	} else if (r == -EINVAL) {
-		fd = make_tmpfs(err);
-		if (fd < 0)
-			return fd;
-		r = copy_tree(root_fd, fd, err);
+		fd = mappable_tmpfs(err);
+		r = fd < 0 ? fd : copy_tree(root_fd, fd, err);
 	}
 	if (r < 0)
 		return error_prefix(err, r, "image");

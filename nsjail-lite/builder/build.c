@@ -70,6 +70,12 @@ static int prepare_binds(
 			MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
 				(t->binds[i].is_read_only ? MOUNT_ATTR_RDONLY : 0));
 
+		if (fd < 0 && errno == EINVAL)
+			return error_set(err, EOPNOTSUPP,
+				"bind at %s: this kernel cannot idmap its file system "
+				"(EOPNOTSUPP): "
+				"bind a directory on ext4, xfs or btrfs",
+				t->binds[i].destination);
 		if (fd < 0)
 			return error_errno(err, "bind at %s", t->binds[i].destination);
 		build->bind_fds[build->bind_count++] = fd;

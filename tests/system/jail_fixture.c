@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "nsjail-lite/image_mount.h"
+#include "nsjail-lite/kernel.h"
 #include "nsjail-lite/uid_ranges.h"
 #include "proto/channel.h"
 
@@ -29,6 +30,19 @@ unsigned fixture_patience(void)
 	const char *factor = getenv("HEARTH_TEST_PATIENCE");
 
 	return factor ? (unsigned)atoi(factor) : 1;
+}
+
+bool fixture_can_clone_detached(void)
+{
+	auto_close int fs = kernel_fsopen("tmpfs");
+	auto_close int mount_fd = -1;
+	auto_close int clone_fd = -1;
+
+	assert_int_equal(kernel_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0), 0);
+	mount_fd = kernel_fsmount(fs, 0);
+	assert_true(mount_fd >= 0);
+	clone_fd = kernel_open_tree(mount_fd, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
+	return clone_fd >= 0;
 }
 
 /* One packet of the builder, within the time. */

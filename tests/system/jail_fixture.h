@@ -53,6 +53,9 @@ struct fixture_result {
 /* How many times longer than usual all may take: HEARTH_TEST_PATIENCE, for an emulated machine; or 1. */
 unsigned fixture_patience(void);
 
+/* Whether this kernel clones mounts that are attached nowhere: if not, builders take their other way. */
+bool fixture_can_clone_detached(void);
+
 /* Each asserts that it worked, unless it says otherwise. */
 void fixture_start(struct fixture *f, const struct fixture_options *options);
 /* Kills, removes, and asserts that no cgroup of the instance is left. */

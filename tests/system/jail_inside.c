@@ -14,8 +14,6 @@
 
 #include <cmocka.h>
 
-#include "base/fd.h"
-#include "nsjail-lite/kernel.h"
 #include "tests/system/jail_fixture.h"
 
 static struct fixture f;
@@ -247,24 +245,10 @@ static void binds_show_the_hosts_directory_and_keep_its_owner(void **state)
 	expect_failure("rm /ro/from-inside", "Read-only");
 }
 
-/* Whether this kernel clones what is attached nowhere. */
-static bool detached_mounts_can_be_cloned(void)
-{
-	auto_close int fs = kernel_fsopen("tmpfs");
-	auto_close int mount_fd = -1;
-	auto_close int clone_fd = -1;
-
-	assert_int_equal(kernel_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0), 0);
-	mount_fd = kernel_fsmount(fs, 0);
-	assert_true(mount_fd >= 0);
-	clone_fd = kernel_open_tree(mount_fd, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
-	return clone_fd >= 0;
-}
-
 /* Where it must be, the templates are there too: /dev, the image, two binds. */
 static void the_builders_tree_has_no_proc_and_two_mounts_at_most(void **state)
 {
-	const int most = detached_mounts_can_be_cloned() ? 2 : 5;
+	const int most = fixture_can_clone_detached() ? 2 : 5;
 	char path[64], line[512];
 	FILE *mounts;
 	int count = 0;

@@ -107,3 +107,8 @@ tests/system/hearth-builder tests/system/hearth-doctor-probe: \
 		nsjail-lite/hearth-builder nsjail-lite/hearth-doctor-probe
 	$(AM_V_GEN)$(MKDIR_P) tests/system && cp nsjail-lite/$(@F) $@
 CLEANFILES += tests/system/hearth-builder tests/system/hearth-doctor-probe
+
+SYSTEM_BINARIES += tests/system/jail_image.test
+tests_system_jail_image_test_SOURCES = tests/system/jail_image.c
+tests_system_jail_image_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_system_jail_image_test_LDADD = $(jail_fixture_libs)
