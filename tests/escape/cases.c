@@ -3,6 +3,8 @@
 const struct escape_cases *const escape_cases[] = {
 	&escape_build_races,
 	&escape_build_links,
+	&escape_replies,
+	&escape_secrets,
 	&escape_guest,
 	NULL,
 };

@@ -32,6 +32,8 @@ struct escape_cases {
 extern const struct escape_cases escape_build_links;
 extern const struct escape_cases escape_build_races;
 extern const struct escape_cases escape_guest;
+extern const struct escape_cases escape_replies;
+extern const struct escape_cases escape_secrets;
 
 extern const struct escape_cases *const escape_cases[]; /* NULL-terminated: cases.c */
 #endif

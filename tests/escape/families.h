@@ -11,6 +11,7 @@ extern const struct probe_family probe_filter;
 extern const struct probe_family probe_identity;
 extern const struct probe_family probe_kernel;
 extern const struct probe_family probe_links;
+extern const struct probe_family probe_channel;
 extern const struct probe_family probe_files;
 extern const struct probe_family probe_mounts;
 extern const struct probe_family probe_lower;

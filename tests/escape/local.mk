@@ -1,10 +1,12 @@
 # The escape suite: see tests/escape/probe.h. Attempts are compiled twice.
-probe_sources = tests/escape/probes.c tests/escape/cgroups.c tests/escape/descriptors.c \
+probe_sources = tests/escape/probes.c tests/escape/cgroups.c tests/escape/channel.c \
+	tests/escape/descriptors.c tests/escape/search.c \
 	tests/escape/files.c tests/escape/filter.c tests/escape/identity.c tests/escape/kernel.c \
 	tests/escape/links.c tests/escape/lower.c tests/escape/mounts.c tests/escape/namespaces.c \
 	tests/escape/proc.c tests/escape/processes.c tests/escape/random.c tests/escape/sockets.c
-probe_headers = tests/escape/probe.h tests/escape/families.h
-case_sources = tests/escape/guest_cases.c tests/escape/build_races.c tests/escape/build_links.c \
+probe_headers = tests/escape/search.h tests/escape/probe.h tests/escape/families.h
+case_sources = tests/escape/reply_cases.c tests/escape/secret_cases.c \
+	tests/escape/guest_cases.c tests/escape/build_races.c tests/escape/build_links.c \
 	tests/escape/canary.c tests/escape/canary.h tests/escape/swap.c tests/escape/swap.h
 
 SYSTEM_BINARIES += tests/escape/escape.test

@@ -23,6 +23,7 @@ const struct probe_family *const probe_families[] = {
 	&probe_mounts,
 	&probe_files,
 	&probe_proc,
+	&probe_channel,
 	NULL,
 };
 
