@@ -11,9 +11,9 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "tests/system/jail_fixture.h"
+#include "tests/system/patience.h"
 
-#define WAIT_MS (60000 * fixture_patience())
+#define WAIT_MS (60000 * patience())
 
 uint64_t call_digest(uint64_t digest, const void *data, size_t size)
 {
