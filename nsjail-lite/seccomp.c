@@ -74,10 +74,13 @@ static void emit_load_argument(struct assembly *a, unsigned index)
 	emit_load(a, offsetof(struct seccomp_data, args) + 8 * index);
 }
 
-/* Return `value` when the accumulator equals k; else go on. */
-static void emit_if_equal(struct assembly *a, uint32_t k, uint32_t value)
+/* Return `value` when the accumulator is in the list, else `otherwise`. */
+static void emit_if_in(
+	struct assembly *a, const uint32_t *list, size_t count, uint32_t value, uint32_t otherwise)
 {
-	emit(a, BPF_JMP | BPF_JEQ | BPF_K, k, value, GO_ON);
+	for (size_t i = 0; i < count; i++)
+		emit(a, BPF_JMP | BPF_JEQ | BPF_K, list[i], value,
+			i + 1 < count ? GO_ON : otherwise);
 }
 
 /* Return `value` when any bit of mask is set, else `otherwise`. */
@@ -106,7 +109,7 @@ static void emit_socket(struct assembly *a)
 	uint32_t skip;
 
 	emit_load_argument(a, 0);
-	emit_if_equal(a, AF_UNIX, SECCOMP_RET_ALLOW);
+	emit(a, BPF_JMP | BPF_JEQ | BPF_K, AF_UNIX, SECCOMP_RET_ALLOW, GO_ON);
 	skip = emit_skip_unless(a, AF_NETLINK);
 	emit_load_argument(a, 2);
 	/* Not EPERM: that makes groupadd and su give up where this lets them go on without audit. */
@@ -121,9 +124,8 @@ static void emit_socket(struct assembly *a)
 	emit(a, BPF_ALU | BPF_AND | BPF_K, 0xf, GO_ON, GO_ON); /* without SOCK_CLOEXEC and such */
 	emit(a, BPF_JMP | BPF_JGE | BPF_K, SOCK_RAW + 1, RET_ERRNO(ESOCKTNOSUPPORT), GO_ON);
 	emit_load_argument(a, 2);
-	for (size_t i = 0; i < sizeof(rare) / sizeof(rare[0]); i++)
-		emit_if_equal(a, rare[i], RET_ERRNO(EPROTONOSUPPORT));
-	emit_return(a, SECCOMP_RET_ALLOW);
+	emit_if_in(a, rare, sizeof(rare) / sizeof(rare[0]), RET_ERRNO(EPROTONOSUPPORT),
+		SECCOMP_RET_ALLOW);
 }
 
 /* Pairs of level and option: the level is looked at once, the option within it. */
@@ -131,13 +133,14 @@ static void emit_setsockopt(struct assembly *a)
 {
 	static const struct {
 		uint32_t level;
-		uint32_t options[3]; /* 0: none */
+		uint32_t options[3];
+		size_t count;
 	} denied[] = {
-		{6, {31 /* TCP_ULP */}},
-		{17, {100 /* UDP_ENCAP */}},
-		{0, {64 /* IPT_SO_SET_REPLACE */, 65 /* IPT_SO_SET_ADD_COUNTERS */}},
-		{41, {64 /* IP6T_SO_SET_REPLACE */, 65}},
-		{SOL_SOCKET, {50 /* SO_ATTACH_BPF */, 51 /* and of reuseport groups */, 52}},
+		{6, {31 /* TCP_ULP */}, 1},
+		{17, {100 /* UDP_ENCAP */}, 1},
+		{0, {64 /* IPT_SO_SET_REPLACE */, 65 /* IPT_SO_SET_ADD_COUNTERS */}, 2},
+		{41, {64 /* IP6T_SO_SET_REPLACE */, 65}, 2},
+		{SOL_SOCKET, {50 /* SO_ATTACH_BPF */, 51 /* and of reuseport groups */, 52}, 3},
 	};
 
 	emit_load_argument(a, 1);
@@ -145,20 +148,11 @@ static void emit_setsockopt(struct assembly *a)
 		uint32_t skip = emit_skip_unless(a, denied[i].level);
 
 		emit_load_argument(a, 2);
-		for (size_t k = 0; k < 3 && denied[i].options[k]; k++)
-			emit_if_equal(a, denied[i].options[k], RET_ERRNO(EPERM));
-		emit_return(a, SECCOMP_RET_ALLOW);
+		emit_if_in(
+			a, denied[i].options, denied[i].count, RET_ERRNO(EPERM), SECCOMP_RET_ALLOW);
 		patch_skip(a, skip);
 	}
 	emit_return(a, SECCOMP_RET_ALLOW);
-}
-
-static void emit_equal_list(struct assembly *a, const uint32_t *values, size_t count,
-	uint32_t value, uint32_t otherwise)
-{
-	for (size_t i = 0; i < count; i++)
-		emit_if_equal(a, values[i], value);
-	emit_return(a, otherwise);
 }
 
 static const uint32_t refused_ioctls[] = {0x5412 /* TIOCSTI */, 0x541c /* TIOCLINUX */,
@@ -192,12 +186,12 @@ static void emit_check(struct assembly *a, enum seccomp_action action)
 		break;
 	case ACTION_CHECK_IOCTL:
 		emit_load_argument(a, 1);
-		emit_equal_list(a, refused_ioctls, ARRAY_SIZE(refused_ioctls), RET_ERRNO(EPERM),
+		emit_if_in(a, refused_ioctls, ARRAY_SIZE(refused_ioctls), RET_ERRNO(EPERM),
 			SECCOMP_RET_ALLOW);
 		break;
 	case ACTION_CHECK_PERSONALITY:
 		emit_load_argument(a, 0);
-		emit_equal_list(a, personalities, 5, SECCOMP_RET_ALLOW, RET_ERRNO(EPERM));
+		emit_if_in(a, personalities, 5, SECCOMP_RET_ALLOW, RET_ERRNO(EPERM));
 		break;
 	case ACTION_CHECK_OOB_ARG2:
 	case ACTION_CHECK_OOB_ARG3:
