@@ -4,6 +4,7 @@ const struct escape_cases *const escape_cases[] = {
 	&escape_build_races,
 	&escape_build_links,
 	&escape_replies,
+	&escape_requests,
 	&escape_secrets,
 	&escape_guest,
 	NULL,

@@ -33,6 +33,7 @@ extern const struct escape_cases escape_build_links;
 extern const struct escape_cases escape_build_races;
 extern const struct escape_cases escape_guest;
 extern const struct escape_cases escape_replies;
+extern const struct escape_cases escape_requests;
 extern const struct escape_cases escape_secrets;
 
 extern const struct escape_cases *const escape_cases[]; /* NULL-terminated: cases.c */
