@@ -6,6 +6,7 @@ const struct escape_cases *const escape_cases[] = {
 	&escape_replies,
 	&escape_requests,
 	&escape_secrets,
+	&escape_views,
 	&escape_guest,
 	NULL,
 };

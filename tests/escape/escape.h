@@ -35,6 +35,7 @@ extern const struct escape_cases escape_guest;
 extern const struct escape_cases escape_replies;
 extern const struct escape_cases escape_requests;
 extern const struct escape_cases escape_secrets;
+extern const struct escape_cases escape_views;
 
 extern const struct escape_cases *const escape_cases[]; /* NULL-terminated: cases.c */
 #endif

@@ -6,6 +6,7 @@ probe_sources = tests/escape/probes.c tests/escape/cgroups.c tests/escape/channe
 	tests/escape/proc.c tests/escape/processes.c tests/escape/random.c tests/escape/sockets.c
 probe_headers = tests/escape/search.h tests/escape/probe.h tests/escape/families.h
 case_sources = tests/escape/reply_cases.c tests/escape/request_cases.c tests/escape/secret_cases.c \
+	tests/escape/view_cases.c \
 	tests/escape/guest_cases.c tests/escape/build_races.c tests/escape/build_links.c \
 	tests/escape/canary.c tests/escape/canary.h tests/escape/swap.c tests/escape/swap.h
 
