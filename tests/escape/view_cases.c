@@ -1,8 +1,8 @@
 /*
  * What the runner sees from outside while a sandbox looks and acts inside.
  *
- * E43 the image's files changed through links, modes, mappings   E52 cgroups by name   E54 processes of
- * the host by number   H26 the open files of everything inside   H22 what names tell of the host
+ * H21 the covers of /proc   H22 what names tell of the host   H26 the open files of everything inside
+ * E43 the image's files changed by every way   E52 cgroups by name   E54 the host's processes by number
  */
 #include <dirent.h>
 #include <errno.h>
@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,7 +27,8 @@
 #include "tests/escape/escape.h"
 #include "tests/system/jail_calls.h"
 
-#define GUESTS 2 /* PID 1 and the runner come first */
+#define EMPTY_LINKS 2 /* of a directory without another */
+#define GUESTS	    2 /* PID 1 and the runner come first */
 
 static struct fixture_result result;
 
@@ -282,7 +284,58 @@ static void names_tell_nothing_of_the_host(struct escape *e)
 	}
 }
 
+static const struct {
+	const char *name; /* below /proc */
+	bool stays_readable;
+} covers[] = {{"kcore", false}, {"keys", false}, {"timer_list", false}, {"kallsyms", false},
+	{"config.gz", false}, {"interrupts", false}, {"sched_debug", false},
+	{"sysrq-trigger", false}, {"latency_stats", false}, {"kpagecount", false},
+	{"kpageflags", false}, {"kpagecgroup", false}, {"cmdline", false}, {"vmallocinfo", false},
+	{"slabinfo", false}, {"iomem", false}, {"ioports", false}, {"mtrr", false}, {"kmsg", false},
+	{"diskstats", false}, {"partitions", false}, {"acpi", false}, {"scsi", false},
+	{"asound", false}, {"sys", true}, {"bus", true}, {"fs", true}, {"irq", true},
+	{"pressure", true}};
+
+/* A null device, or a file system that is read-only and, unless it stays readable, empty. */
+static bool is_covered(int proc_fd, const char *name, bool stays_readable)
+{
+	auto_close int fd = openat(proc_fd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct statvfs fs;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || fstatvfs(fd, &fs) < 0)
+		return false;
+	if (S_ISCHR(st.st_mode))
+		return st.st_rdev == makedev(1, 3);
+	return (fs.f_flag & ST_RDONLY) && (stays_readable || st.st_nlink == EMPTY_LINKS);
+}
+
+/* What only the host's root may touch needs no cover: he is nobody inside. */
+static void all_that_tells_is_covered(struct escape *e)
+{
+	char path[64];
+	auto_close int host_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	auto_close int inside_fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%u/root/proc", e->fixture.built.pid);
+	inside_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_true(inside_fd >= 0);
+	for (size_t i = 0; i < ARRAY_SIZE(covers); i++) {
+		const char *name = covers[i].name;
+		struct stat st;
+
+		if (fstatat(host_fd, name, &st, 0) < 0 || !(st.st_mode & (S_IRWXG | S_IRWXO)))
+			continue;
+		e->attempts++;
+		if (!is_covered(inside_fd, name, covers[i].stays_readable))
+			fail_msg("/proc/%s is not covered", name);
+		assert_false(is_covered(host_fd, name, covers[i].stays_readable));
+		e->controls++;
+	}
+}
+
 static const struct escape_case cases[] = {
+	{"H21", "all of /proc that tells is covered", all_that_tells_is_covered},
 	{"E43", "the image's files do not change", the_image_does_not_change},
 	{"E52", "cgroups show the root only", cgroups_show_the_root_only},
 	{"E54", "no process of the host has a number inside", no_process_of_the_host_has_a_number},
