@@ -148,6 +148,34 @@ static void what_is_missing_or_no_regular_file_is_not_read(void **state)
 	}
 }
 
+/* A worker is a fork of PID 1: what /proc tells of it is true of the host's program. */
+static void no_link_leads_to_the_workers_own_proc(void **state)
+{
+	static const struct {
+		uint16_t type;
+		const char *path;
+		unsigned error;
+	} rows[] = {{GUEST_READ, "maps", EACCES}, {GUEST_READ, "/proc/self/stat", EACCES},
+		{GUEST_READ, "/proc/thread-self/maps", EACCES}, {GUEST_READ, "exe", ELOOP},
+		{GUEST_READ, "/proc/self/fd/1", ELOOP}, {GUEST_STAT, "exe", ELOOP},
+		{GUEST_LIST, "own", EACCES}, {GUEST_LIST, "/proc/self/task", EACCES},
+		{GUEST_LIST, "/proc/self/root", ELOOP}};
+
+	(void)state;
+	guest_child_run(&child, &call,
+		"ln -s /proc/self/maps maps; ln -s /proc/self/exe exe; ln -s /proc/self own", NULL);
+	assert_int_equal(call.reply.exit_status, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		ask(&(struct guest_file_options){.type = rows[i].type,
+			.path = rows[i].path,
+			.flags = rows[i].type == GUEST_STAT ? GUEST_FILE_FOLLOW : 0});
+		assert_failed(rows[i].error);
+		assert_int_equal(call.size, 0);
+	}
+	ask(&(struct guest_file_options){.type = GUEST_READ, .path = "/proc/version"});
+	assert_int_equal(call.reply.end, GUEST_END_DONE);
+}
+
 static void an_offset_out_of_range_is_refused(void **state)
 {
 	(void)state;
@@ -255,6 +283,7 @@ int main(void)
 		with_guest(an_empty_file_has_no_bytes_and_no_lines),
 		with_guest(a_read_without_max_bytes_is_cut_at_the_default),
 		with_guest(what_is_missing_or_no_regular_file_is_not_read),
+		with_guest(no_link_leads_to_the_workers_own_proc),
 		with_guest(an_offset_out_of_range_is_refused),
 		with_guest(stat_tells_what_stands_there),
 		with_guest(stat_follows_a_symlink_only_when_asked),
