@@ -1,6 +1,7 @@
 /*
- * What file requests meet in a hostile sandbox.
+ * What requests meet in a hostile sandbox.
  *
+ * E08 /proc taken away while commands run
  * E93 names exchanged under them for links to the host, to PID 1, to the worker itself
  * E94 targets that have no end, no text, or no room   E95 programs and settings planted for helpers
  */
@@ -21,6 +22,7 @@
 #include "tests/system/jail_calls.h"
 
 #define ROUNDS	  250 /* of 8 requests, for each of 5 targets: 10 k in all */
+#define COMMANDS  1000
 #define OWN_TEXT  "inside"
 #define SHORT_MS  1000
 #define MAX_BYTES (64u << 10)
@@ -257,7 +259,33 @@ static void what_is_planted_runs_for_nobody(struct escape *e)
 	}
 }
 
+/* While one command tries to take /proc away, others still find it; PID 1 needs it to end trees. */
+static void proc_is_not_taken_away(struct escape *e)
+{
+	static const char take_away[] =
+		"echo; while :; do mount -t tmpfs x /proc; umount /proc; mv /proc /p; mkdir /q; "
+		"mv -T /q /proc; mount -o bind /tmp /proc; rm -rf /proc/self; done 2>/dev/null";
+	static struct call loop;
+
+	e->attempts++;
+	call_command(e->client, &loop, take_away, NULL);
+	while (loop.bytes[GUEST_STDOUT] == 0)
+		calls_turn(e->client, 1000);
+	for (int i = 0; i < COMMANDS; i++) {
+		fixture_run_ok(e->client,
+			"read -r pid rest </proc/self/stat && test -e /proc/$pid/maps && "
+			"test -e /proc/1/status && echo there",
+			&result);
+		assert_string_equal(result.output, "there\n");
+	}
+	stop_swapping(e->client, &loop);
+	/* Where there are no walls the first of those tries is enough. */
+	canary_shell("unshare -m sh -c 'mount -t tmpfs x /proc && test ! -e /proc/1'");
+	e->controls++;
+}
+
 static const struct escape_case cases[] = {
+	{"E08", "/proc is not taken away under commands", proc_is_not_taken_away},
 	{"E93", "names exchanged under requests lead nowhere", names_exchanged_lead_nowhere},
 	{"E94", "odd targets are replied within their limits", odd_targets_are_replied},
 	{"E95", "what is planted for helpers runs for nobody", what_is_planted_runs_for_nobody},
