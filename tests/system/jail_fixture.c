@@ -21,16 +21,10 @@
 #include "nsjail-lite/kernel.h"
 #include "nsjail-lite/uid_ranges.h"
 #include "proto/channel.h"
+#include "tests/system/patience.h"
 
 #define TINY_ROOT "/var/lib/hearth/images/tiny/root"
-#define WAIT_MS	  (20000 * fixture_patience())
-
-unsigned fixture_patience(void)
-{
-	const char *factor = getenv("HEARTH_TEST_PATIENCE");
-
-	return factor ? (unsigned)atoi(factor) : 1;
-}
+#define WAIT_MS	  (20000 * patience())
 
 bool fixture_can_clone_detached(void)
 {

@@ -50,9 +50,6 @@ struct fixture_result {
 	size_t size;
 };
 
-/* How many times longer than usual all may take: HEARTH_TEST_PATIENCE, for an emulated machine; or 1. */
-unsigned fixture_patience(void);
-
 /* Whether this kernel clones mounts that are attached nowhere: if not, builders take their other way. */
 bool fixture_can_clone_detached(void);
 

@@ -38,7 +38,7 @@ SYSTEM_TESTS += tests/system/nsjail_lite.py tests/system/nsjail_lite_sandbox.py
 EXTRA_DIST += tests/system/lite.py
 
 # Many requests at once: tests/system/jail_calls.h.
-libjailfixture_a_SOURCES += tests/system/jail_calls.c tests/system/jail_calls.h
+libjailfixture_a_SOURCES += tests/system/jail_calls.c tests/system/jail_calls.h tests/system/patience.h
 
 SYSTEM_BINARIES += tests/system/jail_guest.test
 tests_system_jail_guest_test_SOURCES = tests/system/jail_guest.c
