@@ -110,7 +110,7 @@ static void use(struct guest_client *client, size_t i)
 	assert_null(strstr(result.output, CANARY_TEXT));
 }
 
-static void attempt(size_t i)
+static void attempt(struct escape *e, size_t i)
 {
 	static struct fixture f;
 	const struct fixture_options options = {
@@ -121,6 +121,7 @@ static void attempt(size_t i)
 	int r;
 
 	fixture_start(&f, &options);
+	e->second = &f;
 	r = fixture_build(&f, 0, &client);
 	if (r == 0) {
 		use(client, i);
@@ -130,6 +131,7 @@ static void attempt(size_t i)
 		fail_msg("/%s is a link: %s", links[i].path, f.failed.text);
 	}
 	fixture_stop(&f);
+	e->second = NULL;
 	canary_assert_untouched(&canary);
 }
 
@@ -142,7 +144,7 @@ static void linked_images(struct escape *e)
 			e->attempts++;
 			assert_link_leads_out(i);
 			e->controls++;
-			attempt(i);
+			attempt(e, i);
 			remove_link(i);
 		}
 	canary_remove(&canary);

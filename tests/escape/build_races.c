@@ -173,13 +173,14 @@ static void put_back(void)
 }
 
 /* Builds while the names change; then, once they stand still, one more that has to work. */
-static void race_builds(const struct race *race)
+static void race_builds(struct escape *e, const struct race *race)
 {
 	static struct fixture f;
 	int builds = getenv("HEARTH_SOAK") ? BUILDS_SOAK : BUILDS;
-	struct swap swap;
+	static struct swap swap;
 
 	start(&f, race);
+	e->second = &f;
 	swap_start(&swap, name, link_name);
 	for (int i = 0; i < builds || swap.rounds < SWAPS_MIN; i++) {
 		int r = build_once(&f, race);
@@ -191,6 +192,7 @@ static void race_builds(const struct race *race)
 	put_back();
 	assert_int_equal(build_once(&f, race), 0);
 	fixture_stop(&f);
+	e->second = NULL;
 	canary_assert_untouched(&canary);
 }
 
@@ -231,7 +233,7 @@ static _Noreturn void build_naively(const struct race *race)
 
 static void race_naively(const struct race *race)
 {
-	struct swap swap;
+	static struct swap swap;
 	int status = -1;
 	pid_t pid;
 
@@ -270,7 +272,7 @@ static void run_races(struct escape *e, const char *id)
 		e->attempts++;
 		race_naively(&races[i]);
 		e->controls++;
-		race_builds(&races[i]);
+		race_builds(e, &races[i]);
 		canary_remove(&canary);
 	}
 }

@@ -27,6 +27,19 @@ void canary_shell(const char *format, ...)
 		fail_msg("failed: %s", command);
 }
 
+/* Made and not yet removed: a case that fails half-way leaves them to canary_remove_all(). */
+static char made[4][sizeof(((struct canary *)NULL)->base)];
+
+static void remember(const char *base)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(made); i++)
+		if (!made[i][0]) {
+			strcpy(made[i], base);
+			return;
+		}
+	fail_msg("more canaries than there is room for");
+}
+
 void canary_make(struct canary *canary, const char *image)
 {
 	static const char *const directories[] = {
@@ -35,6 +48,7 @@ void canary_make(struct canary *canary, const char *image)
 
 	strcpy(canary->base, "/dev/shm/hearth-canary.XXXXXX");
 	assert_non_null(mkdtemp(canary->base));
+	remember(canary->base);
 	snprintf(canary->host, sizeof(canary->host), "%s/canary", canary->base);
 	snprintf(canary->image, sizeof(canary->image), "%s/image", canary->base);
 	snprintf(canary->source, sizeof(canary->source), "%s/source", canary->base);
@@ -50,9 +64,24 @@ void canary_make(struct canary *canary, const char *image)
 	canary->digest = canary_digest(canary->host);
 }
 
+static void remove_one(char *base)
+{
+	canary_shell("rm -rf %s", base);
+	base[0] = '\0';
+}
+
 void canary_remove(const struct canary *canary)
 {
-	canary_shell("rm -rf %s", canary->base);
+	for (size_t i = 0; i < ARRAY_SIZE(made); i++)
+		if (strcmp(made[i], canary->base) == 0)
+			remove_one(made[i]);
+}
+
+void canary_remove_all(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(made); i++)
+		if (made[i][0])
+			remove_one(made[i]);
 }
 
 static uint64_t add_content(uint64_t digest, const char *path)

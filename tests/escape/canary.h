@@ -20,6 +20,8 @@ struct canary {
 /* Each asserts that it worked. */
 void canary_make(struct canary *canary, const char *image);
 void canary_remove(const struct canary *canary);
+/* What a failed case has left. */
+void canary_remove_all(void);
 /* Nothing was made, removed, written, renamed, or given another mode or owner. */
 void canary_assert_untouched(const struct canary *canary);
 /* Of a tree: names, kinds, owners, times of change, contents. */

@@ -20,6 +20,7 @@
 #include "base/fd.h"
 #include "tests/escape/canary.h"
 #include "tests/escape/escape.h"
+#include "tests/escape/swap.h"
 
 #define TESTS_MAX  1024
 #define LIMIT_MS   10000
@@ -64,11 +65,24 @@ static int build(void **state)
 	return fixture_build(&escape.fixture, 0, &escape.client);
 }
 
+/* What a case that failed half-way has left. */
+static void clean_up(void)
+{
+	struct fixture *second = escape.second;
+
+	escape.second = NULL;
+	swap_stop_any();
+	if (second)
+		fixture_stop(second);
+	canary_remove_all();
+}
+
 static int end(void **state)
 {
 	bool lost = guest_client_is_lost(escape.client);
 
 	(void)state;
+	clean_up();
 	guest_client_destroy(escape.client);
 	if (lost)
 		fixture_wait_ended(&escape.fixture);

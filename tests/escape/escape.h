@@ -11,6 +11,7 @@ struct escape {
 	struct fixture fixture;
 	struct guest_client *client; /* of this test's sandbox */
 	struct world world;
+	struct fixture *second; /* that a case has started beside: stopped for it if it fails */
 	unsigned attempts, controls; /* a case adds its own */
 };
 

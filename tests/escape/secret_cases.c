@@ -84,6 +84,7 @@ static void no_secret_is_inside(struct escape *e)
 	canary_shell(
 		"printf %%s '%s' >%s/key && chmod 0644 %s/key", secret, canary.base, canary.base);
 	fixture_start(&f, &options);
+	e->second = &f;
 	assert_int_equal(fixture_build(&f, 0, &client), 0);
 	search(client);
 	if (strstr(result.output, "found"))
@@ -106,6 +107,7 @@ static void no_secret_is_inside(struct escape *e)
 	guest_client_destroy(client);
 	fixture_kill(&f);
 	fixture_stop(&f);
+	e->second = NULL;
 	canary_remove(&canary);
 }
 

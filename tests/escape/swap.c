@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+static struct swap *running; /* one at a time */
+
 static void *run(void *arg)
 {
 	struct swap *swap = arg;
@@ -28,12 +30,20 @@ void swap_start(struct swap *swap, const char *a, const char *b)
 	snprintf(swap->b, sizeof(swap->b), "%s", b);
 	swap->rounds = 0;
 	swap->is_stopping = false;
+	running = swap;
 	assert_int_equal(pthread_create(&swap->thread, NULL, run, swap), 0);
 }
 
 unsigned long swap_stop(struct swap *swap)
 {
+	running = NULL;
 	swap->is_stopping = true;
 	assert_int_equal(pthread_join(swap->thread, NULL), 0);
 	return swap->rounds;
+}
+
+void swap_stop_any(void)
+{
+	if (running)
+		swap_stop(running);
 }
