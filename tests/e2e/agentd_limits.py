@@ -6,7 +6,7 @@ import tap
 from instance import Instance
 from rpc_client import RpcError
 
-FORK_BOMB = "f() { f | f & }; f; sleep 1000"
+FORK_BOMB = "mkfifo /f; exec 3<>/f; (f() { f | f & }; f) & read never <&3"
 SWAP = """
 mkdir -p w && cd w
 while :; do
