@@ -107,7 +107,8 @@ struct guest_exec {
  *                                   COUNT files. Hidden and ignored files are not looked at.
  * Paths that GLOB and GREP answer begin with the path that was asked, as it was written.
  * A path that is not absolute starts where a command without a cwd does. Only regular files are read;
- * a device, FIFO or socket is EINVAL; files of unbounded size are cut at max_bytes.
+ * a device, FIFO or socket is EINVAL; files of unbounded size are cut at max_bytes. A link of /proc is not
+ * followed (ELOOP), and a worker's own directory there is EACCES.
  */
 enum guest_file_flags {
 	GUEST_FILE_LINES = 1 << 0,
