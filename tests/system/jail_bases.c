@@ -130,7 +130,9 @@ static void a_base_stands_in_each_hierarchy_and_opening_it_again_finds_it(void *
 
 static void destroy_kills_all_that_lives_in_it_and_is_idempotent(void **state)
 {
-	const struct jail_limits limits = {.memory_bytes = 64 << 20, .pids = 10};
+	/* with a limit of io, so that every hierarchy has a part of it */
+	const struct jail_limits limits = {
+		.memory_bytes = 64 << 20, .pids = 10, .io_read_bps = 1 << 20};
 	struct cgroup_base base = open_base();
 	struct cgroup cgroup;
 	char name[16];
