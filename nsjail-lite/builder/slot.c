@@ -41,8 +41,11 @@ static int forbid_namespaces(int proc_fd)
 	return 0;
 }
 
-/* In the maker: become the owner, make the namespace, say so, and wait to be killed. */
-static _Noreturn void userns_maker(int proc_fd, uint32_t owner, int ready_fd)
+/*
+ * In the maker: become the owner, make the namespace, say so, and wait for the word to go. It is not killed:
+ * it is another user's, and without CAP_KILL it would be waited for in vain.
+ */
+static _Noreturn void userns_maker(int proc_fd, uint32_t owner, int link_fd)
 {
 	char result = 0;
 
@@ -52,9 +55,9 @@ static _Noreturn void userns_maker(int proc_fd, uint32_t owner, int ready_fd)
 	else
 		result = (char)-forbid_namespaces(proc_fd);
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* after the change of ids, which clears it */
-	fd_write_full(ready_fd, &result, 1);
-	for (;;)
-		pause();
+	fd_write_full(link_fd, &result, 1);
+	fd_read_full(link_fd, &result, 1);
+	_exit(0);
 }
 
 static int write_maps(int proc_fd, pid_t pid, uint32_t uid_base, struct error *err)
@@ -89,35 +92,31 @@ static int make_userns(int proc_fd, uint32_t uid_base, int *ret_fd, struct error
 {
 	/* Sharing the fd table keeps the cost flat however many sandboxes are alive. */
 	struct clone_args args = {.flags = CLONE_FILES, .exit_signal = SIGCHLD};
-	int pipe_fds[2];
+	int pair[2];
 	char result = EIO;
 	pid_t pid;
 	int r;
 
-	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
-		return error_errno(err, "pipe");
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return error_errno(err, "socketpair");
 	pid = (pid_t)kernel_clone3(&args);
 	if (pid == 0)
-		userns_maker(proc_fd, builder_userns_owner(uid_base), pipe_fds[1]);
+		userns_maker(proc_fd, builder_userns_owner(uid_base), pair[1]);
 	if (pid < 0) {
 		r = error_errno(err, "clone");
 	} else {
-		fd_read_full(pipe_fds[0], &result, 1);
+		fd_read_full(pair[0], &result, 1);
 		errno = result;
 		r = result ? error_errno(err, "new user namespace") : 0;
 		if (r == 0)
 			r = write_maps(proc_fd, pid, uid_base, err);
 		if (r == 0)
 			r = open_userns(proc_fd, pid, ret_fd, err);
-		if (kill(pid, SIGKILL) == 0)
-			waitpid(pid, NULL, 0);
-		else if (
-			r ==
-			0) /* it is another user's: without CAP_KILL it would be waited for in vain */
-			r = error_errno(err, "end the maker of the user namespace");
+		fd_write_full(pair[0], &result, 1);
+		waitpid(pid, NULL, 0);
 	}
-	fd_close(pipe_fds[0]);
-	fd_close(pipe_fds[1]);
+	fd_close(pair[0]);
+	fd_close(pair[1]);
 	return r;
 }
 
@@ -163,13 +162,15 @@ static int set_up_netns(const struct builder *b, uint32_t uid_base, int *ret_fd,
  */
 static uint64_t digest_traffic(int proc_fd)
 {
-	static const char *const files[] = {"self/net/dev", "self/net/snmp"};
+	static const char *const files[] = {"self/net/dev", "self/net/snmp", "self/net/snmp6"};
 	uint64_t digest = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
 	char text[8192];
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		ssize_t n = file_read_at(proc_fd, files[i], text, sizeof(text), NULL);
 
+		if (n == -ENOENT)
+			continue; /* a kernel without IPv6 */
 		if (n < 0)
 			return 0;
 		for (ssize_t k = 0; k < n; k++)

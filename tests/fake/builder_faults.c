@@ -6,6 +6,7 @@
  * succeed: then every step has had its turn.
  */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -87,6 +88,21 @@ long __wrap_syscall(long number, ...)
 	return r;
 }
 
+int __real_unshare(int flags);
+int __wrap_unshare(int flags);
+
+/* Outside of a build: the network of the slot; then, when it was used, the next one, which fails. */
+int __wrap_unshare(int flags)
+{
+	static unsigned networks;
+
+	if (!is_building && flags == CLONE_NEWNET && ++networks == 2) {
+		errno = ENOSPC;
+		return -1;
+	}
+	return fails() ? -1 : __real_unshare(flags);
+}
+
 /* clang-format off */
 #define WRAP(type, name, parameters, arguments)                                                    \
 	type __real_##name parameters;                                                             \
@@ -94,7 +110,6 @@ long __wrap_syscall(long number, ...)
 	type __wrap_##name parameters { return fails() ? -1 : __real_##name arguments; }
 
 WRAP(int, setns, (int fd, int type), (fd, type))
-WRAP(int, unshare, (int flags), (flags))
 WRAP(ssize_t, write, (int fd, const void *data, size_t size), (fd, data, size))
 WRAP(ssize_t, read, (int fd, void *data, size_t size), (fd, data, size))
 WRAP(int, sethostname, (const char *name, size_t size), (name, size))

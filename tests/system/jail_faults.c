@@ -104,10 +104,34 @@ static void every_failed_step_is_told_and_leaves_nothing(void **state)
 	assert_true(failures > 150);
 }
 
+/* The fault is of the builder's only renewal: see tests/fake/builder_faults.c. */
+static void a_network_that_could_not_be_made_anew_is_made_by_the_next_build(void **state)
+{
+	struct fixture_result result;
+	struct guest_client *client;
+
+	(void)state;
+	assert_int_equal(fixture_build(&f, 0, &client), 0);
+	fixture_run(client, "nc 127.0.0.1 1", 0, &result);
+	fixture_kill(&f);
+	guest_client_destroy(client);
+	fds_at_rest--; /* the slot has none */
+	assert_at_rest(0);
+	assert_int_equal(fixture_build(&f, 0, &client), 0);
+	fixture_run_ok(
+		client, "cat /proc/net/tcp | wc -l; grep -q 127.0.0.1 /proc/net/fib_trie", &result);
+	assert_string_equal(result.output, "1\n");
+	fixture_kill(&f);
+	guest_client_destroy(client);
+	fds_at_rest++;
+	assert_at_rest(1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_failed_step_is_told_and_leaves_nothing),
+		cmocka_unit_test(a_network_that_could_not_be_made_anew_is_made_by_the_next_build),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -70,6 +70,11 @@ tests_system_jail_uid_ranges_test_SOURCES = tests/system/jail_uid_ranges.c
 tests_system_jail_uid_ranges_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_system_jail_uid_ranges_test_LDADD = $(jail_fixture_libs)
 
+SYSTEM_BINARIES += tests/system/jail_network.test
+tests_system_jail_network_test_SOURCES = tests/system/jail_network.c
+tests_system_jail_network_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_system_jail_network_test_LDADD = $(jail_fixture_libs)
+
 SYSTEM_BINARIES += tests/system/jail_reasons.test
 tests_system_jail_reasons_test_SOURCES = tests/system/jail_reasons.c
 tests_system_jail_reasons_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
