@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "nsjail-lite/guest/place.h"
 #include "nsjail-lite/kernel.h"
 
 #define CAP_BIT(c) (UINT64_C(1) << (c))
@@ -30,8 +31,6 @@ static const uint64_t kept_capabilities =
 	CAP_BIT(CAP_KILL) | CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID) | CAP_BIT(CAP_SETPCAP) |
 	CAP_BIT(CAP_SETFCAP) | CAP_BIT(CAP_NET_BIND_SERVICE) | CAP_BIT(CAP_SYS_CHROOT) |
 	CAP_BIT(CAP_AUDIT_WRITE);
-
-#define NICE_NORMAL 0
 
 static int join(const struct child_plan *plan, const char **ret_what)
 {
@@ -77,16 +76,16 @@ static int take_cpus(const struct child_plan *plan)
 /* Needs the initial user namespace's CAP_SYS_NICE and CAP_SYS_ADMIN: the last things that do. */
 static int leave_builder(const struct child_plan *plan, const char **ret_what)
 {
-	struct sched_param normal = {0};
+	int r;
 
 	*ret_what = "hostname";
 	if (sethostname(plan->hostname, strlen(plan->hostname)) < 0)
 		return -errno;
 	/* The builder's low priority would go on to everything that the sandbox runs. */
 	*ret_what = "priority";
-	if (syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &normal) < 0 ||
-		setpriority(PRIO_PROCESS, 0, NICE_NORMAL) < 0)
-		return -errno;
+	r = place_priority(PLACE_SLICE_SHORT_NS);
+	if (r < 0)
+		return r;
 	*ret_what = "affinity";
 	if (take_cpus(plan) < 0)
 		return -errno;

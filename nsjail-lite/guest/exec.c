@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "base/cleanup.h"
 #include "nsjail-lite/guest/child_fds.h"
-#include "nsjail-lite/guest/limits.h"
 #include "nsjail-lite/guest/request.h"
 #include "nsjail-lite/guest/runner.h"
 #include "proto/control.h"
@@ -103,7 +102,7 @@ int exec_start(struct guest *guest, struct job *job, const struct guest_exec *me
 	job->output_max = message->output_max;
 	r = open_stdio(guest, job, message, &theirs);
 	if (r == 0) {
-		job->pid = limits_fork(guest);
+		job->pid = job_fork(guest);
 		if (job->pid == 0)
 			runner_main(message, guest->defaults, &theirs);
 		if (job->pid < 0) {

@@ -3,15 +3,19 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "nsjail-lite/guest/exec.h"
+#include "nsjail-lite/guest/place.h"
 #include "nsjail-lite/guest/request.h"
 #include "nsjail-lite/guest/worker.h"
 #include "proto/control.h"
 
 #define REAPED_PER_TURN 256
+#define OOM_SCORE_FIRST "1000"
 #define WORKER_GRACE_NS NS_PER_S /* for the two system calls that are not to be parted */
 
 struct job *job_create(struct guest *guest, struct request *request)
@@ -27,6 +31,28 @@ struct job *job_create(struct guest *guest, struct request *request)
 	request->job = job;
 	list_append(&guest->jobs, &job->member);
 	return job;
+}
+
+static void set_oom_score(const struct guest *guest, const char *score)
+{
+	if (guest->oom_score_fd >= 0 && pwrite(guest->oom_score_fd, score, strlen(score), 0) < 0)
+		return; /* then the kernel picks whom it likes */
+}
+
+/*
+ * PID 1 is as small as its commands when what fills the memory is the kernel's: pipes, sockets. A child
+ * begins with its parent's score. Nobody is asked for a right: it goes up, and down to where it was.
+ */
+pid_t job_fork(const struct guest *guest)
+{
+	pid_t pid;
+
+	set_oom_score(guest, OOM_SCORE_FIRST);
+	pid = fork();
+	if (pid == 0)
+		return 0;
+	set_oom_score(guest, "0");
+	return pid;
 }
 
 void job_release(struct guest *guest, struct job *job)

@@ -27,6 +27,9 @@ struct job {
 /* For a request that starts now. NULL: out of memory. */
 struct job *job_create(struct guest *guest, struct request *request);
 
+/* fork() of its process, which the kernel is to end rather than PID 1. */
+pid_t job_fork(const struct guest *guest);
+
 /* Free it at the end of the turn if nothing is left of it. */
 void job_release(struct guest *guest, struct job *job);
 

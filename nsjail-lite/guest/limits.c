@@ -12,8 +12,6 @@
 #include "nsjail-lite/guest/request.h"
 #include "proto/control.h"
 
-#define OOM_SCORE_FIRST "1000"
-
 /* The number behind `key` at the start of a line of a small file; `otherwise` when it cannot be read. */
 static uint64_t read_count(int fd, const char *key, uint64_t otherwise)
 {
@@ -104,29 +102,6 @@ void limits_open(struct guest *guest, const struct guest_events *events)
 		    guest->is_memory_rung ? EPOLLIN : EPOLLPRI) < 0)
 		_exit(1);
 	count_ooms(guest);
-}
-
-static void set_oom_score(const struct guest *guest, const char *score)
-{
-	if (pwrite(guest->oom_score_fd, score, strlen(score), 0) < 0)
-		return; /* then the kernel picks whom it likes */
-}
-
-/*
- * PID 1 is as small as its commands when what fills the memory is the kernel's: pipes, sockets. A child
- * begins with its parent's score. Nobody is asked for a right: it goes up, and down to where it was.
- */
-pid_t limits_fork(const struct guest *guest)
-{
-	pid_t pid;
-
-	if (guest->oom_score_fd < 0)
-		return fork();
-	set_oom_score(guest, OOM_SCORE_FIRST);
-	pid = fork();
-	if (pid != 0)
-		set_oom_score(guest, "0");
-	return pid;
 }
 
 void limits_mark(struct guest *guest, struct request *request)

@@ -15,9 +15,6 @@ void limits_open(struct guest *guest, const struct guest_events *events);
 /* Was the memory used up since the last look? Then everything that runs is ended. */
 void limits_check(struct guest *guest);
 
-/* fork() of a runner or worker, which the kernel is to end rather than PID 1. */
-pid_t limits_fork(const struct guest *guest);
-
 /* A request starts to run: from here on hits are its own as well. */
 void limits_mark(struct guest *guest, struct request *request);
 

@@ -24,6 +24,7 @@
 #include "nsjail-lite/guest/job.h"
 #include "nsjail-lite/guest/limits.h"
 #include "nsjail-lite/guest/outbox.h"
+#include "nsjail-lite/guest/place.h"
 #include "nsjail-lite/guest/request.h"
 #include "proto/channel.h"
 
@@ -236,6 +237,7 @@ void guest_main(
 {
 	struct guest *guest = create(channel, defaults);
 
+	place_init();
 	limits_open(guest, events);
 	guard_limits();
 	if (guest->self != 1)

@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "nsjail-lite/guest/place.h"
+
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 struct command {
@@ -136,6 +138,8 @@ static int command_main(const struct command *command, const char *volatile *wha
 	signal(SIGPIPE, SIG_DFL); /* all others are: PID 1 saw to it */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	place_anywhere();
+	place_priority(PLACE_SLICE_USUAL_NS);
 	*what = command->cwd;
 	if (chdir(command->cwd) < 0)
 		return errno;
@@ -148,7 +152,10 @@ static pid_t start(const struct command *command)
 	struct runner_report started = {.kind = RUNNER_STARTED};
 	const char *volatile what = "fork";
 	volatile int error = 0;
-	pid_t pid = vfork();
+	pid_t pid;
+
+	place_children_here();
+	pid = vfork();
 
 	if (pid == 0) {
 		error = command_main(command, &what);
@@ -192,6 +199,7 @@ void runner_main(const struct guest_exec *message, const struct guest_defaults *
 		fail(-r, 126, "descriptors");
 	parse(message, defaults, &command);
 	child = start(&command);
+	place_anywhere();
 	/* Its pipes are the command's alone, or their end would never be seen. */
 	close(0);
 	close(1);

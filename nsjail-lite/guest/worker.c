@@ -14,6 +14,7 @@
 #include "nsjail-lite/guest/child_fds.h"
 #include "nsjail-lite/guest/file.h"
 #include "nsjail-lite/guest/limits.h"
+#include "nsjail-lite/guest/place.h"
 #include "nsjail-lite/guest/request.h"
 #include "nsjail-lite/guest/search.h"
 
@@ -148,6 +149,7 @@ static _Noreturn void worker_main(
 	sigfillset(&blocked);
 	sigdelset(&blocked, SIGTERM); /* by which PID 1 ends it */
 	sigprocmask(SIG_SETMASK, &blocked, NULL);
+	place_priority(PLACE_SLICE_USUAL_NS);
 	if (child_fds_arrange(fds) < 0 || (chdir(cwd) < 0 && chdir("/") < 0))
 		_exit(1);
 	set_limits(message->header.type,
@@ -189,7 +191,7 @@ int worker_start(struct guest *guest, struct job *job, const struct guest_file *
 	job->output_max = message->max_bytes ? message->max_bytes : MAX_BYTES_DEFAULT;
 	r = open_pipes(guest, job, &theirs);
 	if (r == 0) {
-		job->pid = limits_fork(guest);
+		job->pid = job_fork(guest);
 		if (job->pid == 0)
 			worker_main(message, guest->defaults->cwd, &theirs);
 		if (job->pid < 0) {

@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -206,6 +207,63 @@ static void commands_run_at_normal_priority_though_the_builder_does_not(void **s
 	assert_int_equal(nice, 0);
 }
 
+static void a_command_may_use_every_processor(void **state)
+{
+	char text[16];
+	cpu_set_t ours;
+
+	(void)state;
+	assert_int_equal(sched_getaffinity(0, sizeof(ours), &ours), 0);
+	snprintf(text, sizeof(text), "%d\n", CPU_COUNT(&ours));
+	expect("nproc", text);
+	expect("sh -c nproc", text);
+}
+
+/* The only child of a process, by the host's number. */
+static pid_t child_of(pid_t pid)
+{
+	char path[64];
+	FILE *children;
+	int child = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+	children = fopen(path, "r");
+	assert_non_null(children);
+	assert_int_equal(fscanf(children, "%d", &child), 1);
+	fclose(children);
+	return child;
+}
+
+/* How long it may compute before others come; 0: this kernel does not say. */
+static uint64_t slice_of(pid_t pid)
+{
+	struct {
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t runtime, deadline, period;
+	} attributes = {.size = sizeof(attributes)};
+
+	assert_int_equal(syscall(SYS_sched_getattr, pid, &attributes, sizeof(attributes), 0), 0);
+	return attributes.runtime;
+}
+
+static void what_only_hands_over_runs_in_short_slices_and_a_command_in_usual_ones(void **state)
+{
+	uint64_t usual = slice_of(0);
+	pid_t runner;
+
+	(void)state;
+	fixture_run_ok(client, "sleep 1000 >/dev/null 2>&1 &", &result);
+	runner = child_of((pid_t)f.built.pid);
+	assert_int_equal(slice_of(child_of(runner)), usual);
+	/* Before 6.12 they cannot be chosen, and all are 0. */
+	assert_int_equal(slice_of((pid_t)f.built.pid), usual ? 100000 : 0);
+	assert_int_equal(slice_of(runner), usual ? 100000 : 0);
+	fixture_run_ok(client, "kill -9 $(pidof sleep)", &result);
+}
+
 static void no_new_namespace_can_be_made(void **state)
 {
 	pid_t pid = fork();
@@ -282,6 +340,9 @@ int main(void)
 		cmocka_unit_test(kill_of_everything_ends_commands_but_not_the_sandbox),
 		cmocka_unit_test(the_loopback_is_the_only_link_and_up),
 		cmocka_unit_test(commands_run_at_normal_priority_though_the_builder_does_not),
+		cmocka_unit_test(a_command_may_use_every_processor),
+		cmocka_unit_test(
+			what_only_hands_over_runs_in_short_slices_and_a_command_in_usual_ones),
 		cmocka_unit_test(no_new_namespace_can_be_made),
 		cmocka_unit_test(the_hostname_is_the_templates_and_cannot_be_changed),
 		cmocka_unit_test(binds_show_the_hosts_directory_and_keep_its_owner),
