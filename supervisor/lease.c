@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "pool/pool.h"
+#include "proto/limit_text.h"
 #include "supervisor/client.h"
 #include "supervisor/pool_host.h"
 #include "supervisor/sandbox.h"
@@ -136,9 +137,8 @@ static void log_lease(const struct sandbox *sandbox, const struct control_receip
 		{"write_bytes", usage->write_bytes},
 		{"pids_peak", usage->pids_peak},
 		{"oom_kills", usage->oom_kills},
-		{"limits_hit", m->limits_hit},
 	};
-	char text[ARRAY_SIZE(numbers)][24];
+	char text[ARRAY_SIZE(numbers)][24], limits[LIMIT_TEXT_MAX];
 
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 		snprintf(text[i], sizeof(text[i]), "%" PRIu64, numbers[i].value);
@@ -146,7 +146,7 @@ static void log_lease(const struct sandbox *sandbox, const struct control_receip
 		"pool", sandbox->pool->section->name, "reason", control_reason_name(m->reason),
 		numbers[1].key, text[1], numbers[2].key, text[2], numbers[3].key, text[3],
 		numbers[4].key, text[4], numbers[5].key, text[5], numbers[6].key, text[6],
-		numbers[7].key, text[7], numbers[8].key, text[8], NULL);
+		numbers[7].key, text[7], "limits_hit", limit_names(m->limits_hit, limits), NULL);
 }
 
 void lease_settle(struct sandbox *sandbox)

@@ -205,7 +205,7 @@ static void each_lease_is_one_line_of_the_log(void **state)
 	static const char *const words[] = {"\"sandbox\":\"", "\"pool\":\"tiny\"",
 		"\"reason\":\"released\"", "\"wall_ms\":\"", "\"cpu_ms\":\"0\"",
 		"\"memory_peak_bytes\":\"4096\"", "\"read_bytes\":\"1\"", "\"write_bytes\":\"2\"",
-		"\"pids_peak\":\"3\"", "\"oom_kills\":\"0\"", "\"limits_hit\":\"0\""};
+		"\"pids_peak\":\"3\"", "\"oom_kills\":\"0\"", "\"limits_hit\":\"\""};
 	struct log_file log = log_to_file();
 	struct world *w = world_open(PLAIN, NULL);
 	int client = world_connect(w);
