@@ -25,7 +25,7 @@ SWARM = 100 if "HEARTH_SOAK" in os.environ else 40
 SWARM_LEAST = 12  # one of each kind, however small the host
 SWARM_MILLISECONDS = 3000
 BOMB_MILLISECONDS = 20000  # more than any bomb takes that ends by itself
-QUIET_SECONDS = 2  # of the neighbour's own measure
+MEASURE_SECONDS = 2.5  # of a neighbour: a thousand commands, so that one in a hundred is more than one
 CONFIG = f"""
 [pool "narrow"]
 image = probe
@@ -133,7 +133,7 @@ class Bombs(unittest.TestCase):
     @classmethod
     def measure_quiet(cls, when):
         cls.meter.read()
-        time.sleep(QUIET_SECONDS)
+        time.sleep(MEASURE_SECONDS)
         n, p50, p99, longest = cls.meter.read()
         print(f"# quiet neighbour, {when} all bombs: n {n}, p50 {p50} us, p99 {p99} us")
         return n, p50, p99, longest
@@ -207,7 +207,7 @@ class Bombs(unittest.TestCase):
 
     def one(self, bomb):
         outcome, figures, reap_ms = self.go_off(
-            "narrow", bomb.words, bomb.options, measure_seconds=rows.MILLISECONDS / 1000)
+            "narrow", bomb.words, bomb.options, measure_seconds=MEASURE_SECONDS)
         self.note(bomb.name, figures, reap_ms)
         self.attempt()
         self.assertEqual(bomb.narrow(outcome), "")
