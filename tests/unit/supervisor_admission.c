@@ -111,15 +111,25 @@ static void a_pool_that_does_not_fit_says_so_and_is_not_broken(void **state)
 	world_close(w);
 }
 
-/* The first pool has its two, the second waits for room until a lease of the first has ended. */
+static bool both_are_full(struct world *w, void *arg)
+{
+	struct pool_counters a, b;
+
+	(void)arg;
+	pool_get_counters(w->supervisor->pools[0]->pool, &a);
+	pool_get_counters(w->supervisor->pools[1]->pool, &b);
+	return a.ready == 2 && b.ready == 2;
+}
+
+/* Room for two leases and what both pools keep ready: for a third lease only when one has ended. */
 static void pools_share_one_budget(void **state)
 {
-	struct world *w = world_open(HOST "33M\n" POOL("a") POOL("b"), NULL);
+	struct world *w = world_open(HOST "40M\n" POOL("a") POOL("b"), NULL);
 	int client = world_connect(w);
 	struct answer first, second;
 
 	(void)state;
-	world_until_ready(w, 2);
+	world_until(w, both_are_full, NULL);
 	first = world_lease(w, client);
 	world_acquire(client, 2, "b", ON_EMPTY_DEFAULT, 0);
 	second = world_expect(w, client, CONTROL_LEASED, 2);
@@ -134,16 +144,6 @@ static void pools_share_one_budget(void **state)
 	close(second.fd);
 	close(client);
 	world_close(w);
-}
-
-static bool both_are_full(struct world *w, void *arg)
-{
-	struct pool_counters a, b;
-
-	(void)arg;
-	pool_get_counters(w->supervisor->pools[0]->pool, &a);
-	pool_get_counters(w->supervisor->pools[1]->pool, &b);
-	return a.ready == 2 && b.ready == 2;
 }
 
 static void a_starved_pool_fills_when_another_has_room_to_give(void **state)
