@@ -1,16 +1,20 @@
 #include "nsjail-lite/guest/exec.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include "base/clock.h"
 #include "base/cleanup.h"
 #include "nsjail-lite/guest/child_fds.h"
+#include "nsjail-lite/guest/place.h"
 #include "nsjail-lite/guest/request.h"
 #include "nsjail-lite/guest/runner.h"
 #include "proto/control.h"
@@ -93,6 +97,36 @@ static int open_stdio(struct guest *guest, struct job *job, const struct guest_e
 	return open_pipes(guest, job, theirs);
 }
 
+static_assert(GUEST_RUNNING_MAX <= 64, "a bit of mailboxes_taken for each");
+
+static int take_mailbox(struct guest *guest, struct job *job)
+{
+	size_t size = GUEST_RUNNING_MAX * sizeof(*guest->mailboxes);
+	unsigned free_one = (unsigned)__builtin_ctzll(~guest->mailboxes_taken);
+	void *memory;
+
+	if (!guest->mailboxes) {
+		memory =
+			mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		if (memory == MAP_FAILED)
+			return -errno;
+		guest->mailboxes = memory;
+	}
+	guest->mailboxes_taken |= UINT64_C(1) << free_one;
+	job->mailbox = &guest->mailboxes[free_one];
+	job->mailbox->command = 0;
+	job->mailbox->signals = job->request->signals;
+	return 0;
+}
+
+void exec_give_mailbox_back(struct guest *guest, struct job *job)
+{
+	if (!job->mailbox)
+		return;
+	guest->mailboxes_taken &= ~(UINT64_C(1) << (job->mailbox - guest->mailboxes));
+	job->mailbox = NULL;
+}
+
 int exec_start(struct guest *guest, struct job *job, const struct guest_exec *message)
 {
 	struct child_fds theirs = CHILD_FDS_NONE;
@@ -100,11 +134,13 @@ int exec_start(struct guest *guest, struct job *job, const struct guest_exec *me
 
 	job->is_command = true;
 	job->output_max = message->output_max;
-	r = open_stdio(guest, job, message, &theirs);
+	r = take_mailbox(guest, job);
+	if (r == 0)
+		r = open_stdio(guest, job, message, &theirs);
 	if (r == 0) {
 		job->pid = job_fork(guest);
 		if (job->pid == 0)
-			runner_main(message, guest->defaults, &theirs);
+			runner_main(message, guest->defaults, &theirs, job->mailbox);
 		if (job->pid < 0) {
 			r = -errno;
 			job->pid = 0;
@@ -116,24 +152,11 @@ int exec_start(struct guest *guest, struct job *job, const struct guest_exec *me
 	return r;
 }
 
-static void on_started(struct job *job, pid_t command)
-{
-	struct request *request = job->request;
-
-	job->command = command;
-	if (!request)
-		return;
-	for (int signal = 1; signal <= 64; signal++)
-		if (request->signals & UINT64_C(1) << (signal - 1))
-			kill(-command, signal);
-	request->signals = 0;
-}
-
 static void on_exited(struct job *job, const struct runner_report *report)
 {
 	struct guest_reply *reply = &job->request->reply;
 
-	job->command = 0;
+	job->mailbox->command = 0;
 	request_set_usage(job->request, &report->usage);
 	if (WIFSIGNALED(report->status)) {
 		reply->signal = (uint32_t)WTERMSIG(report->status);
@@ -162,10 +185,6 @@ static void handle_report(struct guest *guest, struct job *job, const struct run
 {
 	struct request *request = job->request;
 
-	if (report->kind == RUNNER_STARTED) {
-		on_started(job, report->command);
-		return;
-	}
 	if (!request)
 		return;
 	if (report->kind == RUNNER_EXITED)
@@ -183,6 +202,7 @@ static void on_report(struct guest *guest, struct source *source, uint32_t event
 	ssize_t n;
 
 	(void)events;
+	place_anywhere();
 	/* Each report is one write of less than PIPE_BUF bytes: whole or not there. */
 	while ((n = read(source->fd, &report, sizeof(report))) == (ssize_t)sizeof(report))
 		handle_report(guest, job, &report);
@@ -196,7 +216,8 @@ void exec_on_runner_gone(struct guest *guest, struct job *job, int status)
 
 	if (job->report.fd >= 0)
 		on_report(guest, &job->report, 0);
-	job->command = 0;
+	if (job->mailbox)
+		job->mailbox->command = 0;
 	if (WIFSIGNALED(status))
 		tree_kill_strays(guest);
 	request = job->request;
@@ -230,11 +251,14 @@ void exec_on_strays_gone(struct guest *guest)
 void exec_signal(struct request *request, int signal)
 {
 	struct job *job = request->job;
+	uint64_t bit = UINT64_C(1) << (signal - 1);
 
-	if (job && job->is_command && job->command)
-		kill(-job->command, signal);
-	else if (request->state == REQUEST_QUEUED || request->state == REQUEST_RUNNING)
-		request->signals |= UINT64_C(1) << (signal - 1);
+	if (job && job->mailbox) {
+		atomic_fetch_or(&job->mailbox->signals, bit);
+		runner_deliver(job->mailbox);
+	} else if (request->state == REQUEST_QUEUED) {
+		request->signals |= bit;
+	}
 }
 
 void exec_resize(struct request *request, uint16_t rows, uint16_t columns)

@@ -68,6 +68,7 @@ void job_leave_request(struct guest *guest, struct job *job)
 {
 	job->request->job = NULL;
 	job->request = NULL;
+	exec_give_mailbox_back(guest, job);
 	job->deadline_ns = 0;
 	stream_discard(guest, &job->out);
 	stream_discard(guest, &job->err);

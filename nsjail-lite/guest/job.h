@@ -9,16 +9,17 @@
 #include <sys/resource.h>
 
 #include "nsjail-lite/guest/loop.h"
+#include "nsjail-lite/guest/runner.h"
 #include "nsjail-lite/guest/stream.h"
 
 struct job {
-	struct list member;	 /* of guest->jobs, or guest->dead_jobs */
-	struct request *request; /* NULL once replied */
-	bool is_command;	 /* a runner; else a worker */
-	pid_t pid;		 /* 0 once reaped */
-	pid_t command;		 /* leader of the command's session; 0: not started, or gone */
-	struct stream out, err;	 /* a worker's data comes as out */
-	struct source report;	 /* what the runner or worker says about the end */
+	struct list member;		/* of guest->jobs, or guest->dead_jobs */
+	struct request *request;	/* NULL once replied */
+	bool is_command;		/* a runner; else a worker */
+	pid_t pid;			/* 0 once reaped */
+	struct runner_mailbox *mailbox; /* of a command while it has its request */
+	struct stream out, err;		/* a worker's data comes as out */
+	struct source report;		/* what the runner or worker says about the end */
 	struct tree_kill kill;
 	uint64_t deadline_ns; /* 0: none */
 	uint64_t output_max;  /* 0: none */

@@ -19,6 +19,7 @@
 #define GUEST_BUCKETS 4096u
 
 struct request;
+struct runner_mailbox;
 
 struct guest {
 	const struct guest_defaults *defaults;
@@ -37,6 +38,10 @@ struct guest {
 	unsigned refused_count; /* of them, only waiting to be told EBUSY */
 	unsigned running_count;
 	size_t queued_bytes;
+
+	struct runner_mailbox
+		*mailboxes; /* GUEST_RUNNING_MAX, shared with the runners; NULL: none was needed */
+	uint64_t mailboxes_taken;
 
 	struct tree tree;
 	bool has_more_children; /* to reap */

@@ -29,7 +29,7 @@ void place_init(void)
 	is_known = sched_getaffinity(0, sizeof(everywhere), &everywhere) >= 0;
 }
 
-void place_children_here(void)
+static void place_here(pid_t pid)
 {
 	int cpu = sched_getcpu();
 	cpu_set_t here;
@@ -38,7 +38,18 @@ void place_children_here(void)
 		return;
 	CPU_ZERO(&here);
 	CPU_SET((unsigned)cpu, &here);
-	sched_setaffinity(0, sizeof(here), &here);
+	sched_setaffinity(pid, sizeof(here), &here);
+}
+
+void place_children_here(void)
+{
+	place_here(0);
+}
+
+void place_first_here(pid_t first)
+{
+	place_priority(PLACE_SLICE_USUAL_NS);
+	place_here(first);
 }
 
 void place_anywhere(void)

@@ -6,11 +6,13 @@
  * waits for the next tick, some milliseconds. So a command begins where its runner is, which waits for it
  * from that moment, and what only hands over runs in short slices, which get it ahead of what computes.
  * The command itself may go anywhere and has slices like everybody's. A runner begins wherever the kernel
- * likes: beside PID 1, which goes on, it would have to wait for that.
+ * likes: beside PID 1, which goes on, it would have to wait for that. At the end PID 1 wakes where the
+ * runner is, which has just got its turn there, while PID 1 had its own elsewhere a moment ago.
  */
 #ifndef NSJAIL_LITE_GUEST_PLACE_H
 #define NSJAIL_LITE_GUEST_PLACE_H
 #include <stdint.h>
+#include <sys/types.h>
 
 #define PLACE_SLICE_SHORT_NS                                                                       \
 	UINT64_C(100000) /* the least that kernels take; those before 6.12 take none */
@@ -27,4 +29,7 @@ void place_children_here(void);
 
 /* The calling process, and what it forks from now on, may be anywhere. */
 void place_anywhere(void);
+
+/* In a runner: PID 1, which sleeps and is to be woken, will run here, at once. Undone by place_anywhere() there. */
+void place_first_here(pid_t first);
 #endif

@@ -28,7 +28,7 @@ struct request {
 	struct job *job;	/* from RUNNING to DRAINING */
 	void *packet;		/* QUEUED: the request itself */
 	struct input input;	/* stdin, or content */
-	uint64_t signals;	/* bit n - 1: SIGNAL n that came before the command had started */
+	uint64_t signals;	/* bit n - 1: SIGNAL n that came while it was queued */
 	uint16_t rows, columns; /* RESIZE that came before it; 0: none */
 	uint64_t started_ns;
 	uint64_t ooms_before, refused_before; /* see limits.h */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,9 +148,21 @@ static int command_main(const struct command *command, const char *volatile *wha
 	return exec_search(command);
 }
 
-static pid_t start(const struct command *command)
+void runner_deliver(struct runner_mailbox *mailbox)
 {
-	struct runner_report started = {.kind = RUNNER_STARTED};
+	pid_t command = mailbox->command;
+	uint64_t signals;
+
+	if (command == 0)
+		return;
+	signals = atomic_exchange(&mailbox->signals, 0);
+	for (int signal = 1; signal <= 64; signal++)
+		if (signals & UINT64_C(1) << (signal - 1))
+			kill(-command, signal);
+}
+
+static pid_t start(const struct command *command, struct runner_mailbox *mailbox)
+{
 	const char *volatile what = "fork";
 	volatile int error = 0;
 	pid_t pid;
@@ -165,8 +178,8 @@ static pid_t start(const struct command *command)
 		error = errno;
 	if (error)
 		fail(error, error == ENOENT && what == command->argv[0] ? 127 : 126, what);
-	started.command = pid;
-	report(&started);
+	mailbox->command = pid;
+	runner_deliver(mailbox);
 	return pid;
 }
 
@@ -182,12 +195,12 @@ static void report_exit(int status, const struct rusage *usage)
 }
 
 void runner_main(const struct guest_exec *message, const struct guest_defaults *defaults,
-	const struct child_fds *fds)
+	const struct child_fds *fds, struct runner_mailbox *mailbox)
 {
 	struct command command;
 	struct rusage usage;
 	sigset_t all;
-	pid_t pid, child;
+	pid_t first = getppid(), pid, child;
 	int status, r;
 
 	/* Nothing but SIGKILL and SIGSTOP from inside is to reach it; PID 1 undoes the latter. */
@@ -198,16 +211,17 @@ void runner_main(const struct guest_exec *message, const struct guest_defaults *
 	if (r < 0)
 		fail(-r, 126, "descriptors");
 	parse(message, defaults, &command);
-	child = start(&command);
+	child = start(&command, mailbox);
 	place_anywhere();
-	/* Its pipes are the command's alone, or their end would never be seen. */
 	close(0);
-	close(1);
-	close(2);
 	do {
 		pid = wait4(-1, &status, 0, &usage);
 		if (pid == child) {
+			place_first_here(first);
 			report_exit(status, &usage);
+			/* Not before: the end of the output would wake PID 1 once more. */
+			close(1);
+			close(2);
 			close(CHILD_REPORT_FD);
 			child = 0; /* the number may come again */
 		}

@@ -2,7 +2,8 @@
  * runner.h - the parent of one command: subreaper of its tree, so that the tree can be found.
  *
  * Forked by PID 1, without exec: as little open to what it runs as PID 1 is. It starts the command,
- * reports its end, and stays as long as it has a child.
+ * reports its end, and stays as long as it has a child. PID 1 is woken for a command's output and its end,
+ * for nothing else: on a busy host each time may cost it a turn.
  */
 #ifndef NSJAIL_LITE_GUEST_RUNNER_H
 #define NSJAIL_LITE_GUEST_RUNNER_H
@@ -14,20 +15,27 @@
 #include "proto/guest.h"
 
 enum runner_report_kind {
-	RUNNER_STARTED = 1, /* command */
-	RUNNER_FAILED = 2,  /* error, text; status: 126 or 127 */
-	RUNNER_EXITED = 3,  /* status and usage */
+	RUNNER_FAILED = 1, /* error, text; status: 126 or 127 */
+	RUNNER_EXITED = 2, /* status and usage */
 };
 
 struct runner_report {
 	uint32_t kind;
-	int32_t command;
 	int32_t error;
 	int32_t status;	     /* EXITED: as wait4() gives it */
 	struct rusage usage; /* EXITED */
 	char text[96];
 };
 
+/* In memory that PID 1 and the runner share: signals for a command that may not have started yet. */
+struct runner_mailbox {
+	_Atomic pid_t command;	  /* leader of its session; 0: not started, or gone */
+	_Atomic uint64_t signals; /* bit n - 1: signal n is wanted */
+};
+
+/* Send what is wanted if the command has started. Whoever changed the mailbox calls it. */
+void runner_deliver(struct runner_mailbox *mailbox);
+
 _Noreturn void runner_main(const struct guest_exec *message, const struct guest_defaults *defaults,
-	const struct child_fds *fds);
+	const struct child_fds *fds, struct runner_mailbox *mailbox);
 #endif

@@ -91,12 +91,21 @@ def socket_bytes():
                if line.startswith(("TCP:", "UDP:"))) * os.sysconf("SC_PAGESIZE")
 
 
+def stand_back():
+    """Whoever lights the bombs and reads their output is no sandbox: it leaves the host to those."""
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    autogroup = pathlib.Path("/proc/self/autogroup")
+    if autogroup.exists():
+        autogroup.write_text("19")
+
+
 class Meter:
     """The neighbour."""
 
     def __init__(self, world, directory):
         self.process = subprocess.Popen([world.programs / "tests/bombs/bombs-meter", directory, "quiet"],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+                                        start_new_session=True)
 
     def read(self):
         """(n, p50, p99, max) since the last time; microseconds."""
@@ -129,6 +138,7 @@ class Bombs(unittest.TestCase):
         cls.meter = Meter(cls.world, cls.made.directory)
         cls.addClassCleanup(cls.meter.close)
         cls.quiet = cls.measure_quiet("before")
+        stand_back()
 
     @classmethod
     def measure_quiet(cls, when):
