@@ -9,6 +9,7 @@
 #define NSJAIL_LITE_GUEST_RUNNER_H
 #include <stdint.h>
 #include <sys/resource.h>
+#include <sys/types.h>
 
 #include "nsjail-lite/guest/child_fds.h"
 #include "nsjail-lite/guest/guest.h"
