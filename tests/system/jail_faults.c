@@ -28,18 +28,9 @@ static int set_up(void **state)
 	const struct fixture_options options = {
 		.program = program, .limits = {.memory_bytes = 64 << 20, .pids = 32}};
 
-	(void)state;
 	snprintf(program, sizeof(program), "%s/tests/system/hearth-builder-faulty",
 		getenv("top_builddir") ? getenv("top_builddir") : ".");
-	fixture_start(&f, &options);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	fixture_stop(&f);
-	return 0;
+	return fixture_set_up(&f, &options, state);
 }
 
 /* The builder stocks cgroups while nobody asks: wait for the counts to be as at rest. */
@@ -134,5 +125,5 @@ int main(void)
 		cmocka_unit_test(a_network_that_could_not_be_made_anew_is_made_by_the_next_build),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, fixture_tear_down);
 }

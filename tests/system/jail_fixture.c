@@ -142,6 +142,19 @@ void fixture_stop(struct fixture *f)
 	assert_int_equal(uid_ranges_drop(f->instance, &f->err), 0);
 }
 
+int fixture_set_up(struct fixture *f, const struct fixture_options *options, void **state)
+{
+	*state = f;
+	fixture_start(f, options);
+	return 0;
+}
+
+int fixture_tear_down(void **state)
+{
+	fixture_stop(*state);
+	return 0;
+}
+
 int fixture_build(struct fixture *f, unsigned slot, struct guest_client **ret_client)
 {
 	struct link_build build = {.sandbox = ++f->next_sandbox, .slot = slot};

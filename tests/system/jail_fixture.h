@@ -58,6 +58,10 @@ void fixture_start(struct fixture *f, const struct fixture_options *options);
 /* Kills, removes, and asserts that no cgroup of the instance is left. */
 void fixture_stop(struct fixture *f);
 
+/* The same as setup and teardown of a cmocka group. */
+int fixture_set_up(struct fixture *f, const struct fixture_options *options, void **state);
+int fixture_tear_down(void **state);
+
 /* 0 and a client of the new sandbox in the slot, or the negative errno of FAILED (see f->failed). */
 int fixture_build(struct fixture *f, unsigned slot, struct guest_client **ret_client);
 /* Kill the last built sandbox, wait for ENDED. */

@@ -29,16 +29,7 @@ static int set_up(void **state)
 	const struct fixture_options options = {
 		.limits = {.memory_bytes = 64u << 20, .disk_bytes = 16u << 20, .pids = 256}};
 
-	(void)state;
-	fixture_start(&f, &options);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	fixture_stop(&f);
-	return 0;
+	return fixture_set_up(&f, &options, state);
 }
 
 static int build(void **state)
@@ -314,5 +305,5 @@ int main(void)
 		GUEST_TEST(a_command_that_kills_its_runner_ends_alone),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, fixture_tear_down);
 }

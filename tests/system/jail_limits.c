@@ -33,16 +33,7 @@ static int set_up(void **state)
 			.open_files = 64},
 	};
 
-	(void)state;
-	fixture_start(&f, &options);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	fixture_stop(&f);
-	return 0;
+	return fixture_set_up(&f, &options, state);
 }
 
 static int build(void **state)
@@ -250,5 +241,5 @@ int main(void)
 		LIMIT_TEST(a_dead_sandbox_takes_no_more_requests),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, fixture_tear_down);
 }

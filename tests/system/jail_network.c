@@ -17,16 +17,7 @@ static int set_up(void **state)
 {
 	const struct fixture_options options = {.limits = {.memory_bytes = 64 << 20, .pids = 32}};
 
-	(void)state;
-	fixture_start(&f, &options);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	fixture_stop(&f);
-	return 0;
+	return fixture_set_up(&f, &options, state);
 }
 
 /* The namespace of the last built sandbox. */
@@ -87,5 +78,5 @@ int main(void)
 		cmocka_unit_test(an_attempt_that_came_to_nothing_ends_it_too),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, fixture_tear_down);
 }

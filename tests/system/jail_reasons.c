@@ -30,16 +30,7 @@ static int set_up(void **state)
 			.cpu_weight = 50},
 	};
 
-	(void)state;
-	fixture_start(&f, &options);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	fixture_stop(&f);
-	return 0;
+	return fixture_set_up(&f, &options, state);
 }
 
 static int build(void **state)
@@ -226,5 +217,5 @@ int main(void)
 		REASON_TEST(what_is_written_to_memory_is_no_traffic_of_a_disk),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, fixture_tear_down);
 }
