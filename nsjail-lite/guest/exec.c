@@ -202,7 +202,7 @@ static void on_report(struct guest *guest, struct source *source, uint32_t event
 	ssize_t n;
 
 	(void)events;
-	place_anywhere();
+	place_anywhere(); /* see place_guest_here() */
 	/* Each report is one write of less than PIPE_BUF bytes: whole or not there. */
 	while ((n = read(source->fd, &report, sizeof(report))) == (ssize_t)sizeof(report))
 		handle_report(guest, job, &report);

@@ -9,7 +9,6 @@
 #include <sys/resource.h>
 
 #include "nsjail-lite/guest/loop.h"
-#include "nsjail-lite/guest/runner.h"
 #include "nsjail-lite/guest/stream.h"
 
 struct job {

@@ -39,9 +39,8 @@ struct guest {
 	unsigned running_count;
 	size_t queued_bytes;
 
-	struct runner_mailbox
-		*mailboxes; /* GUEST_RUNNING_MAX, shared with the runners; NULL: none was needed */
-	uint64_t mailboxes_taken;
+	struct runner_mailbox *mailboxes; /* GUEST_RUNNING_MAX; NULL: no command has run yet */
+	uint64_t mailboxes_taken;	  /* bit n: mailboxes[n] */
 
 	struct tree tree;
 	bool has_more_children; /* to reap */

@@ -46,10 +46,10 @@ void place_children_here(void)
 	place_here(0);
 }
 
-void place_first_here(pid_t first)
+void place_guest_here(pid_t guest)
 {
 	place_priority(PLACE_SLICE_USUAL_NS);
-	place_here(first);
+	place_here(guest);
 }
 
 void place_anywhere(void)

@@ -30,6 +30,9 @@ void place_children_here(void);
 /* The calling process, and what it forks from now on, may be anywhere. */
 void place_anywhere(void);
 
-/* In a runner: PID 1, which sleeps and is to be woken, will run here, at once. Undone by place_anywhere() there. */
-void place_first_here(pid_t first);
+/*
+ * In a runner that is about to wake PID 1: that will run on this processor, and ahead of the runner. PID 1
+ * itself undoes it by place_anywhere().
+ */
+void place_guest_here(pid_t guest);
 #endif

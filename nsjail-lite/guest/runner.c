@@ -200,7 +200,7 @@ void runner_main(const struct guest_exec *message, const struct guest_defaults *
 	struct command command;
 	struct rusage usage;
 	sigset_t all;
-	pid_t first = getppid(), pid, child;
+	pid_t guest = getppid(), pid, child;
 	int status, r;
 
 	/* Nothing but SIGKILL and SIGSTOP from inside is to reach it; PID 1 undoes the latter. */
@@ -213,11 +213,11 @@ void runner_main(const struct guest_exec *message, const struct guest_defaults *
 	parse(message, defaults, &command);
 	child = start(&command, mailbox);
 	place_anywhere();
-	close(0);
+	close(0); /* it is the command's alone, so that whoever feeds it sees when it is closed */
 	do {
 		pid = wait4(-1, &status, 0, &usage);
 		if (pid == child) {
-			place_first_here(first);
+			place_guest_here(guest);
 			report_exit(status, &usage);
 			/* Not before: the end of the output would wake PID 1 once more. */
 			close(1);

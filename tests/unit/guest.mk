@@ -27,6 +27,11 @@ tests_unit_guest_exec_test_SOURCES = tests/unit/guest_exec.c $(guest_child_sourc
 tests_unit_guest_exec_test_CPPFLAGS = $(guest_test_cppflags)
 tests_unit_guest_exec_test_LDADD = $(guest_test_libs)
 
+UNIT_TESTS += tests/unit/guest_signals.test
+tests_unit_guest_signals_test_SOURCES = tests/unit/guest_signals.c $(guest_child_sources)
+tests_unit_guest_signals_test_CPPFLAGS = $(guest_test_cppflags)
+tests_unit_guest_signals_test_LDADD = $(guest_test_libs)
+
 UNIT_TESTS += tests/unit/guest_memory.test
 tests_unit_guest_memory_test_SOURCES = tests/unit/guest_memory.c $(guest_child_sources)
 tests_unit_guest_memory_test_CPPFLAGS = $(guest_test_cppflags)

@@ -1,5 +1,6 @@
 /* EXEC, asked of a whole guest: ends, streams, environment, and trees that resist. */
 #include <errno.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -318,28 +319,19 @@ static void the_end_of_the_channel_kills_what_a_command_left_behind(void **state
 	assert_gone("pids");
 }
 
-static void a_signal_reaches_the_commands_group(void **state)
+/* Before it is told of an end it is put beside the runner. */
+static void the_guest_itself_may_run_anywhere_after_a_command(void **state)
 {
-	(void)state;
-	call_command(child.client, &call,
-		"exec 2>/dev/null; trap 'echo got it; exit 7' USR1; echo ready; while :; do sleep "
-		"0.01; done",
-		NULL);
-	while (call.size == 0)
-		calls_turn(child.client, WAIT_MS);
-	assert_int_equal(guest_request_signal(call.request, SIGUSR1), 0);
-	call_wait(child.client, &call);
-	assert_end(GUEST_END_DONE, 0, 7);
-	assert_output("ready\ngot it\n");
-}
+	cpu_set_t ours, guests;
 
-static void a_signal_right_behind_the_request_is_not_lost(void **state)
-{
 	(void)state;
-	call_command(child.client, &call, "sleep 1000", NULL);
-	assert_int_equal(guest_request_signal(call.request, SIGTERM), 0);
-	call_wait(child.client, &call);
-	assert_end(GUEST_END_DONE, 0, 128 + SIGTERM);
+	assert_int_equal(sched_getaffinity(0, sizeof(ours), &ours), 0);
+	run("true");
+	assert_int_equal(sched_getaffinity(child.pid, sizeof(guests), &guests), 0);
+	assert_true(CPU_EQUAL(&ours, &guests));
+	run("kill -9 $PPID");
+	assert_int_equal(sched_getaffinity(child.pid, sizeof(guests), &guests), 0);
+	assert_true(CPU_EQUAL(&ours, &guests));
 }
 
 #define with_guest(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -366,8 +358,7 @@ int main(void)
 		with_guest(the_timeout_kills_a_double_fork_with_a_session_of_its_own),
 		with_guest(a_cancel_kills_the_whole_tree),
 		with_guest(the_end_of_the_channel_kills_what_a_command_left_behind),
-		with_guest(a_signal_reaches_the_commands_group),
-		with_guest(a_signal_right_behind_the_request_is_not_lost),
+		with_guest(the_guest_itself_may_run_anywhere_after_a_command),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
