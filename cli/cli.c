@@ -197,6 +197,17 @@ static void reserve_standard_fds(void)
 	fd_close(fd);
 }
 
+/* Of output that was lost earlier only the fact is known: the rest may have been written since. */
+static int flush_output(struct error *err)
+{
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	if (errno == 0)
+		errno = EIO;
+	return error_errno(err, "write to standard output");
+}
+
 int cli_main(int argc, char **argv)
 {
 	const char *directory = getenv("HEARTH_DIR");
@@ -219,9 +230,7 @@ int cli_main(int argc, char **argv)
 		status = cli_version(&cli, 0, NULL);
 	else
 		status = cli.command->run(&cli, parse.operand_count, operands);
-	if (fflush(stdout) == EOF && status == CLI_OK) {
-		error_errno(&parse.err, "write to standard output");
+	if (status == CLI_OK && flush_output(&parse.err) < 0)
 		return cli_fail(&cli, &parse.err, NULL);
-	}
 	return status;
 }
