@@ -45,7 +45,7 @@ include tests/bench/local.mk
 
 TESTS = $(UNIT_TESTS) $(UNIT_PY_TESTS) $(FUZZ_TESTS) $(LINT_TESTS)
 check_PROGRAMS += $(UNIT_TESTS) $(FUZZ_TESTS) $(SYSTEM_BINARIES)
-EXTRA_DIST += tests/limited tests/tap.py tests/skips $(UNIT_PY_TESTS) $(LINT_TESTS) $(SYSTEM_TESTS) $(E2E_TESTS)
+EXTRA_DIST += tests/limited tests/own_root.py tests/tap.py tests/skips $(UNIT_PY_TESTS) $(LINT_TESTS) $(SYSTEM_TESTS) $(E2E_TESTS)
 
 check-system: all $(check_PROGRAMS)
 	$(MAKE) $(AM_MAKEFLAGS) -j1 check-TESTS TESTS='$(SYSTEM_BINARIES) $(SYSTEM_TESTS) $(E2E_TESTS)' \
