@@ -19,11 +19,13 @@
 #include "base/cleanup.h"
 #include "tests/system/jail_calls.h"
 #include "tests/system/jail_fixture.h"
+#include "tests/system/patience.h"
 
 #define ROUNDS	  2000
 #define IN_FLIGHT 8 /* rounds */
 #define CANARY	  "of the host: a needle"
-#define SHORT_MS  1000 /* the timeout of what may have no end */
+/* The timeout of what may have no end; what has one gets more on a slow machine. */
+#define SHORT_MS 1000
 
 static struct fixture f;
 static struct guest_client *client;
@@ -251,7 +253,7 @@ static void ask_all_of_endless(const char *path)
 
 	ask(&(struct guest_file_options){.type = GUEST_READ,
 		    .path = path,
-		    .timeout_ms = SHORT_MS,
+		    .timeout_ms = SHORT_MS * patience(),
 		    .max_bytes = max,
 		    .length = UINT64_MAX},
 		NULL);
@@ -265,7 +267,9 @@ static void ask_all_of_endless(const char *path)
 		    .length = 10},
 		NULL);
 	assert_ended("READ of lines");
-	ask(&(struct guest_file_options){.type = GUEST_EDIT, .path = path, .timeout_ms = SHORT_MS},
+	ask(
+		&(struct guest_file_options){
+			.type = GUEST_EDIT, .path = path, .timeout_ms = SHORT_MS * patience()},
 		"");
 	assert_int_equal(call.reply.end, GUEST_END_FAILED);
 	assert_int_not_equal(call.reply.error, 0);
