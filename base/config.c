@@ -130,6 +130,8 @@ int config_set_defaults(
 
 		if (strcmp(option->section, section) != 0)
 			continue;
+		if (option->type == CONFIG_LIST)
+			((char *)element)[option->offset] = '\0'; /* what it is added to */
 		r = config_set(schema, section, option->key, option->standard, element, err);
 		if (r < 0)
 			return error_prefix(err, r, "default");
@@ -229,7 +231,7 @@ static int set_key(struct parser *p, const char *key, const char *value, struct 
 	if (!option)
 		return -EINVAL;
 	key_line = &p->key_lines[option - p->schema->options];
-	if (*key_line > 0)
+	if (*key_line > 0 && option->type != CONFIG_LIST)
 		return error_set(err, EINVAL, "key '%s' stands twice in %s, first at line %u", key,
 			p->label, *key_line);
 	*key_line = p->line;

@@ -7,8 +7,9 @@
  *   hearth.conf:12: unknown key 'imag' in [pool "base"]: did you mean 'image'?
  *
  * `key = value`, without quotes; ; or # begins a comment line, " ;" a comment behind a value. A
- * section stands once (a named one once per name), a key once per section. Line ends may be CRLF and
- * a UTF-8 byte order mark may come first; control characters and invalid UTF-8 are refused.
+ * section stands once (a named one once per name), a key once per section but that of a list. Line
+ * ends may be CRLF and a UTF-8 byte order mark may come first; control characters and invalid UTF-8
+ * are refused.
  */
 #ifndef BASE_CONFIG_H
 #define BASE_CONFIG_H
@@ -25,6 +26,7 @@ struct error;
 
 enum config_type {
 	CONFIG_STRING,	  /* char[]: any text; min, max: its length in bytes */
+	CONFIG_LIST,	  /* likewise; its key may repeat, and each adds to it, after a blank */
 	CONFIG_NAME,	  /* char[]: as text_is_name(); "" where that is the default */
 	CONFIG_BOOL,	  /* bool: yes, no, true, false, on, off */
 	CONFIG_NUMBER,	  /* uint32_t or uint64_t, as are the next three */

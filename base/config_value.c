@@ -16,7 +16,8 @@ static uint64_t option_max(const struct config_option *option)
 {
 	uint64_t field_max = UINT64_MAX;
 
-	if (option->type == CONFIG_STRING || option->type == CONFIG_NAME)
+	if (option->type == CONFIG_STRING || option->type == CONFIG_LIST ||
+		option->type == CONFIG_NAME)
 		field_max = option->size - 1;
 	else if (option->size == sizeof(uint32_t))
 		field_max = UINT32_MAX;
@@ -47,6 +48,18 @@ static int set_string(const struct config_option *option, const char *text, void
 	if (length < option->min || length > option_max(option))
 		return -EINVAL;
 	return text_copy(field, option->size, text);
+}
+
+static int set_list(const struct config_option *option, const char *text, void *field)
+{
+	char *list = field;
+	size_t used = strlen(list), length = strlen(text);
+	size_t gap = used > 0 && length > 0 ? 1 : 0;
+
+	if (used + gap + length < option->min || used + gap + length > option_max(option))
+		return -EINVAL;
+	memcpy(list + used, " ", gap);
+	return text_copy(list + used + gap, length + 1, text);
 }
 
 static int set_name(const struct config_option *option, const char *text, void *field)
@@ -89,6 +102,8 @@ static int set_field(const struct config_option *option, const char *text, void 
 	switch (option->type) {
 	case CONFIG_STRING:
 		return set_string(option, text, field);
+	case CONFIG_LIST:
+		return set_list(option, text, field);
 	case CONFIG_NAME:
 		return set_name(option, text, field);
 	case CONFIG_BOOL:
@@ -147,6 +162,10 @@ static int want(const struct config_option *option, struct error *err)
 	case CONFIG_STRING:
 		return error_set(
 			err, EINVAL, "want text of %" PRIu64 " to %" PRIu64 " bytes", min, max);
+	case CONFIG_LIST:
+		return error_set(err, EINVAL,
+			"want a list of %" PRIu64 " to %" PRIu64 " bytes, all its lines together",
+			min, max);
 	case CONFIG_NAME:
 		return error_set(err, EINVAL,
 			"want a name: 1 to %" PRIu64 " of a-z 0-9 . _ -, a letter or digit first",

@@ -125,6 +125,21 @@ static void section_name_may_touch_its_section(void **state)
 	assert_int_equal(f->pools[0].min, 4);
 }
 
+static void key_of_a_list_may_repeat_and_its_default_is_empty_again_in_each_file(void **state)
+{
+	static const struct config_option list[] = {{"daemon", "name", CONFIG_LIST,
+		CONFIG_FIELD(struct fixture, daemon.name), 0, 0, "", NULL, "Words."}};
+	static const struct config_schema list_schema = {sections, 2, list, 1};
+	static const char text[] = "[daemon]\nname = a, b\nname = c\n";
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(
+			config_parse("x", text, strlen(text), &list_schema, f, &f->err), 0);
+		assert_string_equal(f->daemon.name, "a, b c");
+	}
+}
+
 static void text_over_one_mebibyte_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -271,6 +286,7 @@ int main(void)
 		T(last_line_needs_no_newline),
 		T(same_key_in_two_named_sections_is_no_duplicate),
 		T(section_name_may_touch_its_section),
+		T(key_of_a_list_may_repeat_and_its_default_is_empty_again_in_each_file),
 		T(text_over_one_mebibyte_is_refused),
 		T(table_with_a_bad_default_is_found_at_once),
 		T(single_value_can_be_set_as_by_a_command_line),

@@ -71,6 +71,30 @@ static void string_may_have_a_shortest_and_longest_length(void **state)
 	refused(&option, "12345", "want text of 2 to 4 bytes");
 }
 
+static void list_grows_by_each_value_and_is_kept_when_one_does_not_fit(void **state)
+{
+	static const struct config_option option = {.type = CONFIG_LIST,
+		.offset = offsetof(struct fields, text),
+		.size = sizeof(fields.text),
+		.standard = ""};
+	const char *want = "want a list of 0 to 8 bytes, all its lines together";
+
+	(void)state;
+	memset(&fields, 0, sizeof(fields));
+	fields.guard = '!';
+	assert_int_equal(set(&option, ""), 0);
+	assert_int_equal(set(&option, "ab"), 0);
+	assert_string_equal(fields.text, "ab");
+	refused(&option, "123456", want);
+	assert_int_equal(set(&option, ""), 0);
+	assert_string_equal(fields.text, "ab");
+	assert_int_equal(set(&option, "12345"), 0);
+	assert_string_equal(fields.text, "ab 12345");
+	refused(&option, "1", want);
+	assert_int_equal(set(&option, ""), 0);
+	assert_int_equal(fields.guard, '!');
+}
+
 static void name_must_be_a_name_that_fits(void **state)
 {
 	static const struct config_option option = {.type = CONFIG_NAME,
@@ -279,6 +303,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(string_fills_its_array_and_no_more),
 		cmocka_unit_test(string_may_have_a_shortest_and_longest_length),
+		cmocka_unit_test(list_grows_by_each_value_and_is_kept_when_one_does_not_fit),
 		cmocka_unit_test(name_must_be_a_name_that_fits),
 		cmocka_unit_test(name_may_be_empty_where_that_is_the_default),
 		cmocka_unit_test(bool_knows_three_pairs_of_words),
