@@ -10,6 +10,14 @@ static int check_handle(const struct control_handle *handle, struct error *err)
 	return r < 0 ? r : check_range(handle->epoch, 1, UINT64_MAX, "epoch", err);
 }
 
+/* What a lease has of its own: each empty where it has nothing. */
+static int check_bound(const char *workspace, const char *hostname, struct error *err)
+{
+	int r = check_name(workspace, CONTROL_BIND_MAX, true, "workspace", err);
+
+	return r < 0 ? r : check_name(hostname, CONTROL_BIND_MAX, true, "hostname", err);
+}
+
 static int check_acquire(const void *message, uint32_t size, struct error *err)
 {
 	const struct control_acquire *m = message;
@@ -27,6 +35,8 @@ static int check_acquire(const void *message, uint32_t size, struct error *err)
 		r = check_range(m->lease_ms, 0, CONTROL_DEADLINE_MAX, "lease_ms", err);
 	if (r == 0)
 		r = check_range(m->idle_ms, 0, CONTROL_DEADLINE_MAX, "idle_ms", err);
+	if (r == 0)
+		r = check_bound(m->workspace, m->hostname, err);
 	return r;
 }
 
@@ -34,6 +44,18 @@ static int check_lease(const void *message, uint32_t size, struct error *err)
 {
 	(void)size;
 	return check_handle(&((const struct control_lease *)message)->handle, err);
+}
+
+static int check_net(const void *message, uint32_t size, struct error *err)
+{
+	const struct control_net *m = message;
+	int r;
+
+	(void)size;
+	r = check_handle(&m->handle, err);
+	if (r == 0)
+		r = check_name(m->net, sizeof(m->net), false, "net", err);
+	return r;
 }
 
 static int check_leased(const void *message, uint32_t size, struct error *err)
@@ -47,9 +69,17 @@ static int check_leased(const void *message, uint32_t size, struct error *err)
 		r = check_name(
 			m->template_name, sizeof(m->template_name), false, "template_name", err);
 	if (r == 0)
-		r = check_range(m->rung, RUNG_READY, RUNG_WAITED, "rung", err);
+		r = check_range(m->rung, RUNG_READY, RUNG_BOUND, "rung", err);
 	if (r == 0)
 		r = check_range(m->unenforced, 0, LIMIT_HIT_ALL, "unenforced", err);
+	if (r == 0)
+		r = check_name(m->net, sizeof(m->net), false, "net", err);
+	if (r == 0)
+		r = check_bound(m->workspace, m->hostname, err);
+	if (r == 0)
+		r = check_range(m->is_soft, 0, 1, "is_soft", err);
+	if (r == 0)
+		r = check_zero(&m->reserved, sizeof(m->reserved), "reserved", err);
 	return r;
 }
 
@@ -79,6 +109,27 @@ static int check_sandbox_row(const void *message, uint32_t size, struct error *e
 		r = check_range(m->state, SANDBOX_BUILDING, SANDBOX_DISCARDING, "state", err);
 	if (r == 0)
 		r = check_zero(&m->reserved, sizeof(m->reserved), "reserved", err);
+	return r;
+}
+
+static int check_sandbox_details(const void *message, uint32_t size, struct error *err)
+{
+	const struct control_sandbox_details *m = message;
+	int r;
+
+	(void)size;
+	r = check_handle(&m->handle, err);
+	if (r == 0)
+		r = check_name(
+			m->template_name, sizeof(m->template_name), false, "template_name", err);
+	if (r == 0)
+		r = check_name(m->net, sizeof(m->net), false, "net", err);
+	if (r == 0)
+		r = check_bound(m->workspace, m->hostname, err);
+	if (r == 0)
+		r = check_range(m->state, SANDBOX_BUILDING, SANDBOX_DISCARDING, "state", err);
+	if (r == 0)
+		r = check_range(m->unenforced, 0, LIMIT_HIT_ALL, "unenforced", err);
 	return r;
 }
 
@@ -146,6 +197,8 @@ static const struct message_rule rules[] = {
 	ROW(LIST, SERVER, control_query, 0, true, NULL),
 	ROW(POOLS, SERVER, control_query, 0, true, NULL),
 	ROW(KILL, SERVER, control_lease, 0, true, check_lease),
+	ROW(NET, SERVER, control_net, 0, true, check_net),
+	ROW(INSPECT, SERVER, control_lease, 0, true, check_lease),
 	ROW(LEASED, CLIENT, control_leased, 1, true, check_leased),
 	ROW(DONE, CLIENT, control_done, 0, true, NULL),
 	ROW(REFUSED, CLIENT, control_refused, 0, true, check_refused),
@@ -153,6 +206,7 @@ static const struct message_rule rules[] = {
 	ROW(POOL_ROW, CLIENT, control_pool_row, 0, true, check_pool_row),
 	ROW(LEASE_ENDED, CLIENT, control_lease_ended, 0, false, check_lease_ended),
 	ROW(RECEIPT, CLIENT, control_receipt, 0, false, check_receipt),
+	ROW(SANDBOX_DETAILS, CLIENT, control_sandbox_details, 0, true, check_sandbox_details),
 };
 
 const struct message_protocol control_protocol = {
@@ -207,6 +261,7 @@ const char *control_rung_name(uint32_t rung)
 		[RUNG_READY] = "ready",
 		[RUNG_BUILT] = "built",
 		[RUNG_WAITED] = "waited",
+		[RUNG_BOUND] = "bound",
 	};
 
 	return name_of(names, ARRAY_SIZE(names), rung);

@@ -12,6 +12,7 @@
 #define CONTROL_VERSION	     1
 #define CONTROL_NAME_MAX     32	 /* with terminator: template, image, profile */
 #define CONTROL_TEXT_MAX     200 /* with terminator: reason for people */
+#define CONTROL_BIND_MAX     64	 /* with terminator: workspace, hostname */
 #define CONTROL_PACKET_MAX   512
 #define CONTROL_DEADLINE_MAX (24u * 3600u * 1000u)
 
@@ -22,21 +23,29 @@ enum control_type {
 	CONTROL_TOUCH = 3,
 	CONTROL_LIST = 4,
 	CONTROL_POOLS = 5,
-	CONTROL_KILL = 6, /* end somebody's lease: root, or the owner's uid */
+	CONTROL_KILL = 6, /* end somebody's lease: root, or the owner's uid; so the next two */
+	CONTROL_NET = 7,  /* change a lease's egress profile */
+	CONTROL_INSPECT = 8,
 	/* supervisor to client */
 	CONTROL_LEASED = 32, /* + 1 fd: the sandbox's channel (guest.h) */
-	CONTROL_DONE = 33,   /* RELEASE, TOUCH; end of LIST and POOLS rows */
+	CONTROL_DONE = 33,   /* RELEASE, TOUCH, KILL, NET; end of LIST and POOLS rows */
 	CONTROL_REFUSED = 34,
 	CONTROL_SANDBOX_ROW = 35,
 	CONTROL_POOL_ROW = 36,
 	CONTROL_LEASE_ENDED = 37, /* unasked, id 0: at once, unless the owner released it */
 	CONTROL_RECEIPT = 38, /* unasked, id 0: of every lease, when its sandbox is proven dead */
+	CONTROL_SANDBOX_DETAILS = 39,
 };
 
 enum control_on_empty { ON_EMPTY_DEFAULT, ON_EMPTY_BUILD, ON_EMPTY_WAIT, ON_EMPTY_FAIL };
 
 /* Which rung of the ladder served an acquire. */
-enum control_rung { RUNG_READY = 1, RUNG_BUILT = 2, RUNG_WAITED = 3 };
+enum control_rung {
+	RUNG_READY = 1,
+	RUNG_BUILT = 2,
+	RUNG_WAITED = 3,
+	RUNG_BOUND = 4, /* ready, then something of the lease's own was bound in */
+};
 
 enum sandbox_state {
 	SANDBOX_BUILDING = 1,
@@ -97,9 +106,13 @@ struct control_acquire {
 	uint32_t wait_ms;  /* how long an empty pool may make it wait; 0: the pool's */
 	uint32_t lease_ms; /* deadline of the lease; 0: the pool's; at most the pool's */
 	uint32_t idle_ms;  /* likewise idle limit */
+	/* of the lease's own, bound in before it is handed over; empty, 0: the template's */
+	char workspace[CONTROL_BIND_MAX];	/* its opaque id, as text_is_name() */
+	char hostname[CONTROL_BIND_MAX];	/* likewise */
+	uint64_t memory_bytes, pids, cpu_milli; /* at most the template's */
 };
 
-struct control_lease { /* RELEASE, TOUCH, KILL */
+struct control_lease { /* RELEASE, TOUCH, KILL, INSPECT */
 	struct message_header header;
 	struct control_handle handle;
 };
@@ -125,6 +138,19 @@ struct control_leased {
 	uint64_t open_files;
 	uint64_t wait_ns;  /* from the request's arrival to this answer */
 	uint64_t build_ns; /* what building this sandbox took, whenever that was */
+	uint64_t bind_ns;  /* what binding took; 0: nothing was bound */
+	char net[CONTROL_NAME_MAX];
+	char workspace[CONTROL_BIND_MAX]; /* empty: none */
+	char hostname[CONTROL_BIND_MAX];
+	uint64_t workspace_bytes; /* its limit; 0: none */
+	uint32_t is_soft;	  /* 1: that limit is only looked after now and then */
+	uint32_t reserved;
+};
+
+struct control_net {
+	struct message_header header;
+	struct control_handle handle;
+	char net[CONTROL_NAME_MAX];
 };
 
 struct control_done {
@@ -149,6 +175,26 @@ struct control_sandbox_row {
 	uint64_t age_ms;
 	uint64_t lease_age_ms; /* 0 when not leased */
 	uint64_t build_ns;
+};
+
+struct control_sandbox_details {
+	struct message_header header;
+	struct control_handle handle;
+	char template_name[CONTROL_NAME_MAX];
+	char net[CONTROL_NAME_MAX];
+	char workspace[CONTROL_BIND_MAX];
+	char hostname[CONTROL_BIND_MAX];
+	uint32_t state; /* enum sandbox_state */
+	uint32_t owner_pid, owner_uid;
+	uint32_t unenforced; /* enum limit_hit, a set */
+	uint64_t age_ms, lease_age_ms;
+	uint64_t memory_bytes, disk_bytes, pids, cpu_milli; /* limits in force */
+	/* caps of its network, 0: none; and what it has done there since it was leased */
+	uint32_t connections_max, new_per_second_max, names_per_second_max;
+	uint32_t connections; /* tracked now */
+	uint64_t bytes_per_second_max;
+	uint64_t sent_bytes, received_bytes;
+	uint64_t denied_packets, denied_names;
 };
 
 struct control_pool_row {

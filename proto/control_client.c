@@ -262,8 +262,10 @@ bool control_client_fits(uint16_t request, uint16_t answer)
 		return request == CONTROL_LIST;
 	case CONTROL_POOL_ROW:
 		return request == CONTROL_POOLS;
+	case CONTROL_SANDBOX_DETAILS:
+		return request == CONTROL_INSPECT;
 	default: /* DONE */
-		return request != CONTROL_ACQUIRE;
+		return request != CONTROL_ACQUIRE && request != CONTROL_INSPECT;
 	}
 }
 

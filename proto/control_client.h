@@ -38,7 +38,7 @@ void control_client_on_receipt(
 	struct control_client *client, control_receipt_fn on_receipt, void *arg);
 int control_client_fd(const struct control_client *client);
 
-/* Send a request (struct control_acquire, _lease or _query; its header is filled here). 0 or -errno (-EBUSY, -EPIPE, -EINVAL: not a request that control.h allows). */
+/* Send a request (struct control_acquire, _lease, _net or _query; its header is filled here). 0 or -errno (-EBUSY, -EPIPE, -EINVAL: not a request that control.h allows). */
 int control_client_send(struct control_client *client, uint16_t type, void *request, uint32_t size,
 	control_answer_fn on_answer, void *arg, struct error *err);
 
@@ -49,7 +49,7 @@ int control_client_send(struct control_client *client, uint16_t type, void *requ
 int control_client_process(struct control_client *client, struct error *err);
 
 /*
- * Send ACQUIRE, RELEASE, TOUCH or KILL and wait up to timeout_ms (0: no limit) for the one answer, of which
+ * Send any request but LIST and POOLS and wait up to timeout_ms (0: no limit) for the one answer, of which
  * at most ret_size bytes are kept. A REFUSED answer is a failure: -errno that fits the refusal, its
  * text in err, and *ret_refusal, when not NULL, set; other failures leave *ret_refusal alone. ret_fd may
  * be NULL when no fd is expected. After -ETIMEDOUT without a refusal the connection is lost, because

@@ -21,6 +21,7 @@ struct pending {
 		struct control_acquire acquire;
 		struct control_lease lease;
 		struct control_query query;
+		struct control_net net;
 	} request; /* while it waits to be sent */
 };
 

@@ -6,12 +6,14 @@ libproto_a_SOURCES = \
 	proto/control.c proto/control.h \
 	proto/control_call.c \
 	proto/control_client.c proto/control_client.h proto/control_client_private.h \
+	proto/dns.c proto/dns.h \
 	proto/guest.c proto/guest.h \
 	proto/guest_client.c proto/guest_client.h proto/guest_client_private.h \
 	proto/guest_packet.c \
 	proto/guest_request.c \
 	proto/guest_table.c proto/guest_table.h \
 	proto/limit_text.c proto/limit_text.h \
+	proto/network.c proto/network.h \
 	proto/stream.c proto/stream.h \
 	proto/instance.c proto/instance.h
 

@@ -45,3 +45,14 @@ json_t *receipt_of_lease(const struct control_receipt *receipt, const struct lim
 		"pids_peak", (json_int_t)usage->pids_peak, "oom_kills",
 		(json_int_t)usage->oom_kills);
 }
+
+json_t *receipt_of_binding(const struct control_leased *lease)
+{
+	json_t *workspace = json_null();
+
+	if (lease->workspace[0])
+		workspace = json_pack("{s:s,s:I,s:b}", "id", lease->workspace, "limit_bytes",
+			(json_int_t)lease->workspace_bytes, "is_soft", lease->is_soft != 0);
+	return json_pack("{s:s,s:s,s:f,s:o}", "net", lease->net, "hostname", lease->hostname,
+		"bind_us", (double)lease->bind_ns / 1e3, "workspace", workspace);
+}

@@ -13,6 +13,12 @@
 json_t *receipt_of_reply(const struct guest_reply *reply);
 json_t *receipt_of_lease(const struct control_receipt *receipt, const struct limit_values *values);
 
+/*
+ * What a lease has of its own: net, hostname, bind_us (0: nothing was bound), and workspace: null, or id,
+ * limit_bytes (0: none), is_soft.
+ */
+json_t *receipt_of_binding(const struct control_leased *lease);
+
 /* A set of enum limit_hit: ["memory"]. */
 json_t *receipt_limits(uint32_t limits);
 /* The same for people: {"memory": "out of memory, limit 1 GiB"}. */

@@ -222,8 +222,9 @@ class Control:
                     raise Refused(packet)
                 yield kind, packet, fd
 
-    def acquire(self, pool="", on_empty=ON_EMPTY_WAIT):
-        body = struct.pack("<32s32s4I", pool.encode(), b"", on_empty, 0, 0, 0)
+    def acquire(self, pool="", on_empty=ON_EMPTY_WAIT, net=""):
+        """net: its egress profile; it has nothing else of its own."""
+        body = struct.pack("<32s32s4I152x", pool.encode(), net.encode(), on_empty, 0, 0, 0)
         _, packet, channel = next(self.answers(self.send(ACQUIRE, body)))
         return Lease(packet, channel)
 

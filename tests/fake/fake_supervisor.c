@@ -103,6 +103,27 @@ static void refuse(int client, uint32_t id, enum control_refusal why, const char
 	reply(client, &m, CONTROL_REFUSED, sizeof(m), id, -1);
 }
 
+/* What the lease asks for of its own is bound in. */
+static void bind_own(struct control_leased *m, const struct control_acquire *request)
+{
+	text_copy(m->net, sizeof(m->net), request->net[0] ? request->net : "none");
+	text_copy(m->hostname, sizeof(m->hostname),
+		request->hostname[0] ? request->hostname : "sandbox");
+	if (request->memory_bytes)
+		m->memory_bytes = request->memory_bytes;
+	if (request->pids)
+		m->pids = request->pids;
+	if (request->cpu_milli)
+		m->cpu_milli = request->cpu_milli;
+	if (!request->workspace[0])
+		return;
+	text_copy(m->workspace, sizeof(m->workspace), request->workspace);
+	m->rung = RUNG_BOUND;
+	m->bind_ns = 150000;
+	m->workspace_bytes = 1u << 30;
+	m->is_soft = 1;
+}
+
 static void lease(int client, const struct control_acquire *request)
 {
 	struct control_leased m = {.handle = {++last_id, EPOCH},
@@ -121,6 +142,20 @@ static void lease(int client, const struct control_acquire *request)
 		fail("lease");
 	text_copy(m.template_name, sizeof(m.template_name),
 		request->template_name[0] ? request->template_name : "tiny");
+	text_copy(m.net, sizeof(m.net), request->net[0] ? request->net : "none");
+	text_copy(m.hostname, sizeof(m.hostname), request->hostname);
+	if (request->workspace[0]) {
+		m.rung = RUNG_BOUND;
+		m.bind_ns = 150000;
+		text_copy(m.workspace, sizeof(m.workspace), request->workspace);
+	}
+	if (request->memory_bytes)
+		m.memory_bytes = request->memory_bytes;
+	if (request->pids)
+		m.pids = request->pids;
+	if (request->cpu_milli)
+		m.cpu_milli = request->cpu_milli;
+	bind_own(&m, request);
 	if (strcmp(request->template_name, "idle") == 0)
 		m.idle_ms = IDLE_MS;
 	if (strcmp(request->template_name, "weak") == 0)

@@ -21,11 +21,17 @@ static void use(const struct message_rule *rule, const void *packet)
 			text_is_name(m->template_name, sizeof(m->template_name) - 1));
 		expect(!m->net[0] || text_is_name(m->net, sizeof(m->net) - 1));
 		expect(m->on_empty <= ON_EMPTY_FAIL && m->lease_ms <= CONTROL_DEADLINE_MAX);
+		expect(!m->workspace[0] || text_is_name(m->workspace, sizeof(m->workspace) - 1));
+		expect(!m->hostname[0] || text_is_name(m->hostname, sizeof(m->hostname) - 1));
 		break;
 	}
+	case CONTROL_NET:
+		expect(text_is_name(((const struct control_net *)packet)->net, CONTROL_NAME_MAX));
+		break;
 	case CONTROL_RELEASE:
 	case CONTROL_TOUCH:
 	case CONTROL_KILL:
+	case CONTROL_INSPECT:
 		expect(((const struct control_lease *)packet)->handle.sandbox != 0);
 		break;
 	case CONTROL_LEASED: {
@@ -47,6 +53,13 @@ static void use(const struct message_rule *rule, const void *packet)
 				      ((const struct control_sandbox_row *)packet)->state),
 			       "?") != 0);
 		break;
+	case CONTROL_SANDBOX_DETAILS: {
+		const struct control_sandbox_details *m = packet;
+
+		expect(text_is_name(m->net, sizeof(m->net) - 1));
+		expect(strcmp(control_state_name(m->state), "?") != 0);
+		break;
+	}
 	case CONTROL_POOL_ROW: {
 		const struct control_pool_row *m = packet;
 

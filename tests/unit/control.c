@@ -19,6 +19,8 @@ static void fill_acquire(struct packet *packet)
 	m->wait_ms = 1000;
 	m->lease_ms = 60000;
 	m->idle_ms = 5000;
+	strcpy(m->workspace, "w-1");
+	m->memory_bytes = 1u << 28;
 }
 
 static const struct field acquire_fields[] = {
@@ -28,6 +30,11 @@ static const struct field acquire_fields[] = {
 	RANGE(control_acquire, wait_ms, 0, CONTROL_DEADLINE_MAX),
 	RANGE(control_acquire, lease_ms, 0, CONTROL_DEADLINE_MAX),
 	RANGE(control_acquire, idle_ms, 0, CONTROL_DEADLINE_MAX),
+	NAME_OR_EMPTY(control_acquire, workspace),
+	NAME_OR_EMPTY(control_acquire, hostname),
+	ANY(control_acquire, memory_bytes), /* against the pool's limits */
+	ANY(control_acquire, pids),
+	ANY(control_acquire, cpu_milli),
 };
 
 static void fill_lease(struct packet *packet)
@@ -51,13 +58,15 @@ static void fill_leased(struct packet *packet)
 	m->rung = RUNG_READY;
 	m->memory_bytes = 1u << 30;
 	m->wait_ns = 7000;
+	strcpy(m->net, "default");
+	strcpy(m->hostname, "sandbox");
 }
 
 static const struct field leased_fields[] = {
 	RANGE(control_leased, handle.sandbox, 1, UINT64_MAX),
 	RANGE(control_leased, handle.epoch, 1, UINT64_MAX),
 	NAME(control_leased, template_name),
-	RANGE(control_leased, rung, RUNG_READY, RUNG_WAITED),
+	RANGE(control_leased, rung, RUNG_READY, RUNG_BOUND),
 	ANY(control_leased, lease_ms), /* the pool's, which may be longer than a client may ask */
 	ANY(control_leased, idle_ms),
 	BITS(control_leased, unenforced, LIMIT_HIT_ALL),
@@ -69,6 +78,27 @@ static const struct field leased_fields[] = {
 	ANY(control_leased, open_files),
 	ANY(control_leased, wait_ns),
 	ANY(control_leased, build_ns),
+	ANY(control_leased, bind_ns),
+	NAME(control_leased, net),
+	NAME_OR_EMPTY(control_leased, workspace),
+	NAME_OR_EMPTY(control_leased, hostname),
+	ANY(control_leased, workspace_bytes),
+	RANGE(control_leased, is_soft, 0, 1),
+	ZERO(control_leased, reserved),
+};
+
+static void fill_net(struct packet *packet)
+{
+	struct control_net *m = (void *)packet->bytes;
+
+	m->handle = (struct control_handle){.sandbox = 3, .epoch = 9};
+	strcpy(m->net, "open");
+}
+
+static const struct field net_fields[] = {
+	RANGE(control_net, handle.sandbox, 1, UINT64_MAX),
+	RANGE(control_net, handle.epoch, 1, UINT64_MAX),
+	NAME(control_net, net),
 };
 
 static void fill_refused(struct packet *packet)
@@ -107,6 +137,45 @@ static const struct field sandbox_row_fields[] = {
 	ANY(control_sandbox_row, age_ms),
 	ANY(control_sandbox_row, lease_age_ms),
 	ANY(control_sandbox_row, build_ns),
+};
+
+static void fill_sandbox_details(struct packet *packet)
+{
+	struct control_sandbox_details *m = (void *)packet->bytes;
+
+	m->handle = (struct control_handle){.sandbox = 3, .epoch = 9};
+	strcpy(m->template_name, "base");
+	strcpy(m->net, "none");
+	m->state = SANDBOX_LEASED;
+	m->sent_bytes = 17;
+}
+
+static const struct field sandbox_details_fields[] = {
+	RANGE(control_sandbox_details, handle.sandbox, 1, UINT64_MAX),
+	RANGE(control_sandbox_details, handle.epoch, 1, UINT64_MAX),
+	NAME(control_sandbox_details, template_name),
+	NAME(control_sandbox_details, net),
+	NAME_OR_EMPTY(control_sandbox_details, workspace),
+	NAME_OR_EMPTY(control_sandbox_details, hostname),
+	RANGE(control_sandbox_details, state, SANDBOX_BUILDING, SANDBOX_DISCARDING),
+	ANY(control_sandbox_details, owner_pid),
+	ANY(control_sandbox_details, owner_uid),
+	BITS(control_sandbox_details, unenforced, LIMIT_HIT_ALL),
+	ANY(control_sandbox_details, age_ms),
+	ANY(control_sandbox_details, lease_age_ms),
+	ANY(control_sandbox_details, memory_bytes),
+	ANY(control_sandbox_details, disk_bytes),
+	ANY(control_sandbox_details, pids),
+	ANY(control_sandbox_details, cpu_milli),
+	ANY(control_sandbox_details, connections_max),
+	ANY(control_sandbox_details, new_per_second_max),
+	ANY(control_sandbox_details, names_per_second_max),
+	ANY(control_sandbox_details, connections),
+	ANY(control_sandbox_details, bytes_per_second_max),
+	ANY(control_sandbox_details, sent_bytes),
+	ANY(control_sandbox_details, received_bytes),
+	ANY(control_sandbox_details, denied_packets),
+	ANY(control_sandbox_details, denied_names),
 };
 
 static void fill_pool_row(struct packet *packet)
@@ -201,6 +270,8 @@ static const struct message_case cases[] = {
 	{.type = CONTROL_LIST},
 	{.type = CONTROL_POOLS},
 	CASE(KILL, fill_lease, lease_fields),
+	CASE(NET, fill_net, net_fields),
+	CASE(INSPECT, fill_lease, lease_fields),
 	CASE(LEASED, fill_leased, leased_fields),
 	{.type = CONTROL_DONE},
 	CASE(REFUSED, fill_refused, refused_fields),
@@ -208,6 +279,7 @@ static const struct message_case cases[] = {
 	CASE(POOL_ROW, fill_pool_row, pool_row_fields),
 	CASE(LEASE_ENDED, fill_lease_ended, lease_ended_fields),
 	CASE(RECEIPT, fill_receipt, receipt_fields),
+	CASE(SANDBOX_DETAILS, fill_sandbox_details, sandbox_details_fields),
 };
 
 /* Each value of first..last has a name of its own, and no other value has one. */
@@ -240,7 +312,8 @@ static void every_refusal_has_a_name(void **state)
 static void every_rung_has_a_name(void **state)
 {
 	(void)state;
-	assert_names(control_rung_name, RUNG_READY, RUNG_WAITED);
+	assert_names(control_rung_name, RUNG_READY, RUNG_BOUND);
+	assert_string_equal(control_rung_name(RUNG_BOUND), "bound");
 	assert_string_equal(control_rung_name(RUNG_READY), "ready");
 }
 

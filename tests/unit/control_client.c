@@ -166,16 +166,18 @@ static void second_answer_ends_the_connection(void **state)
 
 static void answer_that_does_not_fit_its_request_ends_the_connection(void **state)
 {
-	static const uint16_t requests[] = {
-		CONTROL_ACQUIRE, CONTROL_RELEASE, CONTROL_TOUCH, CONTROL_LIST, CONTROL_POOLS};
+	static const uint16_t requests[] = {CONTROL_ACQUIRE, CONTROL_RELEASE, CONTROL_TOUCH,
+		CONTROL_LIST, CONTROL_POOLS, CONTROL_NET, CONTROL_INSPECT};
 	static const uint16_t answers[] = {CONTROL_LEASED, CONTROL_DONE, CONTROL_REFUSED,
-		CONTROL_SANDBOX_ROW, CONTROL_POOL_ROW};
+		CONTROL_SANDBOX_ROW, CONTROL_POOL_ROW, CONTROL_SANDBOX_DETAILS};
 	static const bool fits[ARRAY_SIZE(requests)][ARRAY_SIZE(answers)] = {
-		{true, false, true, false, false},
-		{false, true, true, false, false},
-		{false, true, true, false, false},
-		{false, true, true, true, false},
-		{false, true, true, false, true},
+		{true, false, true, false, false, false},
+		{false, true, true, false, false, false},
+		{false, true, true, false, false, false},
+		{false, true, true, true, false, false},
+		{false, true, true, false, true, false},
+		{false, true, true, false, false, false},
+		{false, false, true, false, false, true},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(requests); i++)

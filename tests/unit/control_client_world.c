@@ -72,13 +72,20 @@ void world_on_receipt(void *arg, const struct control_receipt *receipt)
 uint32_t world_request(uint16_t type, void *request)
 {
 	struct control_lease *lease = request;
+	struct control_net *net = request;
 
 	switch (type) {
 	case CONTROL_ACQUIRE:
 		memset(request, 0, sizeof(struct control_acquire));
 		return sizeof(struct control_acquire);
+	case CONTROL_NET:
+		memset(request, 0, sizeof(*net));
+		net->handle = (struct control_handle){.sandbox = 1, .epoch = 2};
+		strcpy(net->net, "open");
+		return sizeof(*net);
 	case CONTROL_RELEASE:
 	case CONTROL_TOUCH:
+	case CONTROL_INSPECT:
 		lease->handle = (struct control_handle){.sandbox = 1, .epoch = 2};
 		return sizeof(*lease);
 	default:
@@ -147,6 +154,7 @@ void world_answer(struct world *w, uint16_t type, uint32_t id)
 		struct control_done done;
 		struct control_refused refused;
 		struct control_sandbox_row sandbox;
+		struct control_sandbox_details details;
 		struct control_pool_row pool;
 		struct control_lease_ended ended;
 		struct control_receipt receipt;
@@ -162,6 +170,11 @@ void world_answer(struct world *w, uint16_t type, uint32_t id)
 	if (type == CONTROL_LEASED) {
 		strcpy(m.leased.template_name, "base");
 		m.leased.rung = RUNG_BUILT;
+		strcpy(m.leased.net, "none");
+	} else if (type == CONTROL_SANDBOX_DETAILS) {
+		strcpy(m.details.template_name, "base");
+		strcpy(m.details.net, "none");
+		m.details.state = SANDBOX_LEASED;
 	} else if (type == CONTROL_REFUSED) {
 		m.refused.refusal = REFUSED_EMPTY;
 	} else if (type == CONTROL_SANDBOX_ROW) {
