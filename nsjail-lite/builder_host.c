@@ -1,91 +1,34 @@
 #include "nsjail-lite/builder_host.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "nsjail-lite/builder/link.h"
 #include "nsjail-lite/kernel.h"
+#include "nsjail-lite/program.h"
 #include "nsjail-lite/seccomp.h"
 #include "proto/channel.h"
 
-#define LINK_FD		 3
 #define HOSTNAME_DEFAULT "sandbox"
 
 int builder_find(char *ret_path, size_t size, struct error *err)
 {
-	/* from bin or sbin; from libexec/hearth itself */
-	static const char *const beside[] = {
-		"/../libexec/hearth/hearth-builder", "/hearth-builder"};
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash;
-
-	self[n > 0 ? n : 0] = '\0';
-	slash = strrchr(self, '/');
-	if (slash)
-		*slash = '\0';
-	for (size_t i = 0; slash && i < ARRAY_SIZE(beside); i++)
-		if (snprintf(ret_path, size, "%s%s", self, beside[i]) < (int)size &&
-			access(ret_path, X_OK) == 0)
-			return 0;
-	snprintf(ret_path, size, "%s", HEARTH_LIBEXECDIR "/hearth-builder");
-	if (access(ret_path, X_OK) < 0)
-		return error_errno(err, "builder program %s: install hearth whole", ret_path);
-	return 0;
-}
-
-/* In the forked child: nothing but 0..2 and the link survives the exec. */
-static _Noreturn void exec_builder(const char *program, int link_fd)
-{
-	char *const argv[] = {"hearth-builder", NULL};
-	char *const envp[] = {NULL};
-	sigset_t none;
-
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
-	if (link_fd == LINK_FD ? fcntl(LINK_FD, F_SETFD, 0) < 0 : dup2(link_fd, LINK_FD) < 0)
-		_exit(127);
-	kernel_close_range(LINK_FD + 1, ~0U, 0);
-	/* Signals of a terminal are for those who talk to people. */
-	setsid();
-	execve(program, argv, envp);
-	_exit(127);
+	return program_find("hearth-builder", ret_path, size, err);
 }
 
 static int spawn(const char *program, struct builder *builder, struct error *err)
 {
-	char found[PATH_MAX];
-	int pair[2];
-	int r = 0;
+	char *const argv[] = {"hearth-builder", NULL};
+	struct program started;
+	int r = program_start(program, argv, &started, err);
 
-	if (!program) {
-		r = builder_find(found, sizeof(found), err);
-		program = found;
-	}
 	if (r == 0)
-		r = channel_pair(pair, err);
-	if (r < 0)
-		return r;
-	builder->pid = fork();
-	if (builder->pid == 0)
-		exec_builder(program, pair[1]);
-	fd_close(pair[1]);
-	builder->link_fd = pair[0];
-	if (builder->pid < 0)
-		r = error_errno(err, "fork");
-	builder->pidfd = builder->pid < 0 ? -1 : kernel_pidfd_open(builder->pid);
-	if (r == 0 && builder->pidfd < 0)
-		r = error_errno(err, "pidfd_open");
+		*builder = (struct builder){
+			.pid = started.pid, .pidfd = started.pidfd, .link_fd = started.link_fd};
 	return r;
 }
 
@@ -99,8 +42,9 @@ static int send_packet(int link_fd, const void *message, size_t size, const void
 
 static int send_base(const struct builder_config *config, int link_fd, struct error *err)
 {
-	struct link_base m = {
-		.has_v2 = config->base->v2_fd >= 0, .normal_priority = config->normal_priority};
+	struct link_base m = {.has_v2 = config->base->v2_fd >= 0,
+		.normal_priority = config->normal_priority,
+		.nameserver = config->nameserver};
 	int fds[CGROUP_HIERARCHIES];
 	size_t count = 0;
 
@@ -180,6 +124,20 @@ static int send_template(
 	return r < 0 ? error_prefix(err, r, "template %u", index) : 0;
 }
 
+static int send_workspaces(int workspaces_fd, int link_fd, struct error *err)
+{
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
+	auto_close int fd = detached(workspaces_fd, err);
+	struct link_workspaces m;
+
+	if (fd < 0)
+		return error_prefix(err, fd, "workspaces");
+	if (kernel_mount_setattr(fd, 0, &attr) < 0)
+		return error_errno(err, "workspaces: nosuid");
+	link_header(&m.header, LINK_WORKSPACES, sizeof(m));
+	return send_packet(link_fd, &m, sizeof(m), NULL, 0, &fd, 1, err);
+}
+
 static int configure(const struct builder_config *config, int link_fd, struct error *err)
 {
 	struct link_start start;
@@ -189,6 +147,8 @@ static int configure(const struct builder_config *config, int link_fd, struct er
 		r = send_filter(config->filter, link_fd, err);
 	for (unsigned i = 0; r == 0 && i < config->template_count; i++)
 		r = send_template(&config->templates[i], i, link_fd, err);
+	if (r == 0 && config->workspaces_fd >= 0)
+		r = send_workspaces(config->workspaces_fd, link_fd, err);
 	if (r < 0)
 		return r;
 	link_header(&start.header, LINK_START, sizeof(start));

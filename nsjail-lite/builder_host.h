@@ -33,6 +33,8 @@ struct builder_config {
 	const struct seccomp_program *filter;
 	const struct builder_template *templates;
 	unsigned template_count; /* 1..JAIL_TEMPLATES_MAX */
+	int workspaces_fd;	 /* directory of the workspaces, borrowed; -1: none */
+	uint32_t nameserver;	 /* IPv4, host byte order, for /etc/resolv.conf; 0: the image's */
 	bool normal_priority;
 };
 

@@ -10,9 +10,13 @@
 #define JAIL_TEMPLATES_MAX 16
 #define JAIL_BINDS_MAX	   8
 #define JAIL_PATH_MAX	   256
+#define JAIL_WORKSPACE_MAX 64 /* id of a workspace, with terminator */
 #define JAIL_SLOTS_MAX	   16384
 #define JAIL_UIDS	   65536u /* width of a slot's uid and gid range */
 #define JAIL_CPU_WEIGHT	   100	  /* of a sandbox that says nothing */
+/* Whose the files of workspaces are on the host: id 0 inside is this one; no process has it. */
+#define JAIL_WORKSPACE_UID (14 * JAIL_UIDS)
+#define JAIL_WORKSPACE_DIR "/workspace"
 
 struct jail_limits {
 	uint64_t memory_bytes; /* hard, kernel and tmpfs memory included; 0: none */

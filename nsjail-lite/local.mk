@@ -10,21 +10,28 @@ libjail_a_SOURCES = \
 	nsjail-lite/image_mount.c nsjail-lite/image_mount.h \
 	nsjail-lite/io_disk.c nsjail-lite/io_disk.h \
 	nsjail-lite/jail.c nsjail-lite/jail.h \
+	nsjail-lite/network/network_host.c nsjail-lite/network/network_host.h \
+	nsjail-lite/network/network_link.c nsjail-lite/network/network_link.h \
+	nsjail-lite/program.c nsjail-lite/program.h \
 	nsjail-lite/seccomp.c nsjail-lite/seccomp.h nsjail-lite/seccomp_evaluate.c \
 	nsjail-lite/seccomp_policy.c nsjail-lite/seccomp_policy.h \
 	nsjail-lite/one_shot.c nsjail-lite/one_shot.h \
+	nsjail-lite/run_file.c nsjail-lite/run_file.h \
 	nsjail-lite/uid_ranges.c nsjail-lite/uid_ranges.h \
 	nsjail-lite/doctor/cgroups.c nsjail-lite/doctor/check.h \
 	nsjail-lite/doctor/confinement.c \
 	nsjail-lite/doctor/doctor.c nsjail-lite/doctor/doctor.h \
 	nsjail-lite/doctor/facts.c \
 	nsjail-lite/doctor/filter.c \
+	nsjail-lite/doctor/firewall.c \
 	nsjail-lite/doctor/mounts.c \
 	nsjail-lite/doctor/namespaces.c \
+	nsjail-lite/doctor/networks.c \
 	nsjail-lite/doctor/privileges.c \
 	nsjail-lite/doctor/probe.h \
 	nsjail-lite/doctor/sysctls.c \
 	nsjail-lite/doctor/table.c \
+	nsjail-lite/doctor/wire.c nsjail-lite/doctor/wire.h \
 	nsjail-lite/doctor/world.h
 libjail_a_CPPFLAGS = $(AM_CPPFLAGS) $(SECCOMP_CFLAGS)
 
@@ -63,7 +70,7 @@ builder_sources = \
 	nsjail-lite/jail.c nsjail-lite/builder/link.c \
 	nsjail-lite/cgroup/cgroup.c nsjail-lite/cgroup/knobs.c \
 	nsjail-lite/builder/main.c nsjail-lite/builder/slot.c nsjail-lite/builder/root.c \
-	nsjail-lite/builder/build.c nsjail-lite/builder/reap.c nsjail-lite/builder/tree.c \
+	nsjail-lite/builder/build.c nsjail-lite/builder/bind.c nsjail-lite/builder/reap.c nsjail-lite/builder/tree.c \
 	nsjail-lite/child/child.c nsjail-lite/child/mounts.c \
 	$(guest_sources)
 builder_headers = \

@@ -113,6 +113,7 @@ int one_shot_start(struct one_shot *s, const struct builder_template *template, 
 		.filter = &filter,
 		.templates = template,
 		.template_count = 1,
+		.workspaces_fd = -1,
 		.normal_priority = true};
 	struct link_slot slot = {.slot = 0};
 	struct link_build build = {.sandbox = SANDBOX};

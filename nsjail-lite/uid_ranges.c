@@ -1,23 +1,19 @@
 #include "nsjail-lite/uid_ranges.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "base/file.h"
 #include "nsjail-lite/cgroup/cgroup.h"
 #include "nsjail-lite/jail.h"
+#include "nsjail-lite/run_file.h"
 
-#define RANGES_DIR  "/run"
 #define RANGES_NAME "hearth-uid-ranges"
-#define RANGES_FILE RANGES_DIR "/" RANGES_NAME
+#define RANGES_FILE "/run/" RANGES_NAME
 #define SPANS_MAX   512
 #define FIRST_RANGE 16u	   /* ids below 1,048,576 stay the host's */
 #define LAST_RANGE  32767u /* kernel limit of ping_group_range: below 2^31 */
@@ -33,25 +29,6 @@ struct spans {
 	unsigned count;
 	struct span span[SPANS_MAX];
 };
-
-/* Open and lock the file that stands there now: a writer replaces it, so look again once locked. */
-static int open_locked(struct error *err)
-{
-	struct stat held, named;
-
-	for (;;) {
-		auto_close int fd =
-			open(RANGES_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-
-		if (fd < 0)
-			return error_errno(err, "open " RANGES_FILE);
-		if (flock(fd, LOCK_EX) < 0)
-			return error_errno(err, "lock " RANGES_FILE);
-		if (fstat(fd, &held) == 0 && stat(RANGES_FILE, &named) == 0 &&
-			held.st_ino == named.st_ino)
-			return take_fd(&fd);
-	}
-}
 
 static bool parse_span(const char *line, struct span *span)
 {
@@ -81,37 +58,25 @@ static int spans_parse(char *text, struct spans *spans, struct error *err)
 /* Lock and parse. The lock goes with the fd. A file that makes no sense is refused, not overwritten. */
 static int spans_open(struct spans *spans, struct error *err)
 {
-	auto_close int fd = open_locked(err);
 	char text[SPANS_MAX * 96];
-	ssize_t n;
-	int r;
+	auto_close int fd = run_file_open(RANGES_NAME, text, sizeof(text), err);
+	int r = fd < 0 ? fd : spans_parse(text, spans, err);
 
-	if (fd < 0)
-		return fd;
-	n = fd_read_full(fd, text, sizeof(text) - 1);
-	if (n < 0)
-		return error_set(err, (int)-n, "read " RANGES_FILE ": %s", strerror((int)-n));
-	text[n] = '\0';
-	r = spans_parse(text, spans, err);
 	return r < 0 ? r : take_fd(&fd);
 }
 
-/* Replaced in one step: whoever is killed here loses nobody's span. */
 static int spans_write(const struct spans *spans, struct error *err)
 {
-	auto_close int dir = open(RANGES_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	char text[SPANS_MAX * 96];
 	size_t used = 0;
 
-	if (dir < 0)
-		return error_errno(err, "open " RANGES_DIR);
 	for (unsigned i = 0; i < spans->count; i++) {
 		const struct span *s = &spans->span[i];
 
 		used += (size_t)snprintf(text + used, sizeof(text) - used,
 			"%" PRIu32 " %" PRIu32 " %s\n", s->first, s->count, s->instance);
 	}
-	return file_replace_at(dir, RANGES_NAME, text, used, 0644, err);
+	return run_file_write(RANGES_NAME, text, used, err);
 }
 
 static void mark_live(void *arg, const char *instance)

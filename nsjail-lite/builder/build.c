@@ -260,6 +260,7 @@ int build_sandbox(struct builder *b, const struct link_build *message, struct li
 	}
 	slot->sandbox = message->sandbox;
 	slot->killed_ns = 0;
+	slot->is_bound = false;
 	slot->pidfd = take_fd(&build.pidfd);
 	memcpy(slot->cgroup, build.cgroup.name, sizeof(slot->cgroup));
 	ret_built->sandbox = message->sandbox;

@@ -3,9 +3,10 @@
  *
  *   main.c   the link: configuration first, then one message at a time; reaping
  *   tree.c   its own tiny mount tree, the /dev template, what to cover in /proc
- *   slot.c   what is recycled: a user namespace and a network namespace per slot
+ *   slot.c   what is recycled: user namespaces and a network namespace per slot
  *   root.c   the private root: tmpfs upper, idmapped lower, overlay
  *   build.c  one sandbox, from cgroup to ready
+ *   bind.c   what a lease has of its own, bound to a sandbox that is ready
  *   reap.c   the end of one sandbox, and the sweep of fds after a child died half-way
  *
  * Single-threaded, so that a child may share its fd table: between two builds every open fd is known.
@@ -38,11 +39,14 @@ struct slot {
 	uint32_t index;
 	uint32_t uid_base;
 	int userns_fd, netns_fd; /* netns_fd -1: none could be made after the last sandbox */
+	bool has_given_network;	 /* it came with SLOT: others make and clean it */
 	uint64_t unused_network; /* how a network namespace looks that nobody has used */
+	int workspace_userns_fd; /* maps the owner of workspaces to root inside; -1: no workspaces */
 	/* the sandbox in it; id 0: free */
 	uint64_t sandbox;
 	int pidfd;
 	char cgroup[64];
+	bool is_bound;	    /* BIND came: it is for once */
 	uint64_t killed_ns; /* when KILL came; 0: not asked */
 };
 
@@ -51,6 +55,11 @@ struct template
 	bool is_set;
 	int image_fd;		    /* mount of the image */
 	bool needs_dev, needs_proc; /* the image lacks these directories */
+	bool needs_workspace;	    /* it has no plain directory there */
+	bool has_etc;		    /* a plain directory, or none: /etc/resolv.conf can be ours */
+	mode_t etc_mode;
+	uid_t etc_uid;
+	gid_t etc_gid;
 	struct jail_limits limits;
 	char hostname[JAIL_HOSTNAME_MAX];
 	unsigned bind_count;
@@ -67,7 +76,11 @@ struct template
 struct builder {
 	int link_fd, epoll_fd, report_fd; /* report_fd: the reading end */
 	int proc_fd; /* the host's /proc, as fd only: none may stand in the tree */
-	int host_netns_fd;
+	int host_netns_fd, host_utsns_fd, mntns_fd; /* mntns_fd: its own */
+	int workspaces_fd;			    /* mount of all workspaces; -1: none */
+	char spare[40];	      /* a workspace made ahead, whose name can be no id */
+	bool wants_spare;     /* while there is nothing else to do */
+	char resolv_conf[40]; /* empty: the image's stays */
 	/*
 	 * An older kernel clones, and takes as an overlay's layers, only mounts that are attached in the own
 	 * namespace, and cannot idmap a tmpfs. Then templates stay attached in the tiny tree, layers are for
@@ -84,6 +97,7 @@ struct builder {
 	struct sock_fprog filter;
 	struct template templates[JAIL_TEMPLATES_MAX];
 	struct slot *slots[JAIL_SLOTS_MAX];
+	size_t slots_end; /* there is none from here on */
 	char *arguments;
 	size_t arguments_size;
 };
@@ -102,7 +116,14 @@ int tree_set_up(struct builder *b, struct error *err);
 int tree_make_dev(uint32_t owner, struct error *err);
 
 /* slot.c */
-int slot_create(struct builder *b, uint32_t index, uint32_t uid_base, struct error *err);
+/*
+ * Make a slot; netns_fd -1: with a network namespace of its own. With one, which is taken in any case, it may
+ * exist already and be free: its namespace is replaced. -EEXIST, -EBUSY.
+ */
+int slot_create(
+	struct builder *b, uint32_t index, uint32_t uid_base, int netns_fd, struct error *err);
+/* The slot that this sandbox is in, or NULL. */
+struct slot *slot_find(const struct builder *b, uint64_t sandbox);
 /* The sandbox is dead: another network namespace for the next one, if this one was used. */
 int slot_clean_network(const struct builder *b, struct slot *slot, struct error *err);
 
@@ -119,6 +140,16 @@ int root_idmapped_clone(int mount_fd, const char *path, int userns_fd, uint64_t 
 int build_sandbox(struct builder *b, const struct link_build *message, struct link_built *ret_built,
 	int *ret_channel, struct error *err);
 int build_stock_cgroup(struct builder *b, struct template *t, struct error *err);
+
+/*
+ * bind.c: all of it, or -errno and the reason; then the sandbox may have a part of it and has to be killed.
+ * For once in a sandbox's life, and before anything has run in it, which the caller vouches for.
+ */
+int bind_sandbox(struct builder *b, struct slot *slot, const struct link_bind *message,
+	struct link_bound *ret_bound, struct error *err);
+
+/* The next new workspace, ahead: a file system may take longer to make one than all the rest does. */
+void bind_make_spare(struct builder *b);
 
 /* reap.c */
 void reap_slot(struct builder *b, struct slot *slot);

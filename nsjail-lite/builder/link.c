@@ -20,8 +20,6 @@ static int check_base(const void *message, uint32_t size, struct error *err)
 		r = check_name(m->prefix, sizeof(m->prefix), false, "prefix", err);
 	if (r == 0)
 		r = check_range(m->normal_priority, 0, 1, "normal_priority", err);
-	if (r == 0)
-		r = check_zero(&m->reserved, sizeof(m->reserved), "reserved", err);
 	return r;
 }
 
@@ -94,6 +92,57 @@ static int check_build(const void *message, uint32_t size, struct error *err)
 	return r;
 }
 
+/* A field that its bit in `what` asks for, or which is empty. */
+static int check_wanted(
+	uint32_t what, enum link_bind_what bit, uint64_t value, const char *name, struct error *err)
+{
+	return what & bit ? check_range(value, 1, UINT64_MAX, name, err)
+			  : check_range(value, 0, 0, name, err);
+}
+
+static int check_wanted_name(uint32_t what, enum link_bind_what bit, const char *field, size_t size,
+	const char *name, struct error *err)
+{
+	return what & bit ? check_name(field, size, false, name, err)
+			  : check_zero(field, size, name, err);
+}
+
+static int check_late_limits(uint32_t what, const struct jail_limits *limits, struct error *err)
+{
+	struct jail_limits rest = *limits;
+	int r;
+
+	rest.memory_bytes = rest.pids = rest.cpu_milli = 0;
+	r = check_wanted(what, BIND_MEMORY, limits->memory_bytes, "memory_bytes", err);
+	if (r == 0)
+		r = check_wanted(what, BIND_PIDS, limits->pids, "pids", err);
+	if (r == 0)
+		r = check_wanted(what, BIND_CPU, limits->cpu_milli, "cpu_milli", err);
+	return r < 0 ? r : check_zero(&rest, sizeof(rest), "limits", err);
+}
+
+static int check_late_bind(const void *message, uint32_t size, struct error *err)
+{
+	const struct link_bind *m = message;
+	int r;
+
+	(void)size;
+	r = check_range(m->sandbox, 1, UINT64_MAX, "sandbox", err);
+	if (r == 0)
+		r = check_range(m->what, 1, BIND_ALL, "what", err);
+	if (r == 0)
+		r = check_zero(&m->reserved, sizeof(m->reserved), "reserved", err);
+	if (r == 0)
+		r = check_wanted_name(m->what, BIND_WORKSPACE, m->workspace, sizeof(m->workspace),
+			"workspace", err);
+	if (r == 0 && !(m->what & BIND_WORKSPACE))
+		r = check_range(m->workspace_bytes, 0, 0, "workspace_bytes", err);
+	if (r == 0)
+		r = check_wanted_name(
+			m->what, BIND_HOSTNAME, m->hostname, sizeof(m->hostname), "hostname", err);
+	return r < 0 ? r : check_late_limits(m->what, &m->limits, err);
+}
+
 static int check_kill(const void *message, uint32_t size, struct error *err)
 {
 	(void)size;
@@ -122,6 +171,20 @@ static int check_built(const void *message, uint32_t size, struct error *err)
 	r = check_range(m->sandbox, 1, UINT64_MAX, "sandbox", err);
 	if (r == 0)
 		r = check_range(m->pid, 1, INT32_MAX, "pid", err);
+	if (r == 0)
+		r = check_zero(&m->reserved, sizeof(m->reserved), "reserved", err);
+	return r;
+}
+
+static int check_bound(const void *message, uint32_t size, struct error *err)
+{
+	const struct link_bound *m = message;
+	int r;
+
+	(void)size;
+	r = check_range(m->sandbox, 1, UINT64_MAX, "sandbox", err);
+	if (r == 0)
+		r = check_range(m->is_soft, 0, 1, "is_soft", err);
 	if (r == 0)
 		r = check_zero(&m->reserved, sizeof(m->reserved), "reserved", err);
 	return r;
@@ -170,12 +233,15 @@ static const struct message_rule rules[] = {
 		check_filter),
 	ROW(TEMPLATE, SERVER, link_template, LINK_ENV_MAX, 1, 1 + JAIL_BINDS_MAX, check_template),
 	ROW(START, SERVER, link_start, 0, 0, 0, NULL),
-	ROW(SLOT, SERVER, link_slot, 0, 0, 0, check_slot),
+	ROW(SLOT, SERVER, link_slot, 0, 0, 1, check_slot),
 	ROW(BUILD, SERVER, link_build, 0, 0, 0, check_build),
 	ROW(KILL, SERVER, link_kill, 0, 0, 0, check_kill),
+	ROW(WORKSPACES, SERVER, link_workspaces, 0, 1, 1, NULL),
+	ROW(BIND, SERVER, link_bind, 0, 0, 0, check_late_bind),
 	ROW(STARTED, CLIENT, link_started, 0, 0, 0, NULL),
 	ROW(SLOT_READY, CLIENT, link_slot_ready, 0, 0, 0, check_slot_ready),
 	ROW(BUILT, CLIENT, link_built, 0, 1, 1, check_built),
+	ROW(BOUND, CLIENT, link_bound, 0, 0, 0, check_bound),
 	ROW(FAILED, CLIENT, link_failed, 0, 0, 0, check_failed),
 	ROW(ENDED, CLIENT, link_ended, 0, 0, 0, check_ended),
 };

@@ -3,7 +3,8 @@
  *
  * Both ends are root and ours; the rules are checked all the same. Sequence:
  *   BASE, FILTER, TEMPLATE..., START -> STARTED; then SLOT -> SLOT_READY; then BUILD -> BUILT or
- *   FAILED; KILL (or death by itself) -> ENDED. A builder does one build at a time, in order.
+ *   FAILED; BIND -> BOUND or FAILED; KILL (or death by itself) -> ENDED. A builder does one thing at a
+ *   time, in order. WORKSPACES comes before START or never.
  *   START first ends and removes whatever cgroups of its prefix an earlier builder left.
  *   At the end of the link the builder kills what it built, removes its cgroups and exits.
  */
@@ -26,15 +27,20 @@ enum link_type {
 	LINK_FILTER = 2, /* payload: struct sock_filter[] */
 	LINK_TEMPLATE = 3, /* fd 0: detached mount of the image's root; then one per bind */
 	LINK_START = 4,
-	LINK_SLOT = 5,
+	LINK_SLOT =
+		5, /* fd 0, if any: its network namespace, which then is not the builder's to clean */
 	LINK_BUILD = 6,
 	LINK_KILL = 7,
+	LINK_WORKSPACES = 8, /* fd 0: detached mount of the directory of workspaces */
+	LINK_BIND = 9,
 	/* from the builder */
 	LINK_STARTED = 32,
 	LINK_SLOT_READY = 33,
-	LINK_BUILT = 34,  /* fd 0: the host's end of the sandbox's channel */
-	LINK_FAILED = 35, /* of SLOT, BUILD, or START: the builder then exits */
+	LINK_BUILT = 34, /* fd 0: the host's end of the sandbox's channel */
+	LINK_FAILED =
+		35, /* of SLOT, BUILD, BIND (the sandbox lives on), or START: the builder then exits */
 	LINK_ENDED = 36,
+	LINK_BOUND = 37,
 };
 
 struct link_base {
@@ -44,7 +50,8 @@ struct link_base {
 	char prefix
 		[32]; /* of the names of cgroups made here: "b0-"; unique among the live builders */
 	uint32_t normal_priority; /* 1: stay at normal priority (nsjail-lite) */
-	uint32_t reserved;
+	uint32_t
+		nameserver; /* IPv4 address in host byte order for /etc/resolv.conf; 0: leave the image's */
 };
 
 struct link_filter {
@@ -78,6 +85,33 @@ struct link_build {
 	uint32_t template_index;
 };
 
+struct link_workspaces {
+	struct message_header header;
+};
+
+/* What a lease has of its own: see BIND. */
+enum link_bind_what {
+	BIND_WORKSPACE = 1 << 0,
+	BIND_HOSTNAME = 1 << 1,
+	BIND_MEMORY = 1 << 2, /* limits.memory_bytes */
+	BIND_PIDS = 1 << 3,   /* limits.pids */
+	BIND_CPU = 1 << 4,    /* limits.cpu_milli */
+};
+#define BIND_ALL 31u
+
+/* Only to a sandbox in which nothing has run yet. All of it is applied, or FAILED says what was not. */
+struct link_bind {
+	struct message_header header;
+	uint64_t sandbox;
+	uint32_t what; /* enum link_bind_what, a set, not empty */
+	uint32_t reserved;
+	char workspace
+		[JAIL_WORKSPACE_MAX]; /* directory below that of WORKSPACES, made when missing */
+	uint64_t workspace_bytes;     /* its limit; 0: none */
+	char hostname[JAIL_HOSTNAME_MAX];
+	struct jail_limits limits; /* the rest of it is 0 */
+};
+
 struct link_kill {
 	struct message_header header;
 	uint64_t sandbox;
@@ -103,10 +137,18 @@ struct link_built {
 	struct jail_stages stages;
 };
 
+struct link_bound {
+	struct message_header header;
+	uint64_t sandbox;
+	uint64_t bind_ns;
+	uint32_t is_soft; /* 1: the file system does not hold workspace_bytes */
+	uint32_t reserved;
+};
+
 struct link_failed {
 	struct message_header header;
-	uint64_t sandbox; /* of BUILD; else 0 */
-	uint32_t slot;	  /* of SLOT and BUILD */
+	uint64_t sandbox; /* of BUILD and BIND; else 0 */
+	uint32_t slot;	  /* of SLOT, BUILD and BIND */
 	uint32_t error;	  /* errno */
 	char text[LINK_TEXT_MAX];
 };

@@ -39,7 +39,8 @@
 #define LINK_FD	     3 /* where the host puts the link */
 #define FIRST_OWN_FD (CHILD_LAST_FD + 1)
 
-static struct builder builder = {.report_fd = -1, .base = {.v2_fd = -1, .v1_fd = {CGROUP_NONE_}}};
+static struct builder builder = {
+	.report_fd = -1, .workspaces_fd = -1, .base = {.v2_fd = -1, .v1_fd = {CGROUP_NONE_}}};
 
 static void send_failed(struct builder *b, uint64_t sandbox, uint32_t slot, const struct error *err)
 {
@@ -86,7 +87,12 @@ static void take_base(struct builder *b, const struct link_base *m, int *fds, si
 			b->base.v1_fd[c] = take_fd(&fds[next++]);
 	}
 	memcpy(b->prefix, m->prefix, sizeof(b->prefix));
+	snprintf(b->spare, sizeof(b->spare), ".%sspare", b->prefix);
 	b->normal_priority = m->normal_priority;
+	if (m->nameserver)
+		snprintf(b->resolv_conf, sizeof(b->resolv_conf), "nameserver %u.%u.%u.%u\n",
+			m->nameserver >> 24, m->nameserver >> 16 & 255, m->nameserver >> 8 & 255,
+			m->nameserver & 255);
 }
 
 static int take_filter(struct builder *b, const struct link_filter *m)
@@ -131,6 +137,29 @@ static bool lacks_directory(int image_fd, const char *name)
 	return fstatat(image_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
 }
 
+static void look_at_mount_points(struct template *t)
+{
+	struct stat st;
+
+	t->needs_dev = lacks_directory(t->image_fd, "dev");
+	t->needs_proc = lacks_directory(t->image_fd, "proc");
+	t->needs_workspace =
+		fstatat(t->image_fd, &JAIL_WORKSPACE_DIR[1], &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		!S_ISDIR(st.st_mode);
+}
+
+static void look_at_etc(struct template *t)
+{
+	struct stat st = {.st_mode = S_IFDIR | 0755};
+
+	if (fstatat(t->image_fd, "etc", &st, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
+		return;
+	t->has_etc = S_ISDIR(st.st_mode) && st.st_uid < JAIL_UIDS && st.st_gid < JAIL_UIDS;
+	t->etc_mode = st.st_mode & 0777;
+	t->etc_uid = st.st_uid;
+	t->etc_gid = st.st_gid;
+}
+
 static int take_template(struct builder *b, const struct link_template *m, int *fds, size_t count)
 {
 	struct template *t = &b->templates[m->index];
@@ -139,8 +168,8 @@ static int take_template(struct builder *b, const struct link_template *m, int *
 		return -EPROTO;
 	t->is_set = true;
 	t->image_fd = take_fd(&fds[0]);
-	t->needs_dev = lacks_directory(t->image_fd, "dev");
-	t->needs_proc = lacks_directory(t->image_fd, "proc");
+	look_at_mount_points(t);
+	look_at_etc(t);
 	t->limits = m->limits;
 	memcpy(t->hostname, m->hostname, sizeof(t->hostname));
 	t->bind_count = m->bind_count;
@@ -148,6 +177,15 @@ static int take_template(struct builder *b, const struct link_template *m, int *
 	for (unsigned i = 0; i < m->bind_count; i++)
 		t->bind_fds[i] = take_fd(&fds[1 + i]);
 	return take_strings(t, m);
+}
+
+static int take_workspaces(struct builder *b, int *fds, size_t count)
+{
+	if (count != 1 || b->workspaces_fd >= 0)
+		return -EPROTO;
+	b->workspaces_fd = take_fd(&fds[0]);
+	b->wants_spare = true;
+	return 0;
 }
 
 static void lower_priority(const struct builder *b)
@@ -175,12 +213,12 @@ static int start(struct builder *b, struct error *err)
 	return channel_send(b->link_fd, &started, sizeof(started), NULL, 0, NULL, 0);
 }
 
-static void on_slot(struct builder *b, const struct link_slot *m)
+static void on_slot(struct builder *b, const struct link_slot *m, int *fds, size_t count)
 {
 	struct link_slot_ready ready = {.slot = m->slot};
 	struct error err = {0};
 
-	if (slot_create(b, m->slot, m->uid_base, &err) < 0) {
+	if (slot_create(b, m->slot, m->uid_base, count ? take_fd(&fds[0]) : -1, &err) < 0) {
 		reap_sweep_fds(b);
 		send_failed(b, 0, m->slot, &err);
 		return;
@@ -208,18 +246,34 @@ static void on_build(struct builder *b, const struct link_build *m)
 	fd_close(channel);
 }
 
-static void on_kill(struct builder *b, const struct link_kill *m)
+static void on_bind(struct builder *b, const struct link_bind *m)
 {
-	for (size_t i = 0; i < JAIL_SLOTS_MAX; i++) {
-		struct slot *slot = b->slots[i];
+	struct link_bound bound = {.sandbox = m->sandbox};
+	struct slot *slot = slot_find(b, m->sandbox);
+	struct error err = {0};
+	int r;
 
-		if (!slot || slot->sandbox != m->sandbox)
-			continue;
-		slot->killed_ns = clock_now_ns();
-		/* Not cgroup.kill: PID 1's death ends its namespace, and its cgroup could be born into again. */
-		kernel_pidfd_send_signal(slot->pidfd, SIGKILL);
+	if (slot)
+		r = bind_sandbox(b, slot, m, &bound, &err);
+	else
+		r = error_set(&err, ESRCH, "bind: no such sandbox");
+	if (r < 0) {
+		send_failed(b, m->sandbox, slot ? slot->index : 0, &err);
 		return;
 	}
+	link_header(&bound.header, LINK_BOUND, sizeof(bound));
+	channel_send(b->link_fd, &bound, sizeof(bound), NULL, 0, NULL, 0);
+}
+
+static void on_kill(struct builder *b, const struct link_kill *m)
+{
+	struct slot *slot = slot_find(b, m->sandbox);
+
+	if (!slot)
+		return;
+	slot->killed_ns = clock_now_ns();
+	/* Not cgroup.kill: PID 1's death ends its namespace, and its cgroup could be born into again. */
+	kernel_pidfd_send_signal(slot->pidfd, SIGKILL);
 }
 
 static int on_message(struct builder *b, const struct message_header *m, int *fds, size_t count,
@@ -236,7 +290,7 @@ static int on_message(struct builder *b, const struct message_header *m, int *fd
 	case LINK_START:
 		return start(b, err);
 	case LINK_SLOT:
-		on_slot(b, (const struct link_slot *)m);
+		on_slot(b, (const struct link_slot *)m, fds, count);
 		break;
 	case LINK_BUILD:
 		on_build(b, (const struct link_build *)m);
@@ -244,11 +298,17 @@ static int on_message(struct builder *b, const struct message_header *m, int *fd
 	case LINK_KILL:
 		on_kill(b, (const struct link_kill *)m);
 		break;
+	case LINK_WORKSPACES:
+		return take_workspaces(b, fds, count);
+	case LINK_BIND:
+		on_bind(b, (const struct link_bind *)m);
+		break;
 	case LINK_STARTED:
 	case LINK_SLOT_READY:
 	case LINK_BUILT:
 	case LINK_FAILED:
 	case LINK_ENDED:
+	case LINK_BOUND:
 		return -EPROTO; /* not to us: check_message has refused them */
 	}
 	return 0;
@@ -292,11 +352,14 @@ static int serve(struct builder *b, struct error *err)
 
 	while (r == 0) {
 		struct template *t = wants_stock(b);
-		int n = epoll_wait(b->epoll_fd, events, ARRAY_SIZE(events), t ? 0 : -1);
+		int n = epoll_wait(
+			b->epoll_fd, events, ARRAY_SIZE(events), t || b->wants_spare ? 0 : -1);
 
 		if (n < 0 && errno != EINTR)
 			return error_errno(err, "epoll_wait");
-		if (n == 0 && t && build_stock_cgroup(b, t, NULL) < 0)
+		if (n == 0 && b->wants_spare)
+			bind_make_spare(b);
+		else if (n == 0 && t && build_stock_cgroup(b, t, NULL) < 0)
 			epoll_wait(b->epoll_fd, events, 1, -1); /* the next build will say why */
 		for (int i = 0; i < n && r == 0; i++) {
 			if (events[i].data.ptr)

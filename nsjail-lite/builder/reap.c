@@ -95,6 +95,7 @@ static int mark_template(const struct template *t, unsigned char *known, int siz
 static int mark_slot(const struct slot *slot, unsigned char *known, int size, int highest)
 {
 	highest = mark(known, size, slot->userns_fd, highest);
+	highest = mark(known, size, slot->workspace_userns_fd, highest);
 	highest = mark(known, size, slot->netns_fd, highest);
 	return mark(known, size, slot->pidfd, highest);
 }
@@ -106,9 +107,9 @@ void reap_sweep_fds(struct builder *b)
 	const int size = sizeof(known);
 	const int fixed[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, CHILD_CHANNEL_FD,
 		CHILD_REPORT_FD, CHILD_MEMORY_FD, CHILD_PIDS_FD, CHILD_OOM_FD, b->link_fd,
-		b->epoll_fd, b->report_fd, b->proc_fd, b->host_netns_fd, b->dev_fd, b->empty_fd,
-		b->null_fd, b->base.v2_fd, b->base.v1_fd[0], b->base.v1_fd[1], b->base.v1_fd[2],
-		b->base.v1_fd[3]};
+		b->epoll_fd, b->report_fd, b->proc_fd, b->host_netns_fd, b->host_utsns_fd,
+		b->mntns_fd, b->workspaces_fd, b->dev_fd, b->empty_fd, b->null_fd, b->base.v2_fd,
+		b->base.v1_fd[0], b->base.v1_fd[1], b->base.v1_fd[2], b->base.v1_fd[3]};
 	int highest = 0;
 
 	for (int i = 0; i < size; i++)
@@ -118,7 +119,7 @@ void reap_sweep_fds(struct builder *b)
 	for (size_t i = 0; i < JAIL_TEMPLATES_MAX; i++)
 		if (b->templates[i].is_set)
 			highest = mark_template(&b->templates[i], known, size, highest);
-	for (size_t i = 0; i < JAIL_SLOTS_MAX; i++)
+	for (size_t i = 0; i < b->slots_end; i++)
 		if (b->slots[i])
 			highest = mark_slot(b->slots[i], known, size, highest);
 	for (int fd = 0; fd < size && fd <= highest + SWEEP_BEYOND; fd++)
@@ -131,11 +132,13 @@ void reap_everything(struct builder *b)
 {
 	siginfo_t info;
 
-	for (size_t i = 0; i < JAIL_SLOTS_MAX; i++)
+	for (size_t i = 0; i < b->slots_end; i++)
 		if (b->slots[i] && b->slots[i]->sandbox)
 			kernel_pidfd_send_signal(b->slots[i]->pidfd, SIGKILL);
-	for (size_t i = 0; i < JAIL_SLOTS_MAX; i++)
+	for (size_t i = 0; i < b->slots_end; i++)
 		if (b->slots[i] && b->slots[i]->sandbox)
 			waitid(P_PIDFD, (id_t)b->slots[i]->pidfd, &info, WEXITED);
 	cgroup_remove_matching(&b->base, b->prefix, NULL);
+	if (b->workspaces_fd >= 0)
+		unlinkat(b->workspaces_fd, b->spare, AT_REMOVEDIR);
 }

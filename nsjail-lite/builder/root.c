@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -46,7 +47,7 @@ static uint64_t disk_bytes(const struct jail_limits *limits)
 }
 
 /* The tmpfs with u (upper), w (work) and s (shm), u and s owned by root inside. */
-static int make_upper(const struct jail_limits *limits, uint32_t uid_base, struct error *err)
+static int make_tmpfs(const struct jail_limits *limits, uint32_t uid_base, struct error *err)
 {
 	auto_close int fs = kernel_fsopen("tmpfs");
 	auto_close int fd = -1;
@@ -67,6 +68,39 @@ static int make_upper(const struct jail_limits *limits, uint32_t uid_base, struc
 		mkdirat(fd, "s", 01777) < 0 || fchownat(fd, "u", uid_base, uid_base, 0) < 0 ||
 		fchownat(fd, "s", uid_base, uid_base, 0) < 0)
 		return error_errno(err, "tmpfs: upper and work");
+	return take_fd(&fd);
+}
+
+/* Over the image's, whatever that is. Written to the upper itself: the overlay would copy first. */
+static int write_resolv_conf(
+	const struct builder *b, const struct template *t, uint32_t uid_base, int tmpfs_fd)
+{
+	const size_t size = strlen(b->resolv_conf);
+	auto_close int fd = -1;
+
+	if (mkdirat(tmpfs_fd, "u/etc", t->etc_mode) < 0 ||
+		fchownat(tmpfs_fd, "u/etc", uid_base + t->etc_uid, uid_base + t->etc_gid, 0) < 0)
+		return -1;
+	fd = openat(tmpfs_fd, "u/etc/resolv.conf", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd < 0 || fchownat(fd, "", uid_base, uid_base, AT_EMPTY_PATH) < 0)
+		return -1;
+	return fd_write_full(fd, b->resolv_conf, size);
+}
+
+/* What each root has beside its image's: what a bind is mounted on is made before anything runs. */
+static int make_upper(
+	const struct builder *b, const struct template *t, uint32_t uid_base, struct error *err)
+{
+	static const char point[] = "u" JAIL_WORKSPACE_DIR;
+	auto_close int fd = make_tmpfs(&t->limits, uid_base, err);
+
+	if (fd < 0)
+		return fd;
+	if (b->resolv_conf[0] && t->has_etc && write_resolv_conf(b, t, uid_base, fd) < 0)
+		return error_errno(err, "/etc/resolv.conf");
+	if (b->workspaces_fd >= 0 && t->needs_workspace &&
+		(mkdirat(fd, point, 0755) < 0 || fchownat(fd, point, uid_base, uid_base, 0) < 0))
+		return error_errno(err, "mkdir %s", JAIL_WORKSPACE_DIR);
 	return take_fd(&fd);
 }
 
@@ -116,7 +150,7 @@ static int make_overlay(bool is_attached, int lower_fd, int tmpfs_fd, struct err
 bool root_can_be_detached(void)
 {
 	const struct jail_limits small = {.disk_bytes = 65536, .disk_inodes = 16};
-	auto_close int tmpfs_fd = make_upper(&small, 0, NULL);
+	auto_close int tmpfs_fd = make_tmpfs(&small, 0, NULL);
 	auto_close int lower_fd =
 		kernel_open_tree(tmpfs_fd, "s", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	auto_close int overlay_fd =
@@ -200,7 +234,7 @@ int root_create(const struct builder *b, const struct template *t, const struct 
 	struct private_root *ret_root, struct error *err)
 {
 	struct private_root root = {-1, -1, -1};
-	auto_close int tmpfs_fd = make_upper(&t->limits, slot->uid_base, err);
+	auto_close int tmpfs_fd = make_upper(b, t, slot->uid_base, err);
 	auto_close int lower_fd = -1;
 	int r;
 

@@ -1,7 +1,8 @@
 /*
- * A slot's namespaces. The user namespace is made once, by a process that took an id of its own first, so
- * that no living process owns it; the builder writes the maps. The network namespace belongs to the
- * initial user namespace: root inside cannot reconfigure it. It is made anew when it was used.
+ * A slot's namespaces. The user namespaces are made once, by a process that took an id of its own first, so
+ * that no living process owns them; the builder writes the maps. The network namespace belongs to the
+ * initial user namespace: root inside cannot reconfigure it. It is made anew when it was used, unless it
+ * was given: then whoever gave it cleans it.
  */
 #include <errno.h>
 #include <linux/if.h>
@@ -60,14 +61,14 @@ static _Noreturn void userns_maker(int proc_fd, uint32_t owner, int link_fd)
 	_exit(0);
 }
 
-static int write_maps(int proc_fd, pid_t pid, uint32_t uid_base, struct error *err)
+static int write_maps(int proc_fd, pid_t pid, uint32_t first, uint32_t uid_base, struct error *err)
 {
 	/* projid_map too: whoever comes first may write it. */
 	static const char *const files[] = {"uid_map", "gid_map", "projid_map"};
 	char path[64], map[64];
 	int r = 0;
 
-	snprintf(map, sizeof(map), "0 %u %u", uid_base, JAIL_UIDS);
+	snprintf(map, sizeof(map), "%u %u %u", first, uid_base, JAIL_UIDS);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(files); i++) {
 		snprintf(path, sizeof(path), "%d/%s", pid, files[i]);
 		r = file_write_at(proc_fd, path, map, err);
@@ -88,7 +89,9 @@ static int open_userns(int proc_fd, pid_t pid, int *ret_fd, struct error *err)
 	return 0;
 }
 
-static int make_userns(int proc_fd, uint32_t uid_base, int *ret_fd, struct error *err)
+/* Ids first.. of it, on a disk or inside, are the slot's range. */
+static int make_userns(
+	int proc_fd, uint32_t first, uint32_t uid_base, int *ret_fd, struct error *err)
 {
 	/* Sharing the fd table keeps the cost flat however many sandboxes are alive. */
 	struct clone_args args = {.flags = CLONE_FILES, .exit_signal = SIGCHLD};
@@ -109,7 +112,7 @@ static int make_userns(int proc_fd, uint32_t uid_base, int *ret_fd, struct error
 		errno = result;
 		r = result ? error_errno(err, "new user namespace") : 0;
 		if (r == 0)
-			r = write_maps(proc_fd, pid, uid_base, err);
+			r = write_maps(proc_fd, pid, first, uid_base, err);
 		if (r == 0)
 			r = open_userns(proc_fd, pid, ret_fd, err);
 		fd_write_full(pair[0], &result, 1);
@@ -205,6 +208,8 @@ int slot_clean_network(const struct builder *b, struct slot *slot, struct error 
 {
 	uint64_t now = 0;
 
+	if (slot->has_given_network)
+		return 0;
 	if (slot->netns_fd >= 0 && setns(slot->netns_fd, CLONE_NEWNET) == 0) {
 		now = digest_traffic(b->proc_fd);
 		leave_netns(b);
@@ -215,26 +220,65 @@ int slot_clean_network(const struct builder *b, struct slot *slot, struct error 
 	return make_netns(b, slot, err);
 }
 
-int slot_create(struct builder *b, uint32_t index, uint32_t uid_base, struct error *err)
+static int replace_network(struct slot *slot, uint32_t uid_base, int netns_fd, struct error *err)
+{
+	if (netns_fd < 0 || slot->uid_base != uid_base) {
+		fd_close(netns_fd);
+		return error_set(err, EEXIST, "slot %u: exists", slot->index);
+	}
+	if (slot->sandbox) {
+		fd_close(netns_fd);
+		return error_set(err, EBUSY, "slot %u: in use", slot->index);
+	}
+	fd_close(slot->netns_fd);
+	slot->netns_fd = netns_fd;
+	slot->has_given_network = true;
+	return 0;
+}
+
+int slot_create(
+	struct builder *b, uint32_t index, uint32_t uid_base, int netns_fd, struct error *err)
 {
 	struct slot *slot = b->slots[index];
 	int r;
 
 	if (slot)
-		return error_set(err, EEXIST, "slot %u: exists", index);
+		return replace_network(slot, uid_base, netns_fd, err);
 	slot = malloc(sizeof(*slot));
-	if (!slot)
+	if (!slot) {
+		fd_close(netns_fd);
 		return error_set(err, ENOMEM, "slot %u: out of memory", index);
-	*slot = (struct slot){
-		.index = index, .uid_base = uid_base, .userns_fd = -1, .netns_fd = -1, .pidfd = -1};
-	r = make_userns(b->proc_fd, uid_base, &slot->userns_fd, err);
-	if (r == 0)
+	}
+	*slot = (struct slot){.index = index,
+		.uid_base = uid_base,
+		.userns_fd = -1,
+		.netns_fd = netns_fd,
+		.has_given_network = netns_fd >= 0,
+		.workspace_userns_fd = -1,
+		.pidfd = -1};
+	r = make_userns(b->proc_fd, 0, uid_base, &slot->userns_fd, err);
+	if (r == 0 && b->workspaces_fd >= 0)
+		r = make_userns(
+			b->proc_fd, JAIL_WORKSPACE_UID, uid_base, &slot->workspace_userns_fd, err);
+	if (r == 0 && !slot->has_given_network)
 		r = make_netns(b, slot, err);
 	if (r < 0) {
 		fd_close(slot->userns_fd);
+		fd_close(slot->workspace_userns_fd);
+		fd_close(slot->netns_fd);
 		free(slot);
 		return error_prefix(err, r, "slot %u", index);
 	}
 	b->slots[index] = slot;
+	if (b->slots_end <= index)
+		b->slots_end = index + 1;
 	return 0;
+}
+
+struct slot *slot_find(const struct builder *b, uint64_t sandbox)
+{
+	for (size_t i = 0; i < b->slots_end; i++)
+		if (b->slots[i] && b->slots[i]->sandbox == sandbox)
+			return b->slots[i];
+	return NULL;
 }

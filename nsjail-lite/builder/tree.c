@@ -150,11 +150,10 @@ static void find_covers(struct builder *b)
  * unshare() leaves the root directory where it was, which in a chroot is not the root of the mount
  * namespace: what lies above would come along into every sandbox. Joining the namespace moves it.
  */
-static int to_namespace_root(const struct builder *b, struct error *err)
+static int to_namespace_root(struct builder *b, struct error *err)
 {
-	auto_close int fd = openat(b->proc_fd, "self/ns/mnt", O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0 || setns(fd, CLONE_NEWNS) < 0)
+	b->mntns_fd = openat(b->proc_fd, "self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	if (b->mntns_fd < 0 || setns(b->mntns_fd, CLONE_NEWNS) < 0)
 		return error_errno(err, "root of the mount namespace");
 	return 0;
 }
@@ -179,9 +178,9 @@ static int adopt_mount(int *fd, struct error *err)
 
 static int adopt_templates(struct builder *b, struct error *err)
 {
-	int r = 0;
+	int r = b->workspaces_fd < 0 ? 0 : adopt_mount(&b->workspaces_fd, err);
 
-	for (size_t i = 0; i < JAIL_TEMPLATES_MAX; i++) {
+	for (size_t i = 0; r == 0 && i < JAIL_TEMPLATES_MAX; i++) {
 		struct template *t = &b->templates[i];
 
 		if (!t->is_set)
@@ -189,8 +188,6 @@ static int adopt_templates(struct builder *b, struct error *err)
 		r = adopt_mount(&t->image_fd, err);
 		for (unsigned k = 0; r == 0 && k < t->bind_count; k++)
 			r = adopt_mount(&t->bind_fds[k], err);
-		if (r < 0)
-			break;
 	}
 	return r;
 }
@@ -212,6 +209,8 @@ static int attach_templates(const struct builder *b, int tree_fd, struct error *
 	if (mkdirat(tree_fd, "lower", 0755) < 0 || mkdirat(tree_fd, "upper", 0755) < 0)
 		return error_errno(err, "mkdir lower and upper");
 	r = attach_at(tree_fd, "dev", b->dev_fd, err);
+	if (r == 0 && b->workspaces_fd >= 0)
+		r = attach_at(tree_fd, "workspaces", b->workspaces_fd, err);
 	for (unsigned i = 0; r == 0 && i < JAIL_TEMPLATES_MAX; i++) {
 		const struct template *t = &b->templates[i];
 
@@ -262,6 +261,9 @@ int tree_set_up(struct builder *b, struct error *err)
 	b->host_netns_fd = openat(b->proc_fd, "self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (b->host_netns_fd < 0)
 		return error_errno(err, "open network namespace");
+	b->host_utsns_fd = openat(b->proc_fd, "self/ns/uts", O_RDONLY | O_CLOEXEC);
+	if (b->host_utsns_fd < 0)
+		return error_errno(err, "open uts namespace");
 	find_covers(b);
 	if (unshare(CLONE_NEWNS) < 0)
 		return error_errno(err, "new mount namespace");

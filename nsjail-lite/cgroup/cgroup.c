@@ -90,6 +90,12 @@ int cgroup_create(const struct cgroup_base *base, const char *name,
 	return 0;
 }
 
+int cgroup_limit(const struct cgroup_base *base, const char *name, const struct jail_limits *limits,
+	struct error *err)
+{
+	return knobs_limit(base, name, limits, err);
+}
+
 int cgroup_join_self(const struct cgroup *cgroup)
 {
 	/*

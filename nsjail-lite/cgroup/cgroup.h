@@ -88,6 +88,10 @@ int cgroup_join_daemon(const struct cgroup_base *base, struct error *err);
 int cgroup_create(const struct cgroup_base *base, const char *name,
 	const struct jail_limits *limits, struct cgroup *ret_cgroup, struct error *err);
 
+/* Set those limits that are not 0 in one that exists. -EBUSY: more than that is in use already. */
+int cgroup_limit(const struct cgroup_base *base, const char *name, const struct jail_limits *limits,
+	struct error *err);
+
 /* Close the fds that only a birth needs; the cgroup itself stays. */
 void cgroup_close(struct cgroup *cgroup);
 

@@ -1,15 +1,17 @@
 /*
- * builder_faults.c - linked into a builder for tests (--wrap): build number i fails at its step i / 3.
+ * builder_faults.c - linked into a builder for tests (--wrap): build number i fails at its step i / 3, bind
+ * number i at its step i / 2, with no workspace made ahead when i is even.
  *
  * Three kinds of failure take turns: a call of the child returns EIO; the child is killed at the call;
  * a call of the builder during the build returns EIO. The test asks for builds until several in a row
- * succeed: then every step has had its turn.
+ * succeed: then every step has had its turn. After the hostname "no-return" a bind cannot leave the sandbox.
  */
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -19,13 +21,18 @@
 
 enum kind { CHILD_ERROR, CHILD_KILLED, BUILDER_ERROR, KINDS };
 
-static unsigned builds, step;
+static unsigned builds, binds, step;
 static bool is_building, is_child;
+static bool is_binding, is_inside, cannot_return;
 
 int __real_build_sandbox(struct builder *b, const struct link_build *m,
 	struct link_built *ret_built, int *ret_channel, struct error *err);
 int __wrap_build_sandbox(struct builder *b, const struct link_build *m,
 	struct link_built *ret_built, int *ret_channel, struct error *err);
+int __real_bind_sandbox(struct builder *b, struct slot *slot, const struct link_bind *m,
+	struct link_bound *ret_bound, struct error *err);
+int __wrap_bind_sandbox(struct builder *b, struct slot *slot, const struct link_bind *m,
+	struct link_bound *ret_bound, struct error *err);
 _Noreturn void __real_guest_main(
 	int channel, const struct guest_events *events, const struct guest_defaults *defaults);
 _Noreturn void __wrap_guest_main(
@@ -46,6 +53,32 @@ int __wrap_build_sandbox(struct builder *b, const struct link_build *m,
 	return r;
 }
 
+int __wrap_bind_sandbox(struct builder *b, struct slot *slot, const struct link_bind *m,
+	struct link_bound *ret_bound, struct error *err)
+{
+	int r;
+
+	step = 0;
+	is_binding = true;
+	is_inside = false;
+	cannot_return = strcmp(m->hostname, "no-return") == 0;
+	r = __real_bind_sandbox(b, slot, m, ret_bound, err);
+	is_binding = false;
+	if (r != -EALREADY)
+		binds++;
+	return r;
+}
+
+void __real_bind_make_spare(struct builder *b);
+void __wrap_bind_make_spare(struct builder *b);
+
+void __wrap_bind_make_spare(struct builder *b)
+{
+	if (binds % 2)
+		__real_bind_make_spare(b);
+	b->wants_spare = false;
+}
+
 /* The build is over where the guest begins. */
 _Noreturn void __wrap_guest_main(
 	int channel, const struct guest_events *events, const struct guest_defaults *defaults)
@@ -59,6 +92,10 @@ static bool fails(void)
 {
 	enum kind kind = (enum kind)(builds % KINDS);
 
+	if (is_binding && step++ == binds / 2) {
+		errno = EIO;
+		return true;
+	}
 	if (!is_building || is_child != (kind != BUILDER_ERROR) || step++ != builds / KINDS)
 		return false;
 	if (kind == CHILD_KILLED) {
@@ -88,6 +125,25 @@ long __wrap_syscall(long number, ...)
 	return r;
 }
 
+int __real_setns(int fd, int type);
+int __wrap_setns(int fd, int type);
+
+/* The way back out of a sandbox is no step that may fail: see cannot_return. */
+int __wrap_setns(int fd, int type)
+{
+	int r;
+
+	if (is_inside && cannot_return) {
+		errno = EIO;
+		return -1;
+	}
+	if (!is_inside && fails())
+		return -1;
+	r = __real_setns(fd, type);
+	is_inside = is_binding && r == 0;
+	return r;
+}
+
 int __real_unshare(int flags);
 int __wrap_unshare(int flags);
 
@@ -109,7 +165,6 @@ int __wrap_unshare(int flags)
 	type __wrap_##name parameters;                                                             \
 	type __wrap_##name parameters { return fails() ? -1 : __real_##name arguments; }
 
-WRAP(int, setns, (int fd, int type), (fd, type))
 WRAP(ssize_t, write, (int fd, const void *data, size_t size), (fd, data, size))
 WRAP(ssize_t, read, (int fd, void *data, size_t size), (fd, data, size))
 WRAP(int, sethostname, (const char *name, size_t size), (name, size))
@@ -122,6 +177,7 @@ WRAP(int, fchdir, (int fd), (fd))
 WRAP(int, chdir, (const char *path), (path))
 WRAP(int, umount2, (const char *path, int flags), (path, flags))
 WRAP(int, mkdirat, (int fd, const char *name, mode_t mode), (fd, name, mode))
+WRAP(int, fchown, (int fd, uid_t u, gid_t g), (fd, u, g))
 WRAP(int, fchownat, (int fd, const char *name, uid_t u, gid_t g, int flags), (fd, name, u, g, flags))
 WRAP(int, socketpair, (int domain, int type, int protocol, int *fds), (domain, type, protocol, fds))
 /* clang-format on */

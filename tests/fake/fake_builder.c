@@ -8,6 +8,8 @@
  *   die_at=N      exit at the N-th message        hang_at=N     never answer from the N-th message on
  *   wrong_at=N    answer the N-th with nonsense   fail_start=1  START fails
  *   fail_slots=N  the first N SLOTs fail          fail_builds=N the first N BUILDs fail
+ *   fail_binds=N  the first N BINDs fail          soft=1        no file system holds a workspace's size
+ *   end_binds=N  the first N BINDs find a sandbox that has just died
  *   hangup=N      the N-th sandbox hangs up when it is built; its end is told only after KILL
  *   memory=N      that much is charged to each sandbox when it is built
  *   ended=N       the N-th sandbox ends by itself when it is built
@@ -31,13 +33,14 @@
 
 struct fake {
 	unsigned die_at, hang_at, wrong_at;
-	unsigned fail_start, fail_slots, fail_builds;
+	unsigned fail_start, fail_slots, fail_builds, fail_binds, end_binds, soft;
 	unsigned hangup, ended, memory;
 	unsigned messages, builds;
 	size_t count;
 	struct {
 		uint64_t id;
 		uint32_t slot;
+		bool is_bound;
 	} sandbox[SANDBOXES_MAX];
 	struct pollfd fds[1 + SANDBOXES_MAX]; /* the link, then one per sandbox */
 };
@@ -54,6 +57,9 @@ static void parse(struct fake *f, const char *text)
 		{"fail_start=", &f->fail_start},
 		{"fail_slots=", &f->fail_slots},
 		{"fail_builds=", &f->fail_builds},
+		{"fail_binds=", &f->fail_binds},
+		{"end_binds=", &f->end_binds},
+		{"soft=", &f->soft},
 		{"hangup=", &f->hangup},
 		{"ended=", &f->ended},
 		{"memory=", &f->memory},
@@ -143,6 +149,7 @@ static void on_build(struct fake *f, const struct link_build *build)
 		_exit(1);
 	f->sandbox[f->count].id = build->sandbox;
 	f->sandbox[f->count].slot = build->slot;
+	f->sandbox[f->count].is_bound = false;
 	f->fds[1 + f->count++] = (struct pollfd){.fd = pair[1], .events = POLLIN};
 	link_header(&m.header, LINK_BUILT, sizeof(m));
 	m.stages.total_ns = 500000;
@@ -155,6 +162,31 @@ static void on_build(struct fake *f, const struct link_build *build)
 	} else if (f->builds == f->ended) {
 		end(f, f->count - 1, false, "");
 	}
+}
+
+static void on_bind(struct fake *f, const struct link_bind *bind)
+{
+	struct link_bound m = {.sandbox = bind->sandbox,
+		.bind_ns = 50000,
+		.is_soft = f->soft && bind->workspace_bytes};
+	size_t i = 0;
+
+	while (i < f->count && f->sandbox[i].id != bind->sandbox)
+		i++;
+	if (i < f->count && f->end_binds > 0) {
+		f->end_binds--;
+		end(f, i, false, "");
+		i = f->count;
+	}
+	if (i == f->count || f->sandbox[i].is_bound || f->fail_binds > 0) {
+		f->fail_binds -= f->fail_binds > 0;
+		fail(bind->sandbox, i < f->count ? f->sandbox[i].slot : 0,
+			"pretended: workspace: no space");
+		return;
+	}
+	f->sandbox[i].is_bound = true;
+	link_header(&m.header, LINK_BOUND, sizeof(m));
+	say(&m, sizeof(m), -1);
 }
 
 static void on_kill(struct fake *f, const struct link_kill *m)
@@ -199,6 +231,8 @@ static void on_message(struct fake *f)
 		on_slot(f, (const void *)packet);
 	else if (h->type == LINK_BUILD)
 		on_build(f, (const void *)packet);
+	else if (h->type == LINK_BIND)
+		on_bind(f, (const void *)packet);
 	else if (h->type == LINK_KILL)
 		on_kill(f, (const void *)packet);
 }

@@ -58,7 +58,7 @@ static void receive(struct fixture *f, uint16_t expected, void *message, size_t 
 		0);
 	if (h->type == LINK_FAILED) {
 		memcpy(&f->failed, packet, sizeof(f->failed));
-		if (expected != LINK_BUILT)
+		if (expected != LINK_BUILT && expected != LINK_BOUND && expected != LINK_SLOT_READY)
 			fail_msg("builder: %s", f->failed.text);
 		return;
 	}
@@ -69,21 +69,34 @@ static void receive(struct fixture *f, uint16_t expected, void *message, size_t 
 	channel_close_fds(fds, count);
 }
 
-static void send_message(struct fixture *f, void *message, uint16_t type, size_t size)
+static void send_with_fd(struct fixture *f, void *message, uint16_t type, size_t size, int fd)
 {
 	link_header(message, type, (uint32_t)size);
-	assert_int_equal(channel_send(f->builder.link_fd, message, size, NULL, 0, NULL, 0), 0);
+	assert_int_equal(
+		channel_send(f->builder.link_fd, message, size, NULL, 0, &fd, fd >= 0 ? 1 : 0), 0);
+}
+
+static void send_message(struct fixture *f, void *message, uint16_t type, size_t size)
+{
+	send_with_fd(f, message, type, size, -1);
+}
+
+int fixture_slot(struct fixture *f, unsigned slot, int netns_fd)
+{
+	struct link_slot message = {.slot = slot, .uid_base = f->first_uid + slot * JAIL_UIDS};
+	struct link_slot_ready ready;
+
+	f->failed.error = 0;
+	send_with_fd(f, &message, LINK_SLOT, sizeof(message), netns_fd);
+	receive(f, LINK_SLOT_READY, &ready, sizeof(ready), NULL);
+	return -(int)f->failed.error;
 }
 
 static void add_slots(struct fixture *f, unsigned slots)
 {
-	for (unsigned i = 0; i < slots; i++) {
-		struct link_slot slot = {.slot = i, .uid_base = f->first_uid + i * JAIL_UIDS};
-		struct link_slot_ready ready;
-
-		send_message(f, &slot, LINK_SLOT, sizeof(slot));
-		receive(f, LINK_SLOT_READY, &ready, sizeof(ready), NULL);
-	}
+	for (unsigned i = 0; i < slots; i++)
+		if (fixture_slot(f, i, -1) < 0)
+			fail_msg("slot: %s", f->failed.text);
 }
 
 void fixture_start(struct fixture *f, const struct fixture_options *options)
@@ -101,7 +114,9 @@ void fixture_start(struct fixture *f, const struct fixture_options *options)
 		.filter = &filter,
 		.templates = &template,
 		.template_count = 1,
-		.normal_priority = !options->low_priority};
+		.normal_priority = !options->low_priority,
+		.workspaces_fd = options->workspaces_fd ? options->workspaces_fd : -1,
+		.nameserver = options->nameserver};
 	char program[4096];
 	bool is_copy;
 	struct link_started started;
@@ -123,7 +138,8 @@ void fixture_start(struct fixture *f, const struct fixture_options *options)
 	memcpy(template.binds, options->binds, sizeof(template.binds));
 	snprintf(f->instance, sizeof(f->instance), "test-%d-%u", getpid(), instances++);
 	if (cgroup_base_open(f->instance, NULL, &f->base, &f->err) < 0 ||
-		uid_ranges_take(f->instance, slots, &f->first_uid, &f->err) < 0 ||
+		uid_ranges_take(f->instance, slots + options->spare_slots, &f->first_uid, &f->err) <
+			0 ||
 		seccomp_compile(&filter, &f->err) < 0 ||
 		builder_start(&config, &f->builder, &f->err) < 0)
 		fail_msg("%s", f->err.text);
@@ -174,12 +190,29 @@ void fixture_wait_ended(struct fixture *f)
 	receive(f, LINK_ENDED, &f->ended, sizeof(f->ended), NULL);
 }
 
-void fixture_kill(struct fixture *f)
+void fixture_kill_sandbox(struct fixture *f, uint64_t sandbox)
 {
-	struct link_kill message = {.sandbox = f->next_sandbox};
+	struct link_kill message = {.sandbox = sandbox};
 
 	send_message(f, &message, LINK_KILL, sizeof(message));
 	fixture_wait_ended(f);
+}
+
+void fixture_kill(struct fixture *f)
+{
+	fixture_kill_sandbox(f, f->next_sandbox);
+}
+
+int fixture_bind(struct fixture *f, const struct link_bind *bind)
+{
+	struct link_bind message = *bind;
+
+	if (message.sandbox == 0)
+		message.sandbox = f->next_sandbox;
+	f->failed.error = 0;
+	send_message(f, &message, LINK_BIND, sizeof(message));
+	receive(f, LINK_BOUND, &f->bound, sizeof(f->bound), NULL);
+	return -(int)f->failed.error;
 }
 
 struct run {

@@ -24,11 +24,14 @@ struct fixture_options {
 	const char *root;    /* NULL: the image tiny */
 	struct jail_limits limits;
 	const char *hostname;
-	unsigned slots; /* 0: 1 */
+	unsigned slots;	      /* 0: 1 */
+	unsigned spare_slots; /* after those: for fixture_slot() to make */
 	bool low_priority;
 	unsigned bind_count;
 	int bind_fds[JAIL_BINDS_MAX];
 	struct jail_bind binds[JAIL_BINDS_MAX];
+	int workspaces_fd; /* borrowed; 0: none */
+	uint32_t nameserver;
 };
 
 struct fixture {
@@ -37,8 +40,9 @@ struct fixture {
 	struct builder builder;
 	uint32_t first_uid;
 	uint64_t next_sandbox;
-	struct link_failed failed; /* of the last failed build */
+	struct link_failed failed; /* of the last failed slot, build or bind */
 	struct link_built built;   /* of the last good one */
+	struct link_bound bound;   /* likewise */
 	struct link_ended ended;   /* of the last end */
 	struct error err;
 };
@@ -64,8 +68,14 @@ int fixture_tear_down(void **state);
 
 /* 0 and a client of the new sandbox in the slot, or the negative errno of FAILED (see f->failed). */
 int fixture_build(struct fixture *f, unsigned slot, struct guest_client **ret_client);
+/* Give the slot this network namespace, or -1. 0, or the negative errno of FAILED. */
+int fixture_slot(struct fixture *f, unsigned slot, int netns_fd);
+/* Bind to the last built sandbox, or to the one that the message names. 0, or as above. */
+int fixture_bind(struct fixture *f, const struct link_bind *bind);
 /* Kill the last built sandbox, wait for ENDED. */
 void fixture_kill(struct fixture *f);
+/* The same with any one. */
+void fixture_kill_sandbox(struct fixture *f, uint64_t sandbox);
 /* Wait for an ENDED that nobody asked for. */
 void fixture_wait_ended(struct fixture *f);
 

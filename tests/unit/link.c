@@ -26,7 +26,7 @@ static const struct field base_fields[] = {
 	RANGE(link_base, place[CGROUP_IO], CGROUP_ABSENT, CGROUP_V2),
 	NAME(link_base, prefix),
 	RANGE(link_base, normal_priority, 0, 1),
-	ZERO(link_base, reserved),
+	ANY(link_base, nameserver),
 };
 
 static void fill_filter(struct packet *packet)
@@ -212,6 +212,122 @@ static const struct field build_fields[] = {
 	RANGE(link_build, template_index, 0, JAIL_TEMPLATES_MAX - 1),
 };
 
+static struct link_bind *bind_of(struct packet *packet)
+{
+	return (void *)packet->bytes;
+}
+
+static void fill_bind(struct packet *packet)
+{
+	struct link_bind *m = bind_of(packet);
+
+	m->sandbox = 5;
+	m->what = BIND_ALL;
+	strcpy(m->workspace, "w-1");
+	m->workspace_bytes = 1 << 20;
+	strcpy(m->hostname, "mine");
+	m->limits.memory_bytes = 1 << 20;
+	m->limits.pids = 10;
+	m->limits.cpu_milli = 500;
+}
+
+static const struct field bind_fields[] = {
+	RANGE(link_bind, sandbox, 1, UINT64_MAX),
+	OTHER(link_bind, what), /* each bit goes with its field */
+	ZERO(link_bind, reserved),
+	NAME(link_bind, workspace),
+	ANY(link_bind, workspace_bytes),
+	NAME(link_bind, hostname),
+	RANGE(link_bind, limits.memory_bytes, 1, UINT64_MAX),
+	OTHER(link_bind, limits.disk_bytes), /* the rest of the limits: "limits" */
+	OTHER(link_bind, limits.disk_inodes),
+	RANGE(link_bind, limits.pids, 1, UINT64_MAX),
+	RANGE(link_bind, limits.cpu_milli, 1, UINT64_MAX),
+	OTHER(link_bind, limits.cpu_weight),
+	OTHER(link_bind, limits.open_files),
+	OTHER(link_bind, limits.io_read_bps),
+	OTHER(link_bind, limits.io_write_bps),
+	OTHER(link_bind, limits.io_major),
+	OTHER(link_bind, limits.io_minor),
+};
+
+static void nothing_to_bind(struct packet *packet)
+{
+	bind_of(packet)->what = 0;
+}
+
+static void an_unknown_bit(struct packet *packet)
+{
+	bind_of(packet)->what = BIND_ALL + 1;
+}
+
+static void only_pids(struct packet *packet)
+{
+	memset(&bind_of(packet)->what, 0,
+		sizeof(struct link_bind) - offsetof(struct link_bind, what));
+	bind_of(packet)->what = BIND_PIDS;
+	bind_of(packet)->limits.pids = 10;
+}
+
+static void a_workspace_unasked(struct packet *packet)
+{
+	only_pids(packet);
+	strcpy(bind_of(packet)->workspace, "w-1");
+}
+
+static void a_size_without_workspace(struct packet *packet)
+{
+	only_pids(packet);
+	bind_of(packet)->workspace_bytes = 1;
+}
+
+static void a_hostname_unasked(struct packet *packet)
+{
+	only_pids(packet);
+	strcpy(bind_of(packet)->hostname, "mine");
+}
+
+static void memory_unasked(struct packet *packet)
+{
+	only_pids(packet);
+	bind_of(packet)->limits.memory_bytes = 1;
+}
+
+static void pids_unasked(struct packet *packet)
+{
+	bind_of(packet)->what &= ~(uint32_t)BIND_PIDS;
+}
+
+static void cpu_unasked(struct packet *packet)
+{
+	only_pids(packet);
+	bind_of(packet)->limits.cpu_milli = 1;
+}
+
+static void a_limit_of_the_template(struct packet *packet)
+{
+	bind_of(packet)->limits.disk_bytes = 1;
+}
+
+static void the_last_limit_of_the_template(struct packet *packet)
+{
+	bind_of(packet)->limits.io_minor = 1;
+}
+
+static const struct variant bind_variants[] = {
+	{"nothing to bind", nothing_to_bind, "what"},
+	{"an unknown bit", an_unknown_bit, "what"},
+	{"a limit of pids alone", only_pids, NULL},
+	{"a workspace unasked", a_workspace_unasked, "workspace"},
+	{"a size without a workspace", a_size_without_workspace, "workspace_bytes"},
+	{"a hostname unasked", a_hostname_unasked, "hostname"},
+	{"memory unasked", memory_unasked, "memory_bytes"},
+	{"pids unasked", pids_unasked, "pids"},
+	{"cpu unasked", cpu_unasked, "cpu_milli"},
+	{"a limit that is the template's", a_limit_of_the_template, "limits"},
+	{"the last limit that is the template's", the_last_limit_of_the_template, "limits"},
+};
+
 static const struct field kill_fields[] = {
 	RANGE(link_kill, sandbox, 1, UINT64_MAX),
 };
@@ -236,6 +352,13 @@ static const struct field built_fields[] = {
 	ANY(link_built, memory_bytes),
 	ANY(link_built, stages.ns),
 	ANY(link_built, stages.total_ns),
+};
+
+static const struct field bound_fields[] = {
+	RANGE(link_bound, sandbox, 1, UINT64_MAX),
+	ANY(link_bound, bind_ns),
+	RANGE(link_bound, is_soft, 0, 1),
+	ZERO(link_bound, reserved),
 };
 
 static void fill_failed(struct packet *packet)
@@ -281,9 +404,12 @@ static const struct message_case cases[] = {
 	{CASE(SLOT, fill_slot, slot_fields), VARIANTS(slot_variants)},
 	{CASE(BUILD, fill_sandbox, build_fields)},
 	{CASE(KILL, fill_sandbox, kill_fields)},
+	{.type = LINK_WORKSPACES},
+	{CASE(BIND, fill_bind, bind_fields), VARIANTS(bind_variants)},
 	{.type = LINK_STARTED},
 	{CASE(SLOT_READY, NULL, slot_ready_fields)},
 	{CASE(BUILT, fill_built, built_fields)},
+	{CASE(BOUND, fill_sandbox, bound_fields)},
 	{CASE(FAILED, fill_failed, failed_fields)},
 	{CASE(ENDED, fill_sandbox, ended_fields)},
 };

@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 PACKAGE = "linux-image-cloud-amd64"
-MODULES = ("virtio_pci", "virtio_blk", "overlay")
+MODULES = ("virtio_pci", "virtio_blk", "overlay", "quota_v2")
 TINY = Path("/var/lib/hearth/images/tiny")
 DISK_MB = 256
 HERE = Path(__file__).parent
@@ -128,7 +128,8 @@ def make_disk(directory, build, listed):
     (root / "list").write_text("".join(" ".join(words) + "\n" for words in listed.programs))
     image = directory / "disk.img"
     image.touch()
-    run("mkfs.ext4", "-q", "-F", "-d", root, image, f"{DISK_MB}M")
+    # With project quota, which the workspaces' limit of size needs.
+    run("mkfs.ext4", "-q", "-F", "-O", "quota,project", "-E", "quotatype=prjquota", "-d", root, image, f"{DISK_MB}M")
     return image
 
 
