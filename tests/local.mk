@@ -30,12 +30,17 @@ include tests/unit/pool.mk
 include tests/unit/images.mk
 include tests/unit/guest.mk
 include tests/unit/jail.mk
+include tests/unit/network.mk
+include tests/unit/dns.mk
 include tests/unit/supervisor.mk
 include tests/unit/agentd.mk
 include tests/unit/cli.mk
 include tests/fuzz/local.mk
 include tests/lint/local.mk
 include tests/system/local.mk
+include tests/system/dns.mk
+include tests/system/network.mk
+include tests/system/network_rules.mk
 include tests/system/qemu/local.mk
 include tests/escape/local.mk
 include tests/residue/local.mk

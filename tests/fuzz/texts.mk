@@ -74,3 +74,8 @@ tests_fuzz_cli_fuzz_test_SOURCES = tests/fuzz/cli_fuzz.c tests/fuzz/text.h $(fuz
 tests_fuzz_cli_fuzz_test_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 tests_fuzz_cli_fuzz_test_LDFLAGS = $(AM_LDFLAGS) $(fuzz_flags)
 tests_fuzz_cli_fuzz_test_LDADD = libcli.a libjail.a libproto.a librpc.a libbase.a $(JANSSON_LIBS) $(SMARTCOLS_LIBS)
+
+fuzz_programs += tests/fuzz/dns_domains_fuzz.test
+tests_fuzz_dns_domains_fuzz_test_SOURCES = tests/fuzz/dns_domains_fuzz.c tests/fuzz/text.h $(fuzz_common)
+tests_fuzz_dns_domains_fuzz_test_LDFLAGS = $(AM_LDFLAGS) $(fuzz_flags)
+tests_fuzz_dns_domains_fuzz_test_LDADD = libdns.a libbase.a

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Who may include whom: base < proto < {nsjail-lite, images, pool} < {supervisor, agentd, cli}. The
-# three in the middle do not know each other; agentd, which reads foreign bytes, sees none of them.
+# three in the middle do not know each other; agentd and dns, which read foreign bytes, see none of them.
 # shellcheck source=tests/lint/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -18,6 +18,7 @@ allowed() {
 	pool/*) echo '(base|proto|pool)/' ;;
 	supervisor/*) echo '(base|proto|nsjail-lite|images|pool|supervisor)/' ;;
 	agentd/*) echo '(base|proto|agentd)/' ;;
+	dns/*) echo '(base|proto|dns)/' ;;
 	cli/*) echo '(base|proto|nsjail-lite|images|pool|cli)/' ;;
 	examples/*) echo '(base|proto)/' ;;
 	tests/*) echo '[a-z-]+/' ;;
@@ -81,6 +82,9 @@ refuses 'the jail in agentd' agentd/tool/x.c '#include "nsjail-lite/jail.h"'
 refuses 'pool in agentd' agentd/x.c '#	include "pool/pool.h"'
 refuses 'the command line in the supervisor' supervisor/x.c '#include "cli/command.h"'
 refuses 'the supervisor in the command line' cli/x.c '#include "supervisor/main.h"'
+refuses 'the jail in dns' dns/x.c '#include "nsjail-lite/jail.h"'
+accepts 'its protocol and an event loop in dns' dns/x.c '#include "proto/dns.h"
+#include <event2/dns.h>'
 accepts 'all middle floors in the supervisor' supervisor/x.c '#include "nsjail-lite/jail.h"
 #include "images/image.h"
 #include "pool/pool.h"'
