@@ -173,6 +173,7 @@ static struct pool_waiter *waiter_new(const struct pool *pool, uint64_t now_ms,
 	waiter->request_id = request->request_id;
 	waiter->asked_ms = now_ms;
 	waiter->arrived_ns = request->arrived_ns;
+	waiter->data = request->data;
 	waiter->until_ms = policy_add_ms(now_ms, wait_ms);
 	waiter->lease_ms = request->lease_ms;
 	waiter->idle_ms = request->idle_ms;

@@ -98,6 +98,7 @@ struct pool_waiter {
 	uint32_t lease_ms, idle_ms;
 	bool wants_build;
 	uint64_t arrived_ns;	 /* of the request */
+	void *data;		 /* likewise */
 	uint64_t promised_bytes; /* of the budget */
 };
 
@@ -106,7 +107,8 @@ struct pool_request {
 	uint32_t request_id;
 	enum control_on_empty on_empty;	     /* DEFAULT: the pool's */
 	uint32_t wait_ms, lease_ms, idle_ms; /* 0: the pool's; never beyond the pool's */
-	uint64_t arrived_ns;		     /* the embedder's; copied to the waiter */
+	uint64_t arrived_ns;		     /* the embedder's; copied to the waiter, as is */
+	void *data;			     /* this */
 };
 
 struct pool_ops {

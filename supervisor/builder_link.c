@@ -19,6 +19,7 @@
 #include "pool/pool.h"
 #include "supervisor/build_queue.h"
 #include "supervisor/builder_messages.h"
+#include "supervisor/network.h"
 #include "supervisor/pool_host.h"
 #include "supervisor/sandbox.h"
 #include "supervisor/slots.h"
@@ -85,7 +86,7 @@ static void lose(struct builder_link *builder, const char *why)
 	fd_close(take_fd(&builder->process.link_fd));
 	pidfd_send_signal(builder->process.pidfd, SIGKILL, NULL, 0);
 	slots_builder_lost(builder->supervisor->slots, builder->index);
-	builder->building_count = builder->kill_count = 0;
+	builder->building_count = builder->asked_count = builder->bind_orphans = 0;
 	while ((sandbox = list_first(&builder->building, struct sandbox, list)))
 		sandbox_builder_lost(sandbox);
 	while ((sandbox = list_first(&builder->alive, struct sandbox, list)))
@@ -318,7 +319,7 @@ bool builder_link_has_room(const struct builder_link *builder)
 
 void builder_link_progress(struct builder_link *builder)
 {
-	if (builder->building_count + builder->kill_count > 0) {
+	if (builder->asked_count > 0) {
 		arm(builder->late, builder->is_hurried ? BUILD_TIMEOUT_MS : HURRY_MS);
 	} else {
 		event_del(builder->late);
@@ -329,17 +330,15 @@ void builder_link_progress(struct builder_link *builder)
 }
 
 /* Never gives the builder up itself: the caller may stand in the middle of a pool's step. */
-int builder_link_send(struct builder_link *builder, const void *message, size_t size)
+static void send_message(struct builder_link *builder, const void *message, size_t size, int fd)
 {
-	int r = outbox_send(&builder->outbox, message, size, -1);
-
-	if (r < 0) {
+	builder->asked_count++;
+	if (outbox_send(&builder->outbox, message, size, fd) < 0) {
 		builder->is_broken = true;
 		event_active(builder->readable, EV_READ, 0);
 	} else if (!event_pending(builder->late, EV_TIMEOUT, NULL)) {
 		arm(builder->late, HURRY_MS);
 	}
-	return r;
 }
 
 void builder_link_send_build(struct builder_link *builder, struct sandbox *sandbox)
@@ -351,34 +350,67 @@ void builder_link_send_build(struct builder_link *builder, struct sandbox *sandb
 	};
 
 	link_header(&m.header, LINK_BUILD, sizeof(m));
-	builder_link_send(builder, &m, sizeof(m));
+	send_message(builder, &m, sizeof(m), -1);
+}
+
+void builder_link_make_slot(struct builder_link *builder, struct sandbox *sandbox, int netns_fd)
+{
+	struct link_slot m = {.slot = (uint32_t)sandbox->slot};
+
+	m.uid_base = builder->supervisor->host.first_uid + m.slot * JAIL_UIDS;
+	link_header(&m.header, LINK_SLOT, sizeof(m));
+	send_message(builder, &m, sizeof(m), netns_fd);
 }
 
 void builder_link_build(struct builder_link *builder, struct sandbox *sandbox)
 {
 	struct supervisor *supervisor = builder->supervisor;
-	struct link_slot m = {0};
+	struct network *network = supervisor->network;
 
-	sandbox->slot = slots_take(supervisor->slots, builder->index);
+	sandbox->slot = slots_take(supervisor->slots, builder->index, sandbox);
 	sandbox->builder = builder;
 	list_remove(&sandbox->list);
 	list_append(&builder->building, &sandbox->list);
 	builder->building_count++;
 	if (slots_is_made(supervisor->slots, (uint32_t)sandbox->slot)) {
 		builder_link_send_build(builder, sandbox);
-		return;
+	} else if (network) {
+		sandbox->awaits_netns = true;
+		network_make_slot(network, sandbox);
+	} else {
+		builder_link_make_slot(builder, sandbox, -1);
 	}
-	m.slot = (uint32_t)sandbox->slot;
-	m.uid_base = supervisor->host.first_uid + m.slot * JAIL_UIDS;
-	link_header(&m.header, LINK_SLOT, sizeof(m));
-	builder_link_send(builder, &m, sizeof(m));
+	if (network)
+		network_want_profile(
+			network, (uint32_t)sandbox->slot, sandbox->pool->section->profile);
+}
+
+void builder_link_build_failed(
+	struct builder_link *builder, struct sandbox *sandbox, const char *why)
+{
+	builder->building_count--;
+	slots_give(builder->supervisor->slots, (uint32_t)sandbox->slot);
+	sandbox_build_failed(sandbox, why);
 }
 
 void builder_link_kill(struct builder_link *builder, struct sandbox *sandbox)
 {
 	struct link_kill m = {.sandbox = sandbox->core->id};
 
-	builder->kill_count++;
+	sandbox->is_killed = true;
 	link_header(&m.header, LINK_KILL, sizeof(m));
-	builder_link_send(builder, &m, sizeof(m));
+	send_message(builder, &m, sizeof(m), -1);
+}
+
+void builder_link_bind(
+	struct builder_link *builder, struct sandbox *sandbox, struct link_bind *bind)
+{
+	bind->sandbox = sandbox->core->id;
+	sandbox->is_bind_asked = true;
+	link_header(&bind->header, LINK_BIND, sizeof(*bind));
+	if (!builder->is_hurried) {
+		set_hurried(builder, true); /* before it wakes up */
+		arm(builder->late, BUILD_TIMEOUT_MS);
+	}
+	send_message(builder, bind, sizeof(*bind), -1);
 }

@@ -42,11 +42,13 @@ struct builder_link {
 	struct event *readable; /* the link */
 	struct event *exited;	/* the pidfd */
 	struct event *late, *restart;
-	struct list building, alive;	     /* sandboxes; alive: built and not yet ended */
-	uint32_t building_count, kill_count; /* asked of it and not yet answered */
-	bool is_broken;			     /* a send failed: to be given up in its own callback */
-	bool is_hurried;		     /* has normal priority until it has nothing to do */
-	char why[LINK_TEXT_MAX];	     /* what it said before it died */
+	struct list building, alive;	/* sandboxes; alive: built and not yet ended */
+	uint32_t building_count;	/* some may wait for their network */
+	uint32_t asked_count;		/* messages that it has not answered yet */
+	uint32_t bind_orphans;		/* of them, BINDs whose sandboxes have ended */
+	bool is_broken;			/* a send failed: to be given up in its own callback */
+	bool is_hurried;		/* has normal priority until it has nothing to do */
+	char why[LINK_TEXT_MAX];	/* what it said before it died */
 	uint64_t lost_ms[RESTARTS_MAX]; /* the last losses, oldest at lost_count % RESTARTS_MAX */
 	uint32_t lost_count;
 };
@@ -67,9 +69,16 @@ bool builder_link_has_room(const struct builder_link *builder);
 void builder_link_build(struct builder_link *builder, struct sandbox *sandbox);
 /* Also when it is already dying: its end is then on its way. */
 void builder_link_kill(struct builder_link *builder, struct sandbox *sandbox);
+/* Its sandbox is filled in; somebody waits for it: the builder gets normal priority at once. */
+void builder_link_bind(
+	struct builder_link *builder, struct sandbox *sandbox, struct link_bind *bind);
+
+/* Of a sandbox that it is to build: its slot's network namespace (-1: the builder makes one), or why not. */
+void builder_link_make_slot(struct builder_link *builder, struct sandbox *sandbox, int netns_fd);
+void builder_link_build_failed(
+	struct builder_link *builder, struct sandbox *sandbox, const char *why);
 
 /* For builder_messages.c. */
-int builder_link_send(struct builder_link *builder, const void *message, size_t size);
 void builder_link_send_build(struct builder_link *builder, struct sandbox *sandbox);
 /* It answered: give it its time anew for what is left, and more work. */
 void builder_link_progress(struct builder_link *builder);

@@ -8,7 +8,9 @@
 #include "nsjail-lite/builder/link.h"
 #include "pool/pool.h"
 #include "proto/channel.h"
+#include "supervisor/binding.h"
 #include "supervisor/builder_link.h"
+#include "supervisor/network.h"
 #include "supervisor/pool_host.h"
 #include "supervisor/sandbox.h"
 #include "supervisor/slots.h"
@@ -32,6 +34,8 @@ static int on_started(struct builder_link *builder, struct error *err)
 	if (builder->state != BUILDER_STARTING)
 		return error_set(err, EPROTO, "STARTED twice");
 	slots_builder_started(builder->supervisor->slots, builder->index);
+	if (builder->supervisor->network)
+		network_flush_left(builder->supervisor->network);
 	builder_link_set_state(builder, BUILDER_RUNNING);
 	return 0;
 }
@@ -42,10 +46,11 @@ static int on_slot_ready(
 	struct sandbox *sandbox = find_build(builder, 0, m->slot);
 	struct slots *slots = builder->supervisor->slots;
 
-	if (!sandbox || slots_is_made(slots, m->slot))
+	if (!sandbox || sandbox->awaits_netns || slots_is_made(slots, m->slot))
 		return error_set(
 			err, EPROTO, "SLOT_READY of slot %u, which it was not asked for", m->slot);
-	slots_set_made(slots, m->slot);
+	builder->asked_count--;
+	slots_set_made(slots, m->slot, true);
 	builder_link_send_build(builder, sandbox);
 	return 0;
 }
@@ -58,6 +63,7 @@ static int on_built(struct builder_link *builder, const struct link_built *m, in
 	if (!sandbox)
 		return error_set(err, EPROTO,
 			"BUILT of sandbox %" PRIu64 ", which it was not asked for", m->sandbox);
+	builder->asked_count--;
 	builder->building_count--;
 	list_remove(&sandbox->list);
 	list_append(&builder->alive, &sandbox->list);
@@ -66,34 +72,70 @@ static int on_built(struct builder_link *builder, const struct link_built *m, in
 	return 0;
 }
 
+/* A sandbox that waits for the answer to its BIND, or NULL. */
+static struct sandbox *find_bind(const struct builder_link *builder, uint64_t id)
+{
+	struct sandbox *sandbox = sandbox_find(builder->supervisor, id);
+
+	return sandbox && sandbox->builder == builder && sandbox->is_bind_asked ? sandbox : NULL;
+}
+
+static int on_bound(struct builder_link *builder, const struct link_bound *m, struct error *err)
+{
+	struct sandbox *sandbox = find_bind(builder, m->sandbox);
+
+	if (!sandbox)
+		return error_set(err, EPROTO,
+			"BOUND of sandbox %" PRIu64 ", which it was not asked for", m->sandbox);
+	builder->asked_count--;
+	sandbox->is_bind_asked = false;
+	binding_bound(sandbox, m);
+	return 0;
+}
+
 static int on_failed(struct builder_link *builder, const struct link_failed *m, struct error *err)
 {
-	struct sandbox *sandbox = find_build(builder, m->sandbox, m->slot);
+	struct sandbox *sandbox;
 
 	memcpy(builder->why, m->text, sizeof(m->text));
 	/* START failed: it says why and exits. */
 	if (builder->state == BUILDER_STARTING)
 		return 0;
-	if (!sandbox)
+	sandbox = find_build(builder, m->sandbox, m->slot);
+	if (sandbox && !sandbox->awaits_netns) {
+		builder->asked_count--;
+		builder_link_build_failed(builder, sandbox, m->text);
+	} else if ((sandbox = find_bind(builder, m->sandbox))) {
+		builder->asked_count--;
+		sandbox->is_bind_asked = false;
+		binding_failed(sandbox, m->error, m->text);
+	} else if (m->sandbox != 0 && builder->bind_orphans > 0) {
+		builder->asked_count--;
+		builder->bind_orphans--;
+	} else {
 		return error_set(err, EPROTO, "FAILED of what it was not asked for");
-	builder->building_count--;
-	slots_give(builder->supervisor->slots, (uint32_t)sandbox->slot);
-	sandbox_build_failed(sandbox, m->text);
+	}
 	return 0;
 }
 
 static int on_ended(struct builder_link *builder, const struct link_ended *m, struct error *err)
 {
-	struct sandbox *sandbox = sandbox_find(builder->supervisor, m->sandbox);
+	struct supervisor *supervisor = builder->supervisor;
+	struct sandbox *sandbox = sandbox_find(supervisor, m->sandbox);
 
 	if (!sandbox || sandbox->builder != builder || sandbox->slot != (int)m->slot ||
-		sandbox->core->state == SANDBOX_BUILDING)
+		!sandbox->is_built)
 		return error_set(err, EPROTO,
 			"ENDED of sandbox %" PRIu64 ", which it does not hold", m->sandbox);
-	/* A KILL that crossed it finds nothing and is not answered. */
-	if (sandbox->core->state == SANDBOX_DISCARDING)
-		builder->kill_count--;
-	slots_give(builder->supervisor->slots, m->slot);
+	/* A KILL that crossed it finds nothing and is not answered, a BIND is. */
+	if (sandbox->is_killed)
+		builder->asked_count--;
+	if (sandbox->is_bind_asked)
+		builder->bind_orphans++;
+	if (supervisor->network && sandbox->lease.id != 0)
+		network_flush(supervisor->network, m->slot);
+	else
+		slots_give(supervisor->slots, m->slot);
 	sandbox_ended(sandbox, m);
 	return 0;
 }
@@ -113,7 +155,9 @@ static int dispatch(struct builder_link *builder, const void *message, int *fd, 
 		return on_built(builder, message, fd, err);
 	case LINK_FAILED:
 		return on_failed(builder, message, err);
-	default: /* check_message() lets only the five through */
+	case LINK_BOUND:
+		return on_bound(builder, message, err);
+	default: /* check_message() lets only the six through */
 		return on_ended(builder, message, err);
 	}
 }

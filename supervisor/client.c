@@ -8,8 +8,10 @@
 #include "base/error.h"
 #include "pool/pool.h"
 #include "proto/channel.h"
+#include "supervisor/binding.h"
 #include "supervisor/control.h"
 #include "supervisor/lease.h"
+#include "supervisor/network.h"
 #include "supervisor/pool_host.h"
 #include "supervisor/request.h"
 #include "supervisor/supervisor.h"
@@ -82,6 +84,7 @@ struct client *client_create(
 	list_init(&client->list);
 	list_init(&client->leases);
 	list_init(&client->receipts);
+	list_init(&client->bindings);
 	client->readable =
 		event_new(supervisor->events, fd, EV_READ | EV_PERSIST, on_readable, client);
 	if (outbox_init(&client->outbox, supervisor->events, fd, supervisor->config.queue_bytes) <
@@ -105,6 +108,9 @@ void client_destroy(struct client *client)
 		pool_host_changed(supervisor->pools[i]);
 	}
 	lease_forget_client(client);
+	binding_forget_client(client);
+	if (supervisor->network)
+		network_forget_client(supervisor->network, client);
 	control_forget(supervisor->control, client);
 	if (client->readable)
 		event_free(client->readable);
@@ -116,6 +122,14 @@ void client_destroy(struct client *client)
 void client_send(struct client *client, const void *message, size_t size)
 {
 	client_send_fd(client, message, size, -1);
+}
+
+void client_done(struct client *client, uint32_t request_id)
+{
+	struct control_done m;
+
+	control_header(&m.header, CONTROL_DONE, sizeof(m), request_id);
+	client_send(client, &m, sizeof(m));
 }
 
 void client_send_fd(struct client *client, const void *message, size_t size, int fd)

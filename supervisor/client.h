@@ -28,6 +28,7 @@ struct client {
 	struct outbox outbox;
 	struct list leases;   /* pool_sandbox.by_lessee */
 	struct list receipts; /* lease.due: of leases that are over, their sandboxes not yet dead */
+	struct list bindings; /* of acquires that wait */
 	uint32_t lease_count, waiter_count;
 	int lost; /* negative errno when nothing can be sent to it any more */
 };
@@ -39,6 +40,8 @@ struct client *client_create(
 void client_destroy(struct client *client);
 
 void client_send(struct client *client, const void *message, size_t size);
+/* DONE. */
+void client_done(struct client *client, uint32_t request_id);
 /* With an fd, which stays the caller's. */
 void client_send_fd(struct client *client, const void *message, size_t size, int fd);
 #endif

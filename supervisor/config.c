@@ -14,6 +14,15 @@
 #define TEBIBYTE    (UINT64_C(1) << 40)
 #define DISK_NO_MEM (1024 * MEBIBYTE) /* disk limit when there is no memory limit to halve */
 
+#define WORKSPACES_DEFAULT "/var/lib/hearth/workspaces"
+
+static const struct config_choice enabled_choices[] = {
+	{"auto", NETWORK_ENABLED_AUTO},
+	{"yes", NETWORK_ENABLED_YES},
+	{"no", NETWORK_ENABLED_NO},
+	{NULL, 0},
+};
+
 static const struct config_choice on_empty_choices[] = {
 	{"build", ON_EMPTY_BUILD},
 	{"wait", ON_EMPTY_WAIT},
@@ -42,13 +51,20 @@ static int add_pool(void *arg, const char *name, void **ret_element, struct erro
 
 static const struct config_section sections[] = {
 	{"instance", NULL},
+	{"network", NULL},
+	{"egress", NULL},
+	{"workspaces", NULL},
 	{"pool", add_pool},
 };
 
-#define INSTANCE(key, type, member, ...)                                                           \
+#define OF_CONFIG(section, key, type, member, ...)                                                 \
 	{                                                                                          \
-		"instance", key, type, CONFIG_FIELD(struct supervisor_config, member), __VA_ARGS__ \
+		section, key, type, CONFIG_FIELD(struct supervisor_config, member), __VA_ARGS__    \
 	}
+#define INSTANCE(...)	OF_CONFIG("instance", __VA_ARGS__)
+#define NETWORK(...)	OF_CONFIG("network", __VA_ARGS__)
+#define EGRESS(...)	OF_CONFIG("egress", __VA_ARGS__)
+#define WORKSPACES(...) OF_CONFIG("workspaces", __VA_ARGS__)
 #define POOL(key, type, member, ...)                                                               \
 	{                                                                                          \
 		"pool", key, type, CONFIG_FIELD(struct pool_section, member), __VA_ARGS__          \
@@ -77,6 +93,31 @@ static const struct config_option options[] = {
 		"How much of its memory a leased sandbox counts of the budget, 1 is all."),
 	INSTANCE("strict", CONFIG_BOOL, strict, 0, 0, "no", NULL,
 		"Do not start when the host cannot enforce a limit that is asked for."),
+
+	NETWORK("enabled", CONFIG_CHOICE, network.enabled, 0, 0, "auto", enabled_choices,
+		"Whether sandboxes have networks; auto: if the net of a pool is not none."),
+	NETWORK("addresses", CONFIG_STRING, network.addresses_text, 1, 0, "10.213.0.0/16", NULL,
+		"Addresses of all sandboxes; nothing else of the host may be there."),
+	NETWORK("connections", CONFIG_NUMBER, network.caps.connections, 0, 0, "4096", NULL,
+		"Connections of one sandbox at a time; 0: no limit."),
+	NETWORK("connections_per_second", CONFIG_NUMBER, network.caps.new_per_second, 0, 1000000,
+		"200", NULL, "New connections of one sandbox, twice as many at once; 0: no limit."),
+	NETWORK("names_per_second", CONFIG_NUMBER, network.caps.names_per_second, 0, 100000, "50",
+		NULL, "DNS queries of one sandbox, ten times as many at once; 0: no limit."),
+	NETWORK("bandwidth", CONFIG_SIZE, network.caps.bytes_per_second, 0, TEBIBYTE, "0", NULL,
+		"Bytes a second of one sandbox each way; 0: no limit."),
+
+	EGRESS("except", CONFIG_LIST, network.except_text, 0, 0, "", NULL,
+		"Private address ranges that default and allow reach all the same."),
+	EGRESS("allow", CONFIG_LIST, network.allow_text, 0, 0, "", NULL,
+		"Address ranges and names that the profile allow reaches."),
+	EGRESS("resolvers", CONFIG_LIST, network.resolvers_text, 0, 0, "", NULL,
+		"Addresses of DNS servers to ask; none: those of the host's resolv.conf."),
+
+	WORKSPACES("directory", CONFIG_STRING, workspaces.directory, 0, 0, WORKSPACES_DEFAULT, NULL,
+		"Where workspaces are, made when missing; empty: there are none."),
+	WORKSPACES("limit", CONFIG_SIZE, workspaces.limit_bytes, 0, 1024 * TEBIBYTE, "0", NULL,
+		"What one workspace may hold; 0: no limit."),
 
 	POOL("image", CONFIG_NAME, image, 0, 0, "", NULL, "Image of its sandboxes."),
 	POOL("min", CONFIG_NUMBER, min, 0, JAIL_SLOTS_MAX, "8", NULL,
@@ -113,7 +154,8 @@ static const struct config_option options[] = {
 		"Files that one sandbox may make."),
 	POOL("open_files", CONFIG_NUMBER, limits.open_files, 64, 1u << 20, "4096", NULL,
 		"Descriptors of one process inside."),
-	POOL("net", CONFIG_NAME, net, 0, 0, "none", NULL, "Network profile: only none exists."),
+	POOL("net", CONFIG_NAME, net, 0, 0, "none", NULL,
+		"What its sandboxes reach: " NETWORK_PROFILE_NAMES "."),
 	POOL("hostname", CONFIG_NAME, hostname, 0, 0, "sandbox", NULL,
 		"Host name inside the sandbox."),
 };
@@ -137,8 +179,10 @@ static int judge_pool(
 		pool->build_concurrency = BUILDS_PER_BUILDER * config->builders;
 	if (pool->min > pool->max)
 		return error_set(err, EINVAL, "min %u is more than max %u", pool->min, pool->max);
-	if (strcmp(pool->net, "none") != 0)
-		return error_set(err, EINVAL, "no network profile '%s': there is: none", pool->net);
+	pool->profile = network_profile_find(pool->net);
+	if (!pool->profile)
+		return error_set(err, EINVAL,
+			"no network profile '%s': there are: " NETWORK_PROFILE_NAMES, pool->net);
 	if (pool->limits.disk_bytes == 0)
 		pool->limits.disk_bytes =
 			pool->limits.memory_bytes > 0 ? pool->limits.memory_bytes / 2 : DISK_NO_MEM;
@@ -147,12 +191,38 @@ static int judge_pool(
 	return 0;
 }
 
+static int judge_network(struct supervisor_config *config, struct error *err)
+{
+	struct network_config *network = &config->network;
+	int r;
+
+	network->is_on = network->enabled == NETWORK_ENABLED_YES;
+	for (uint32_t i = 0; i < config->pool_count; i++) {
+		if (config->pools[i].profile == NETWORK_NONE)
+			continue;
+		if (network->enabled == NETWORK_ENABLED_NO)
+			return error_set(err, EINVAL,
+				"[pool \"%s\"]: net %s, but [network] enabled = no",
+				config->pools[i].name, config->pools[i].net);
+		network->is_on = true;
+	}
+	r = egress_parse_cidr(network->addresses_text, &network->addresses, err);
+	if (r < 0)
+		return error_prefix(err, r, "[network] addresses");
+	r = egress_parse(network->except_text, network->allow_text, network->resolvers_text,
+		&network->egress, err);
+	return r < 0 ? error_prefix(err, r, "[egress]") : 0;
+}
+
 static int judge(struct supervisor_config *config, struct error *err)
 {
 	int r;
 
 	if (config->store[0] != '/')
 		return error_set(err, EINVAL, "store '%s': not an absolute path", config->store);
+	if (config->workspaces.directory[0] && config->workspaces.directory[0] != '/')
+		return error_set(err, EINVAL, "workspaces '%s': not an absolute path",
+			config->workspaces.directory);
 	if (config->pool_count == 0)
 		return error_set(err, EINVAL, "no pool: add a section [pool \"NAME\"]");
 	for (uint32_t i = 0; i < config->pool_count; i++) {
@@ -163,7 +233,7 @@ static int judge(struct supervisor_config *config, struct error *err)
 	if (supervisor_config_slots(config) > JAIL_SLOTS_MAX)
 		return error_set(err, EINVAL, "max of all pools is %u together, more than %d",
 			supervisor_config_slots(config), JAIL_SLOTS_MAX);
-	return 0;
+	return judge_network(config, err);
 }
 
 int supervisor_config_load(

@@ -8,6 +8,8 @@
 
 #include "nsjail-lite/jail.h"
 #include "proto/control.h"
+#include "proto/network.h"
+#include "supervisor/egress.h"
 
 struct error;
 
@@ -19,6 +21,7 @@ struct pool_section {
 	char name[CONTROL_NAME_MAX];
 	char image[CONTROL_NAME_MAX];
 	char net[CONTROL_NAME_MAX];
+	enum network_profile profile; /* of that name */
 	char hostname[JAIL_HOSTNAME_MAX];
 	uint32_t min, max;
 	uint32_t build_concurrency;
@@ -28,6 +31,26 @@ struct pool_section {
 	struct jail_limits limits;
 	uint32_t
 		unenforced; /* enum limit_hit, a set: of these, what this host cannot do; by host_open() */
+};
+
+/* Whether there are networks besides each sandbox's own loopback. AUTO: if some pool's net is not none. */
+enum network_enabled { NETWORK_ENABLED_AUTO, NETWORK_ENABLED_YES, NETWORK_ENABLED_NO };
+
+/* [network] and [egress] */
+struct network_config {
+	enum network_enabled enabled;
+	bool is_on; /* of that, what is decided */
+	char addresses_text[EGRESS_ADDRESS_MAX];
+	struct network_cidr addresses;
+	struct network_caps caps;
+	char except_text[1600], allow_text[10000], resolvers_text[64];
+	struct egress egress; /* no resolvers: the host's */
+};
+
+/* [workspaces] */
+struct workspaces_config {
+	char directory[JAIL_PATH_MAX]; /* empty: there are none */
+	uint64_t limit_bytes;	       /* of each; 0: none */
 };
 
 /* [instance], and the pools in the file's order */
@@ -41,6 +64,8 @@ struct supervisor_config {
 	uint64_t memory_budget; /* 0: by host_open(); left 0, there is none */
 	uint32_t overcommit;	/* in thousandths */
 	bool strict;
+	struct network_config network;
+	struct workspaces_config workspaces;
 	uint32_t pool_count;
 	struct pool_section pools[JAIL_TEMPLATES_MAX];
 };

@@ -16,6 +16,7 @@
 #include "nsjail-lite/uid_ranges.h"
 #include "proto/limit_text.h"
 #include "supervisor/admission.h"
+#include "supervisor/host_network.h"
 
 /* Beside one per sandbox and client: images, cgroups, links, the log, what libevent needs. */
 #define SPARE_FDS 128
@@ -133,12 +134,41 @@ static int choose_budget(struct supervisor_config *config, struct error *err)
 	return r;
 }
 
+/* Without it the instance works all the same: who asks for a workspace is refused. */
+static void open_workspaces(const char *path, struct host *host)
+{
+	struct error err;
+	int r;
+
+	if (path[0] == '\0')
+		return;
+	r = file_make_directories(path, 0700, &err);
+	if (r == 0) {
+		host->workspaces_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		r = host->workspaces_fd < 0 ? error_errno(&err, "open %s", path) : 0;
+	}
+	if (r < 0)
+		log_warning("there are no workspaces: %s", err.text);
+}
+
+/* The uid ranges of the slots; where there is a network, one more for its own. */
+static int take_uids(const char *instance_id, struct supervisor_config *config, struct host *host,
+	struct error *err)
+{
+	uint32_t slots = supervisor_config_slots(config), more = config->network.is_on ? 1 : 0;
+	int r = uid_ranges_take(instance_id, slots + more, &host->first_uid, err);
+
+	if (r == 0 && more)
+		r = host_network_open(instance_id, config, host->first_uid, &host->network, err);
+	return r;
+}
+
 int host_open(const char *instance_id, struct supervisor_config *config, struct host *ret_host,
 	struct error *err)
 {
 	int r;
 
-	*ret_host = (struct host){.base = CGROUP_BASE_INIT};
+	*ret_host = (struct host){.config = config, .base = CGROUP_BASE_INIT, .workspaces_fd = -1};
 	r = raise_open_files(config, err);
 	if (r == 0)
 		r = seccomp_compile(&ret_host->filter, err);
@@ -152,8 +182,9 @@ int host_open(const char *instance_id, struct supervisor_config *config, struct 
 		r = choose_budget(config, err);
 	/* After the cgroup: a range whose instance has none counts as free. */
 	if (r == 0)
-		r = uid_ranges_take(
-			instance_id, supervisor_config_slots(config), &ret_host->first_uid, err);
+		r = take_uids(instance_id, config, ret_host, err);
+	if (r == 0)
+		open_workspaces(config->workspaces.directory, ret_host);
 	return r;
 }
 
@@ -164,6 +195,7 @@ void host_close(struct host *host)
 		image_close(&host->images[i]);
 	}
 	host->template_count = 0;
+	fd_close(take_fd(&host->workspaces_fd));
 	cgroup_base_close(&host->base);
 }
 
@@ -177,8 +209,18 @@ int host_start_builder(void *arg, uint32_t index, struct builder *ret_builder, s
 		.filter = &host->filter,
 		.templates = host->templates,
 		.template_count = host->template_count,
+		.workspaces_fd = host->workspaces_fd,
+		.nameserver = host->network.gateway, /* 0 without a network */
 	};
 
 	snprintf(prefix, sizeof(prefix), "b%u-", index);
 	return builder_start(&config, ret_builder, err);
+}
+
+int host_start_network(
+	void *arg, uint32_t id, struct network_process *ret_process, struct error *err)
+{
+	struct host *host = arg;
+
+	return host_network_start(host->config, &host->network, id, ret_process, err);
 }

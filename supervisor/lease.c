@@ -7,8 +7,10 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "pool/pool.h"
 #include "proto/limit_text.h"
+#include "supervisor/binding.h"
 #include "supervisor/client.h"
 #include "supervisor/pool_host.h"
 #include "supervisor/sandbox.h"
@@ -22,11 +24,43 @@ static uint32_t lease_ms(const struct pool_sandbox *core)
 		       : (uint32_t)(core->deadline_ms - core->state_since_ms);
 }
 
-void lease_start(struct client *client, uint32_t request_id, struct sandbox *sandbox,
-	enum control_rung rung, uint64_t arrived_ns)
+void lease_take(struct client *client, struct sandbox *sandbox)
+{
+	sandbox->owner = client;
+	sandbox->lease = (struct lease){.id = sandbox->core->id, .to = client};
+	list_init(&sandbox->lease.due);
+	list_append(&client->leases, &sandbox->core->by_lessee);
+	client->lease_count++;
+}
+
+void lease_cancel(struct sandbox *sandbox)
+{
+	list_remove(&sandbox->core->by_lessee);
+	sandbox->owner->lease_count--;
+	sandbox->owner = NULL;
+	sandbox->lease = (struct lease){0};
+	list_init(&sandbox->lease.due);
+}
+
+static void fill_bound(struct control_leased *m, const struct binding *binding)
+{
+	m->memory_bytes = binding->memory_bytes;
+	m->pids = binding->pids;
+	m->cpu_milli = binding->cpu_milli;
+	m->bind_ns = binding->bind_ns;
+	m->workspace_bytes = binding->workspace_bytes;
+	m->is_soft = binding->is_soft;
+	text_copy(m->net, sizeof(m->net), network_profile_name(binding->profile));
+	memcpy(m->workspace, binding->workspace, sizeof(m->workspace));
+	memcpy(m->hostname, binding->hostname, sizeof(m->hostname));
+}
+
+void lease_tell(
+	struct sandbox *sandbox, uint32_t request_id, enum control_rung rung, uint64_t arrived_ns)
 {
 	const struct pool_section *section = sandbox->pool->section;
 	const struct pool_sandbox *core = sandbox->core;
+	struct client *client = sandbox->owner;
 	struct control_leased m = {
 		.handle = {core->id, client->supervisor->epoch},
 		.rung = rung,
@@ -42,17 +76,23 @@ void lease_start(struct client *client, uint32_t request_id, struct sandbox *san
 		.build_ns = core->build_ns,
 	};
 
-	sandbox->owner = client;
-	sandbox->lease = (struct lease){.id = core->id, .to = client};
-	list_init(&sandbox->lease.due);
-	list_append(&client->leases, &sandbox->core->by_lessee);
-	client->lease_count++;
 	control_header(&m.header, CONTROL_LEASED, sizeof(m), request_id);
 	memcpy(m.template_name, section->name, sizeof(m.template_name));
+	memcpy(m.net, section->net, sizeof(m.net));
+	memcpy(m.hostname, section->hostname, sizeof(m.hostname));
+	if (sandbox->binding)
+		fill_bound(&m, sandbox->binding);
 	sandbox->lease.started_ns = clock_now_ns();
 	m.wait_ns = sandbox->lease.started_ns - arrived_ns;
 	client_send_fd(client, &m, sizeof(m), sandbox->channel_fd);
 	supervisor_tidy_later(client->supervisor, sandbox);
+}
+
+void lease_start(struct client *client, uint32_t request_id, struct sandbox *sandbox,
+	enum control_rung rung, uint64_t arrived_ns)
+{
+	lease_take(client, sandbox);
+	lease_tell(sandbox, request_id, rung, arrived_ns);
 }
 
 struct sandbox *lease_find_any(
@@ -63,7 +103,7 @@ struct sandbox *lease_find_any(
 	if (handle->epoch != supervisor->epoch)
 		return NULL;
 	sandbox = sandbox_find(supervisor, handle->sandbox);
-	return sandbox && sandbox->owner ? sandbox : NULL;
+	return sandbox && sandbox->owner && !binding_is_pending(sandbox) ? sandbox : NULL;
 }
 
 struct sandbox *lease_find(const struct client *client, const struct control_handle *handle)
@@ -77,7 +117,8 @@ static uint64_t limit_of(const struct sandbox *sandbox, enum lease_end_reason re
 {
 	switch (reason) {
 	case LEASE_OOM:
-		return sandbox->pool->section->limits.memory_bytes;
+		return sandbox->binding ? sandbox->binding->memory_bytes
+					: sandbox->pool->section->limits.memory_bytes;
 	case LEASE_DEADLINE:
 		return lease_ms(sandbox->core);
 	case LEASE_IDLE:
@@ -103,6 +144,10 @@ void lease_end(struct sandbox *sandbox, enum lease_end_reason reason)
 		.limit = limit_of(sandbox, reason),
 	};
 
+	if (binding_is_pending(sandbox)) {
+		binding_end(sandbox, reason);
+		return;
+	}
 	lease_over(sandbox, reason);
 	control_header(&m.header, CONTROL_LEASE_ENDED, sizeof(m), 0);
 	client_send(client, &m, sizeof(m));
@@ -114,6 +159,11 @@ void lease_over(struct sandbox *sandbox, enum lease_end_reason reason)
 
 	if (!sandbox->owner)
 		return;
+	if (binding_is_pending(sandbox)) { /* its client leaves, without an answer */
+		sandbox->binding->is_pending = false;
+		lease_cancel(sandbox);
+		return;
+	}
 	list_remove(&sandbox->core->by_lessee);
 	sandbox->owner->lease_count--;
 	sandbox->owner = NULL;

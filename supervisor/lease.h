@@ -25,7 +25,14 @@ struct lease {
 void lease_start(struct client *client, uint32_t request_id, struct sandbox *sandbox,
 	enum control_rung rung, uint64_t arrived_ns);
 
-/* Anybody's lease with that handle, or NULL. */
+/* The two halves of it, between which something is bound: it is the client's, who does not know. */
+void lease_take(struct client *client, struct sandbox *sandbox);
+void lease_tell(
+	struct sandbox *sandbox, uint32_t request_id, enum control_rung rung, uint64_t arrived_ns);
+/* In place of the second: it never was. */
+void lease_cancel(struct sandbox *sandbox);
+
+/* Anybody's lease with that handle, or NULL: also when its owner has not been told of it yet. */
 struct sandbox *lease_find_any(
 	const struct supervisor *supervisor, const struct control_handle *handle);
 /* The client's own lease with that handle, or NULL: unknown, ended, another's, of another epoch. */

@@ -2,13 +2,17 @@
 noinst_LIBRARIES += libsupervisor.a
 libsupervisor_a_SOURCES = \
 	supervisor/admission.c supervisor/admission.h \
+	supervisor/binding.c supervisor/binding.h \
 	supervisor/build_queue.c supervisor/build_queue.h \
 	supervisor/builder_link.c supervisor/builder_link.h \
 	supervisor/builder_messages.c supervisor/builder_messages.h \
 	supervisor/client.c supervisor/client.h \
 	supervisor/config.c supervisor/config.h \
 	supervisor/control.c supervisor/control.h \
+	supervisor/egress.c supervisor/egress.h \
 	supervisor/lease.c supervisor/lease.h \
+	supervisor/lease_request.c supervisor/lease_request.h \
+	supervisor/network.c supervisor/network.h \
 	supervisor/outbox.c supervisor/outbox.h \
 	supervisor/permission.c supervisor/permission.h \
 	supervisor/pool_host.c supervisor/pool_host.h \
@@ -16,7 +20,9 @@ libsupervisor_a_SOURCES = \
 	supervisor/request.c supervisor/request.h \
 	supervisor/sandbox.c supervisor/sandbox.h \
 	supervisor/slots.c supervisor/slots.h \
-	supervisor/supervisor.c supervisor/supervisor.h
+	supervisor/supervisor.c supervisor/supervisor.h \
+	supervisor/workspace_size.c supervisor/workspace_size.h \
+	supervisor/workspace_watch.c supervisor/workspace_watch.h
 libsupervisor_a_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
 
 sbin_PROGRAMS += hearth-supervisor
@@ -24,6 +30,7 @@ hearth_supervisor_SOURCES = \
 	supervisor/directory.c supervisor/directory.h \
 	supervisor/host.c supervisor/host.h \
 	supervisor/host_check.c supervisor/host_check.h \
+	supervisor/host_network.c supervisor/host_network.h \
 	supervisor/main.c \
 	supervisor/recover.c supervisor/recover.h
 hearth_supervisor_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)

@@ -11,11 +11,14 @@
  *   all: the replacement which the pool asks for meanwhile waits in build_queue.c for the next turn.
  *   Then the client talks to the sandbox directly; no byte of a sandbox is ever read here.
  *
+ *   With something of the lease's own (binding.c) the builder, hearth-network (network.c) or both are asked
+ *   in between; they alone make a client wait.
+ *
  *   Build: build_queue.c picks a builder with a free slot (slots.c) -> LINK_BUILD -> LINK_BUILT with
  *   the channel, whose hang-up is watched -> pool_built() -> ready, or granted to a waiter.
  *
  *   End: release, deadline, idle limit or the end of the owner's connection -> LINK_KILL ->
- *   LINK_ENDED (proven dead) -> its slot is free, the pool builds another. A sandbox that dies by
+ *   LINK_ENDED (proven dead) -> its slot is free, once flushed, the pool builds another. A sandbox that dies by
  *   itself comes in at LINK_ENDED or as a hang-up.
  *
  * A builder that dies takes its sandboxes along and is replaced; see builder_link.h. What a client
@@ -160,7 +163,9 @@ static int run(struct supervisor *supervisor, struct error *err)
 		log_info("serving");
 		r = supervisor_run(supervisor);
 		if (r < 0)
-			error_set(err, -r, "ended because builders could not be kept alive");
+			error_set(err, -r, "ended because %s",
+				r == -ENETDOWN ? "hearth-network was lost"
+					       : "builders could not be kept alive");
 	}
 	/* From here on the end is certain and short: a second signal must not leave half of it. */
 	if (term)
@@ -177,7 +182,9 @@ static int listen_and_run(const struct directory *directory, const struct superv
 {
 	struct supervisor_host ways = {
 		.start_builder = host_start_builder,
+		.start_network = host_start_network,
 		.arg = host,
+		.workspaces_fd = host->workspaces_fd,
 		.first_uid = host->first_uid,
 	};
 	struct supervisor *supervisor = NULL;
@@ -217,7 +224,7 @@ static int serve(
 	if (r == 0)
 		r = listen_and_run(directory, &config, &host, err);
 	host_close(&host);
-	end = recover(directory->id, NULL, &recovery_err);
+	end = recover(directory->id, config.network.is_on, NULL, &recovery_err);
 	if (end < 0)
 		log_error("%s", recovery_err.text);
 	if (r == 0 && end < 0)
@@ -236,7 +243,7 @@ static int run_instance(const struct options *options, struct error *err)
 	r = directory_open(options->dir, &directory, err);
 	if (r < 0)
 		return r;
-	r = recover(directory.id, &is_found, err);
+	r = recover(directory.id, true, &is_found, err);
 	if (r == 0 && is_found)
 		log_event(LOG_LEVEL_WARNING, "recovered", "instance", directory.id, "what",
 			"an earlier run was killed: what it left has been removed", NULL);

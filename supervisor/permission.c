@@ -10,9 +10,15 @@ static const struct {
 	uint16_t type;
 	unsigned roles;
 } table[] = {
-	{CONTROL_ACQUIRE, BOTH}, {CONTROL_RELEASE, BOTH}, {CONTROL_TOUCH, BOTH},
-	{CONTROL_LIST, BOTH}, {CONTROL_POOLS, BOTH},
-	{CONTROL_KILL, BOTH}, /* of which leases, on_kill() judges */
+	{CONTROL_ACQUIRE, BOTH},
+	{CONTROL_RELEASE, BOTH},
+	{CONTROL_TOUCH, BOTH},
+	{CONTROL_LIST, BOTH},
+	{CONTROL_POOLS, BOTH},
+	/* of which leases, lease_request.c judges */
+	{CONTROL_KILL, BOTH},
+	{CONTROL_NET, BOTH},
+	{CONTROL_INSPECT, BOTH},
 };
 
 enum role permission_role(uid_t uid, uid_t user_uid)

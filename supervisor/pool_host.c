@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "pool/pool.h"
 #include "supervisor/admission.h"
+#include "supervisor/binding.h"
 #include "supervisor/build_queue.h"
 #include "supervisor/client.h"
 #include "supervisor/lease.h"
@@ -41,7 +42,11 @@ static void op_grant(void *arg, const struct pool_waiter *waiter, struct pool_sa
 
 	(void)arg;
 	client->waiter_count--;
-	lease_start(client, waiter->request_id, core->data, rung, waiter->arrived_ns);
+	if (waiter->data)
+		binding_start(waiter->data, client, waiter->request_id, core->data, rung,
+			waiter->arrived_ns);
+	else
+		lease_start(client, waiter->request_id, core->data, rung, waiter->arrived_ns);
 }
 
 static void op_refuse(void *arg, const struct pool_waiter *waiter, enum control_refusal refusal,
@@ -50,6 +55,7 @@ static void op_refuse(void *arg, const struct pool_waiter *waiter, enum control_
 	struct client *client = waiter->lessee;
 
 	client->waiter_count--;
+	binding_destroy(waiter->data);
 	refuse_acquire(client, waiter->request_id, arg, refusal, retry_ms);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "nsjail-lite/cgroup/cgroup.h"
+#include "nsjail-lite/network/network_host.h"
 #include "nsjail-lite/uid_ranges.h"
 
 struct search {
@@ -19,7 +20,7 @@ static void compare(void *arg, const char *instance)
 		search->is_found = true;
 }
 
-int recover(const char *instance_id, bool *ret_found, struct error *err)
+int recover(const char *instance_id, bool had_network, bool *ret_found, struct error *err)
 {
 	struct search search = {.instance_id = instance_id};
 	int r;
@@ -28,6 +29,9 @@ int recover(const char *instance_id, bool *ret_found, struct error *err)
 	/* The ids go last: they are free once nothing runs under them. */
 	if (r == 0)
 		r = cgroup_base_destroy(instance_id, err);
+	/* Its rules hold as long as anything lives. */
+	if (r == 0 && search.is_found && had_network)
+		r = network_recover(instance_id, err);
 	if (r == 0)
 		r = uid_ranges_drop(instance_id, err);
 	if (r < 0)

@@ -1,5 +1,6 @@
 /*
- * recover.h - remove what a run of this instance has left on the host: its processes, cgroups, uid ranges.
+ * recover.h - remove what a run of this instance has left on the host: its processes, cgroups, networks, uid
+ * ranges.
  *
  * At the start it undoes a run that was killed, at the end the present one. It touches nothing that
  * does not have the instance's id in its name, may be repeated, and may itself be killed anywhere.
@@ -10,6 +11,6 @@
 
 struct error;
 
-/* *ret_found: there was something to end. May be NULL. 0 or -errno. */
-int recover(const char *instance_id, bool *ret_found, struct error *err);
+/* had_network: or it is not known. *ret_found: there was something to end. May be NULL. 0 or -errno. */
+int recover(const char *instance_id, bool had_network, bool *ret_found, struct error *err);
 #endif

@@ -8,9 +8,11 @@
 #include "base/clock.h"
 #include "base/histogram.h"
 #include "pool/pool.h"
+#include "supervisor/binding.h"
 #include "supervisor/client.h"
 #include "supervisor/config.h"
 #include "supervisor/lease.h"
+#include "supervisor/lease_request.h"
 #include "supervisor/permission.h"
 #include "supervisor/pool_host.h"
 #include "supervisor/refusal.h"
@@ -19,14 +21,6 @@
 
 #define SOON_US 100 /* between acquires that come in a row */
 #define ROW_MIN 8   /* so many make a row */
-
-static void done(struct client *client, uint32_t request_id)
-{
-	struct control_done m;
-
-	control_header(&m.header, CONTROL_DONE, sizeof(m), request_id);
-	client_send(client, &m, sizeof(m));
-}
 
 /* Whether this may be asked of the pool at all; if not, it has been answered. */
 static struct pool_host *admit_acquire(struct client *client, const struct control_acquire *m)
@@ -37,12 +31,6 @@ static struct pool_host *admit_acquire(struct client *client, const struct contr
 	if (!pool) {
 		refuse(client, m->header.id, REFUSED_NO_TEMPLATE, 0, "no pool or image named '%s'",
 			m->template_name);
-		return NULL;
-	}
-	if (m->net[0] != '\0' && strcmp(m->net, pool->section->net) != 0) {
-		refuse(client, m->header.id, REFUSED_UNSUPPORTED, 0,
-			"pool %s has network profile %s, not '%s'", pool->section->name,
-			pool->section->net, m->net);
 		return NULL;
 	}
 	if (client->lease_count + client->waiter_count >= config->leases_per_connection) {
@@ -83,21 +71,30 @@ static void on_acquire(struct client *client, const struct control_acquire *m, u
 	};
 	enum control_refusal refusal = REFUSED_EMPTY;
 	struct pool_sandbox *core;
+	struct binding *binding;
 	uint32_t retry_ms = 0;
 	int r;
 
-	if (!pool)
+	if (!pool || binding_create(client, pool, m, &binding) < 0)
 		return;
+	request.data = binding;
 	note_acquire(client->supervisor, arrived_ns);
 	/* The pool counts waiters in all; that one connection has too many is asked when it would wait. */
 	if (client->waiter_count >= config->waiters_per_connection)
 		request.on_empty = ON_EMPTY_FAIL;
 	r = pool_acquire(pool->pool, arrived_ns / NS_PER_MS, &request, &core, &refusal, &retry_ms);
+	if (r == 0 && binding) {
+		binding_start(binding, client, m->header.id, core->data, RUNG_READY, arrived_ns);
+		pool_host_changed(pool);
+		return;
+	}
 	if (r == 0) {
 		/* Nothing behind this: the client may wait for our CPU. */
 		lease_start(client, m->header.id, core->data, RUNG_READY, arrived_ns);
 		return;
 	}
+	if (r != -EINPROGRESS)
+		binding_destroy(binding);
 	if (r == -EINPROGRESS)
 		client->waiter_count++;
 	else if (r == -ENOMEM)
@@ -131,7 +128,7 @@ static void on_release(struct client *client, const struct control_lease *m)
 	pool = sandbox->pool;
 	lease_over(sandbox, LEASE_RELEASED);
 	pool_release(pool->pool, clock_now_ms(), sandbox->core);
-	done(client, m->header.id);
+	client_done(client, m->header.id);
 	pool_host_changed(pool);
 }
 
@@ -142,29 +139,7 @@ static void on_touch(struct client *client, const struct control_lease *m)
 	if (!sandbox)
 		return;
 	pool_touch(sandbox->pool->pool, clock_now_ms(), sandbox->core);
-	done(client, m->header.id);
-}
-
-/* Root ends any lease, everybody else those of the same uid. */
-static void on_kill(struct client *client, const struct control_lease *m)
-{
-	struct sandbox *sandbox = lease_find_any(client->supervisor, &m->handle);
-
-	if (!sandbox) {
-		refuse(client, m->header.id, REFUSED_STALE, 0,
-			"sandbox %" PRIu64 " of epoch %" PRIu64 " is leased to nobody",
-			m->handle.sandbox, m->handle.epoch);
-		return;
-	}
-	if (client->role != ROLE_ROOT && client->peer.uid != sandbox->owner->peer.uid) {
-		refuse(client, m->header.id, REFUSED_DENIED, 0,
-			"sandbox %" PRIu64 " is leased to uid %u, not %u", m->handle.sandbox,
-			sandbox->owner->peer.uid, client->peer.uid);
-		return;
-	}
-	pool_kill(sandbox->pool->pool, clock_now_ms(), sandbox->core);
-	done(client, m->header.id);
-	pool_host_changed(sandbox->pool);
+	client_done(client, m->header.id);
 }
 
 struct listing {
@@ -201,7 +176,7 @@ static void on_list(struct client *client, const struct control_query *m)
 
 	for (uint32_t i = 0; i < supervisor->config.pool_count; i++)
 		pool_for_each(supervisor->pools[i]->pool, list_sandbox, &listing);
-	done(client, m->header.id);
+	client_done(client, m->header.id);
 }
 
 static void list_pool(struct client *client, uint32_t request_id, const struct pool_host *pool)
@@ -245,7 +220,7 @@ static void on_pools(struct client *client, const struct control_query *m)
 
 	for (uint32_t i = 0; i < supervisor->config.pool_count; i++)
 		list_pool(client, m->header.id, supervisor->pools[i]);
-	done(client, m->header.id);
+	client_done(client, m->header.id);
 }
 
 void request_handle(struct client *client, const union request *request, uint64_t arrived_ns)
@@ -269,9 +244,15 @@ void request_handle(struct client *client, const union request *request, uint64_
 		on_list(client, &request->query);
 		return;
 	case CONTROL_KILL:
-		on_kill(client, &request->lease);
+		lease_request_kill(client, &request->lease);
 		return;
-	default: /* check_message() lets only the six through */
+	case CONTROL_NET:
+		lease_request_net(client, &request->net);
+		return;
+	case CONTROL_INSPECT:
+		lease_request_inspect(client, &request->lease);
+		return;
+	default: /* check_message() lets only the eight through */
 		on_pools(client, &request->query);
 		return;
 	}

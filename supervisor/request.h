@@ -15,6 +15,7 @@ union request {
 	struct control_acquire acquire;
 	struct control_lease lease;
 	struct control_query query;
+	struct control_net net;
 };
 
 /* A request that check_message() has passed. arrived_ns: when it was read. */

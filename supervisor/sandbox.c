@@ -9,6 +9,7 @@
 #include "nsjail-lite/builder/link.h"
 #include "pool/pool.h"
 #include "supervisor/admission.h"
+#include "supervisor/binding.h"
 #include "supervisor/build_queue.h"
 #include "supervisor/builder_link.h"
 #include "supervisor/lease.h"
@@ -87,6 +88,7 @@ void sandbox_destroy(struct sandbox *sandbox)
 	list_remove(&sandbox->list);
 	list_remove(&sandbox->by_id);
 	list_remove(&sandbox->lease.due);
+	binding_destroy(sandbox->binding);
 	free(sandbox);
 }
 
@@ -106,6 +108,8 @@ static void on_hangup(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (binding_is_pending(sandbox))
+		return;	      /* as below, but its channel is still to be handed out */
 	if (sandbox->owner) { /* the owner sees it too; the builder says the rest */
 		fd_close(sandbox_take_channel(sandbox));
 		return;
@@ -132,18 +136,54 @@ int sandbox_take_channel(struct sandbox *sandbox)
 	return take_fd(&sandbox->channel_fd);
 }
 
-void sandbox_built(struct sandbox *sandbox, int channel_fd, const struct link_built *built)
+static bool awaits_profile(const struct sandbox *sandbox)
 {
-	uint64_t build_ns = built->stages.total_ns;
+	return slots_awaits_profile(sandbox->pool->supervisor->slots, (uint32_t)sandbox->slot);
+}
+
+static void become_ready(struct sandbox *sandbox)
+{
 	struct pool_host *pool = sandbox->pool;
 
-	sandbox->channel_fd = channel_fd;
-	admission_measured(pool, built->memory_bytes);
-	pool_host_build_succeeded(pool, build_ns);
-	pool_built(pool->pool, clock_now_ms(), sandbox->core, build_ns);
+	pool_host_build_succeeded(pool, sandbox->build_ns);
+	pool_built(pool->pool, clock_now_ms(), sandbox->core, sandbox->build_ns);
 	if (sandbox->core->state == SANDBOX_READY)
 		watch(sandbox);
 	pool_host_changed(pool);
+}
+
+/* Its build has failed although it lives: its end is what the pool is told of. */
+static void end_condemned(struct sandbox *sandbox)
+{
+	fd_close(sandbox_take_channel(sandbox));
+	builder_link_kill(sandbox->builder, sandbox);
+}
+
+void sandbox_built(struct sandbox *sandbox, int channel_fd, const struct link_built *built)
+{
+	sandbox->channel_fd = channel_fd;
+	sandbox->is_built = true;
+	sandbox->build_ns = built->stages.total_ns;
+	admission_measured(sandbox->pool, built->memory_bytes);
+	if (sandbox->is_condemned)
+		end_condemned(sandbox);
+	else if (!awaits_profile(sandbox))
+		become_ready(sandbox);
+}
+
+void sandbox_profile_answered(struct sandbox *sandbox, const char *why)
+{
+	if (sandbox->core->state != SANDBOX_BUILDING) {
+		binding_profile_answered(sandbox, why);
+	} else if (why && !sandbox->is_condemned) {
+		sandbox->is_condemned = true;
+		pool_host_build_failed(sandbox->pool, why);
+		if (sandbox->is_built)
+			end_condemned(sandbox);
+	} else if (!why && sandbox->is_built && !sandbox->is_condemned &&
+		   !awaits_profile(sandbox)) {
+		become_ready(sandbox);
+	}
 }
 
 void sandbox_build_failed(struct sandbox *sandbox, const char *why)
@@ -182,13 +222,19 @@ void sandbox_ended(struct sandbox *sandbox, const struct link_ended *ended)
 
 void sandbox_builder_lost(struct sandbox *sandbox)
 {
+	struct supervisor *supervisor = sandbox->pool->supervisor;
+
+	if (supervisor->network && sandbox->lease.id != 0)
+		slots_set_dirty(supervisor->slots, (uint32_t)sandbox->slot);
 	if (sandbox->core->state != SANDBOX_BUILDING) {
 		sandbox_dead(sandbox, LEASE_BUILDER_LOST);
-	} else if (sandbox->is_retried || sandbox->pool->supervisor->is_draining) {
+	} else if (sandbox->is_retried || sandbox->is_condemned || supervisor->is_draining) {
 		sandbox_build_failed(sandbox, "the builder died while building it");
 	} else {
 		sandbox->is_retried = true;
-		build_queue_return(sandbox->pool->supervisor, sandbox);
+		sandbox->awaits_netns = sandbox->is_built = false;
+		fd_close(sandbox_take_channel(sandbox));
+		build_queue_return(supervisor, sandbox);
 	}
 }
 

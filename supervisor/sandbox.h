@@ -14,6 +14,7 @@
 #include "proto/control.h"
 #include "supervisor/lease.h"
 
+struct binding;
 struct builder_link;
 struct client;
 struct link_built;
@@ -34,9 +35,16 @@ struct sandbox {
 	struct event *hangup;	      /* of the channel, while ready */
 	struct client *owner;	      /* LEASED */
 	struct lease lease;	      /* the one that it had or has */
-	bool is_retried;	      /* a builder died while building it */
-	uint32_t limits_hit;	      /* known when it has ended */
-	struct lease_usage usage;     /* likewise */
+	struct binding *binding;      /* what that lease has of its own; NULL: nothing */
+	bool awaits_netns;	      /* its slot is to be made once its namespace has come */
+	bool is_built;		      /* and ready once its slot has its egress profile */
+	bool is_condemned;	      /* which it cannot have: it ends, and its build has failed */
+	bool is_killed;		      /* its builder was told */
+	bool is_bind_asked;	      /* likewise to bind, and has not answered */
+	uint64_t build_ns;
+	bool is_retried;	  /* a builder died while building it */
+	uint32_t limits_hit;	  /* known when it has ended */
+	struct lease_usage usage; /* likewise */
 };
 
 /* For at least `live` sandboxes at a time. NULL: out of memory. */
@@ -59,6 +67,9 @@ void sandbox_built(struct sandbox *sandbox, int channel_fd, const struct link_bu
 void sandbox_build_failed(struct sandbox *sandbox, const char *why);
 void sandbox_ended(struct sandbox *sandbox, const struct link_ended *ended);
 void sandbox_builder_lost(struct sandbox *sandbox);
+
+/* Its slot has the profile that was asked for last, or (why) cannot have it. */
+void sandbox_profile_answered(struct sandbox *sandbox, const char *why);
 
 /* The pool throws it away: let go of the channel, have it killed. */
 void sandbox_discard(struct sandbox *sandbox);

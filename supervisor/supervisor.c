@@ -14,9 +14,11 @@
 #include "supervisor/build_queue.h"
 #include "supervisor/builder_link.h"
 #include "supervisor/control.h"
+#include "supervisor/network.h"
 #include "supervisor/pool_host.h"
 #include "supervisor/sandbox.h"
 #include "supervisor/slots.h"
+#include "supervisor/workspace_watch.h"
 
 #define TIDY_US 1000 /* after a hand-over */
 
@@ -79,6 +81,10 @@ static int create_parts(struct supervisor *supervisor, struct error *err)
 {
 	int r = create_memory(supervisor, err);
 
+	if (r == 0 && supervisor->config.network.is_on)
+		r = network_create(supervisor, &supervisor->network, err);
+	if (r == 0)
+		r = workspace_watch_create(supervisor, &supervisor->workspace_watch, err);
 	for (uint32_t i = 0; r == 0 && i < supervisor->config.pool_count; i++)
 		r = pool_host_create(supervisor, i, &supervisor->pools[i], err);
 	for (uint32_t i = 0; r == 0 && i < supervisor->config.builders; i++)
@@ -112,7 +118,7 @@ int supervisor_create(const struct supervisor_config *config, const struct super
 
 int supervisor_start(struct supervisor *supervisor, struct error *err)
 {
-	int r = 0;
+	int r = supervisor->network ? network_start(supervisor->network, err) : 0;
 
 	for (uint32_t i = 0; r == 0 && i < supervisor->config.builders; i++)
 		r = builder_link_start(supervisor->builders[i], err);
@@ -196,6 +202,8 @@ void supervisor_destroy(struct supervisor *supervisor)
 		pool_host_destroy(supervisor->pools[i]);
 	for (uint32_t i = 0; i < supervisor->config.builders; i++)
 		builder_link_destroy(supervisor->builders[i]);
+	network_destroy(supervisor->network); /* nothing lives in its networks any more */
+	workspace_watch_destroy(supervisor->workspace_watch);
 	if (supervisor->dispatch)
 		event_free(supervisor->dispatch);
 	if (supervisor->drain_deadline)

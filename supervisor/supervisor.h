@@ -19,16 +19,26 @@
 struct builder_link;
 struct control;
 struct error;
+struct network;
+struct network_process;
 struct sandbox;
 struct pool_host;
 struct sandbox_table;
 struct slots;
+struct workspace_watch;
 
 struct supervisor_host {
 	/* Start builder `index`; as builder_start(). */
 	int (*start_builder)(
 		void *arg, uint32_t index, struct builder *ret_builder, struct error *err);
+	/*
+	 * Start hearth-network and send START with that id; as network_process_start(). May be NULL where the
+	 * configuration has no network.
+	 */
+	int (*start_network)(
+		void *arg, uint32_t id, struct network_process *ret_process, struct error *err);
 	void *arg;
+	int workspaces_fd;  /* their directory, which the builders have; -1: none; borrowed */
 	uint32_t first_uid; /* of slot 0's range */
 	uid_t user_uid;	    /* may use control.sock besides root */
 };
@@ -41,6 +51,8 @@ struct supervisor {
 	uint64_t epoch;	       /* of this life, in every handle */
 	uint64_t next_sandbox; /* id of the next sandbox of any pool */
 	struct slots *slots;
+	struct network *network; /* NULL: sandboxes have their own loopback only */
+	struct workspace_watch *workspace_watch;
 	struct sandbox_table *sandboxes;
 	struct pool_host *pools[JAIL_TEMPLATES_MAX]; /* as in config */
 	struct builder_link *builders[BUILDERS_MAX];
@@ -63,7 +75,7 @@ struct supervisor {
 int supervisor_create(const struct supervisor_config *config, const struct supervisor_host *host,
 	int listener, struct supervisor **ret_supervisor, struct error *err);
 
-/* Start the builders and fill the pools. */
+/* Start the network and the builders, and fill the pools. */
 int supervisor_start(struct supervisor *supervisor, struct error *err);
 
 /* Serve until the end of a drain. 0, or the negative errno of what gave out. */

@@ -20,6 +20,28 @@ static void build_starts_a_build_and_the_waiter_gets_it(void **state)
 	world_close(w);
 }
 
+static void what_came_with_an_acquire_comes_back_with_its_answer(void **state)
+{
+	struct world *w = world_open(&empty_pool);
+	struct pool_request request = {.lessee = "a", .request_id = 7, .data = &request};
+	enum control_refusal refusal;
+	struct pool_sandbox *sandbox;
+	uint32_t retry_ms;
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(
+			pool_acquire(w->pool, w->now_ms, &request, &sandbox, &refusal, &retry_ms),
+			-EINPROGRESS);
+	world_built(w);
+	assert_non_null(w->answers[0].sandbox);
+	assert_ptr_equal(w->answers[0].data, &request);
+	pool_drain(w->pool, w->now_ms);
+	assert_null(w->answers[1].sandbox);
+	assert_ptr_equal(w->answers[1].data, &request);
+	world_close(w);
+}
+
 static void wait_starts_no_build_beyond_min(void **state)
 {
 	struct world *w = world_open(&empty_pool);
@@ -247,6 +269,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(build_starts_a_build_and_the_waiter_gets_it),
+		cmocka_unit_test(what_came_with_an_acquire_comes_back_with_its_answer),
 		cmocka_unit_test(wait_starts_no_build_beyond_min),
 		cmocka_unit_test(wait_takes_what_the_refill_had_started),
 		cmocka_unit_test(fail_is_refused_with_a_time_to_retry),

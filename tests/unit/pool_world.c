@@ -87,6 +87,7 @@ static struct world_answer *next_answer(struct world *w, const struct pool_waite
 	answer->request_id = waiter->request_id;
 	answer->asked_ms = waiter->asked_ms;
 	answer->arrived_ns = waiter->arrived_ns;
+	answer->data = waiter->data;
 	return answer;
 }
 

@@ -23,6 +23,7 @@
 struct world_answer {
 	uint32_t request_id;
 	uint64_t asked_ms, arrived_ns;
+	void *data;
 	struct pool_sandbox *sandbox; /* NULL: refused */
 	enum control_rung rung;
 	enum control_refusal refusal;

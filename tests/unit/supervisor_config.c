@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "images/image.h"
@@ -46,6 +47,7 @@ static void every_key_has_a_default(void **state)
 	assert_string_equal(c.pools[0].name, "base");
 	assert_string_equal(c.pools[0].image, "base");
 	assert_string_equal(c.pools[0].net, "none");
+	assert_int_equal(c.pools[0].profile, NETWORK_NONE);
 	assert_int_equal(c.pools[0].min, 8);
 	assert_int_equal(c.pools[0].max, 24);
 	assert_int_equal(c.pools[0].build_concurrency, 2 * BUILDS_PER_BUILDER);
@@ -62,6 +64,71 @@ static void every_key_has_a_default(void **state)
 	assert_int_equal(c.pools[0].limits.cpu_weight, 100);
 	assert_int_equal(c.pools[0].limits.io_read_bps, 0);
 	assert_int_equal(c.pools[0].limits.io_write_bps, 0);
+}
+
+static void every_key_of_networks_and_workspaces_has_a_default(void **state)
+{
+	struct supervisor_config c;
+	struct error err;
+
+	(void)state;
+	assert_int_equal(load("[pool \"base\"]\n", &c, &err), 0);
+	assert_false(c.network.is_on);
+	assert_int_equal(c.network.addresses.address, 0x0ad50000); /* 10.213.0.0 */
+	assert_int_equal(c.network.addresses.prefix, 16);
+	assert_int_equal(c.network.caps.connections, 4096);
+	assert_int_equal(c.network.caps.new_per_second, 200);
+	assert_int_equal(c.network.caps.names_per_second, 50);
+	assert_int_equal(c.network.caps.bytes_per_second, 0);
+	assert_int_equal(c.network.egress.except_count + c.network.egress.allow_count +
+				 c.network.egress.domain_count + c.network.egress.resolver_count,
+		0);
+	assert_string_equal(c.workspaces.directory, "/var/lib/hearth/workspaces");
+	assert_int_equal(c.workspaces.limit_bytes, 0);
+}
+
+static void every_key_of_networks_and_workspaces_is_read(void **state)
+{
+	struct supervisor_config c;
+	struct error err;
+
+	(void)state;
+	assert_int_equal(load("[network]\nenabled = yes\naddresses = 100.64.0.0/12\n"
+			      "connections = 1\nconnections_per_second = 2\nnames_per_second = 3\n"
+			      "bandwidth = 4M\n[egress]\nexcept = 10.1.0.0/16, 10.2.0.0/16\n"
+			      "allow = pypi.org\nexcept = 10.3.0.0/16\nallow = 198.51.100.0/24\n"
+			      "resolvers = 10.1.0.53\n[workspaces]\ndirectory = /w\nlimit = 5G\n"
+			      "[pool \"p\"]\n",
+				 &c, &err),
+		0);
+	assert_true(c.network.is_on);
+	assert_int_equal(c.network.addresses.prefix, 12);
+	assert_int_equal(c.network.caps.connections, 1);
+	assert_int_equal(c.network.caps.new_per_second, 2);
+	assert_int_equal(c.network.caps.names_per_second, 3);
+	assert_int_equal(c.network.caps.bytes_per_second, 4 << 20);
+	assert_int_equal(c.network.egress.except_count, 3);
+	assert_int_equal(c.network.egress.allow_count, 1);
+	assert_string_equal(c.network.egress.domains, "pypi.org");
+	assert_int_equal(c.network.egress.resolvers[0], 0x0a010035);
+	assert_string_equal(c.workspaces.directory, "/w");
+	assert_int_equal(c.workspaces.limit_bytes, UINT64_C(5) << 30);
+}
+
+static void a_pool_with_a_network_switches_networks_on(void **state)
+{
+	static const char *const nets[] = {"default", "allow", "open"};
+	struct supervisor_config c;
+	struct error err;
+	char text[64];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(nets); i++) {
+		snprintf(text, sizeof(text), "[pool \"p\"]\n[pool \"q\"]\nnet = %s\n", nets[i]);
+		assert_int_equal(load(text, &c, &err), 0);
+		assert_true(c.network.is_on);
+		assert_string_equal(network_profile_name(c.pools[1].profile), nets[i]);
+	}
 }
 
 static const char every_key[] =
@@ -136,7 +203,8 @@ static void what_is_wrong_is_said_with_its_place(void **state)
 		{"[pools \"p\"]\n", ":1: "},
 		{"[pool \"p\"]\nmin = many\n", ":2: "},
 		{"[pool \"p\"]\nmin = 3\nmax = 2\n", "[pool \"p\"]: min 3 is more than max 2"},
-		{"[pool \"p\"]\nnet = open\n", "no network profile 'open': there is: none"},
+		{"[pool \"p\"]\nnet = ope\n", "[pool \"p\"]: no network profile 'ope': there are: "
+					      "none, default, allow, open"},
 		{"[pool \"p\"]\nmemory = 1M\n", "memory: less than 4M"},
 		{"[pool \"P\"]\n", ":1: "},
 		{"[pool \"a234567890123456789012345678901234567890\"]\n", ":1: pool name 'a23"},
@@ -150,6 +218,19 @@ static void what_is_wrong_is_said_with_its_place(void **state)
 		{"[pool \"p\"]\ncpu_weight = 0\n", ":2: "},
 		{"[pool \"p\"]\ncpu_weight = 10001\n", ":2: "},
 		{"[pool \"p\"]\n[pool \"p\"]\n", ":2: "},
+		{"[network]\nenabled = maybe\n[pool \"p\"]\n", ":2: "},
+		{"[network]\nenabled = no\n[pool \"p\"]\nnet = open\n",
+			"[pool \"p\"]: net open, but [network] enabled = no"},
+		{"[network]\naddresses = 10.0.0.0/33\n[pool \"p\"]\n",
+			"[network] addresses: '10.0.0.0/33': want a prefix"},
+		{"[network]\naddresses = 10.213.0.0/16 and more\n[pool \"p\"]\n", ":2: "},
+		{"[network]\nconnections_per_second = 2000000\n[pool \"p\"]\n", ":2: "},
+		{"[egress]\nexcept = 10.0.0.0/8, ten\n[pool \"p\"]\n",
+			"[egress]: except: 'ten': want an IPv4 address"},
+		{"[egress]\nallow = com\n[pool \"p\"]\n", "[egress]: allow: 'com'"},
+		{"[egress]\nresolvers = ::1\n[pool \"p\"]\n", "[egress]: resolvers: '::1': IPv6"},
+		{"[workspaces]\ndirectory = here\n[pool \"p\"]\n",
+			"workspaces 'here': not an absolute path"},
 	};
 
 	(void)state;
@@ -189,6 +270,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_key_has_a_default),
+		cmocka_unit_test(every_key_of_networks_and_workspaces_has_a_default),
+		cmocka_unit_test(every_key_of_networks_and_workspaces_is_read),
+		cmocka_unit_test(a_pool_with_a_network_switches_networks_on),
 		cmocka_unit_test(every_key_of_the_instance_is_read),
 		cmocka_unit_test(every_key_of_a_pool_is_read),
 		cmocka_unit_test(what_is_wrong_is_said_with_its_place),

@@ -22,6 +22,8 @@
 #include "base/file.h"
 #include "base/unix_socket.h"
 #include "nsjail-lite/builder/link.h"
+#include "nsjail-lite/network/network_host.h"
+#include "nsjail-lite/network/network_link.h"
 #include "pool/pool.h"
 #include "proto/channel.h"
 #include "proto/instance.h"
@@ -29,13 +31,21 @@
 
 #define LINK_FD 3
 
-static const char *fake_builder(void)
+/* In a forked child: tests/fake/NAME with its end of a link; the variable says what goes wrong. */
+static _Noreturn void exec_fake(
+	const char *name, int link_fd, const char *variable, const char *behaviour)
 {
-	static char path[256];
 	const char *top = getenv("top_builddir");
+	char path[256];
 
-	snprintf(path, sizeof(path), "%s/tests/fake/fake_builder", top ? top : ".");
-	return path;
+	snprintf(path, sizeof(path), "%s/tests/fake/%s", top ? top : ".", name);
+	if (behaviour)
+		setenv(variable, behaviour, 1);
+	/* The pair may itself stand on 3: then only its flag is in the way. */
+	if (link_fd == LINK_FD ? fcntl(LINK_FD, F_SETFD, 0) : dup2(link_fd, LINK_FD) < 0)
+		_exit(126);
+	execl(path, name, (char *)NULL);
+	_exit(127);
 }
 
 static int start_fake(void *arg, uint32_t index, struct builder *ret_builder, struct error *err)
@@ -49,15 +59,8 @@ static int start_fake(void *arg, uint32_t index, struct builder *ret_builder, st
 		return error_set(err, EAGAIN, "pretended: fork");
 	assert_int_equal(channel_pair(pair, err), 0);
 	ret_builder->pid = fork();
-	if (ret_builder->pid == 0) {
-		if (w->behaviour)
-			setenv("FAKE_BUILDER", w->behaviour, 1);
-		/* The pair may itself stand on 3: then only its flag is in the way. */
-		if (pair[1] == LINK_FD ? fcntl(LINK_FD, F_SETFD, 0) : dup2(pair[1], LINK_FD) < 0)
-			_exit(126);
-		execl(fake_builder(), "fake_builder", (char *)NULL);
-		_exit(127);
-	}
+	if (ret_builder->pid == 0)
+		exec_fake("fake_builder", pair[1], "FAKE_BUILDER", w->behaviour);
 	close(pair[1]);
 	w->behaviour = NULL;
 	w->starts++;
@@ -69,10 +72,42 @@ static int start_fake(void *arg, uint32_t index, struct builder *ret_builder, st
 	return channel_send(pair[0], &start, sizeof(start), NULL, 0, NULL, 0);
 }
 
+/* Its START says nothing, for it looks at nothing. */
+static int start_fake_network(
+	void *arg, uint32_t id, struct network_process *ret_process, struct error *err)
+{
+	struct world *w = arg;
+	struct network_start start = {0};
+	int pair[2];
+
+	assert_int_equal(channel_pair(pair, err), 0);
+	ret_process->pid = fork();
+	if (ret_process->pid == 0)
+		exec_fake("fake_network", pair[1], "FAKE_NETWORK", w->network_behaviour);
+	close(pair[1]);
+	w->network = ret_process->pid;
+	ret_process->link_fd = pair[0];
+	ret_process->pidfd = pidfd_open(ret_process->pid, 0);
+	assert_true(ret_process->pid > 0 && ret_process->pidfd >= 0);
+	network_header(&start.header, NETWORK_START, sizeof(start), id);
+	return channel_send(pair[0], &start, sizeof(start), NULL, 0, NULL, 0);
+}
+
 struct world *world_open(const char *config, const char *behaviour)
 {
+	return world_open_network(config, behaviour, NULL);
+}
+
+struct world *world_open_network(
+	const char *config, const char *behaviour, const char *network_behaviour)
+{
 	struct world *w = calloc(1, sizeof(*w));
-	struct supervisor_host host = {.start_builder = start_fake, .arg = w, .first_uid = 65536};
+	struct supervisor_host host = {
+		.start_builder = start_fake,
+		.start_network = start_fake_network,
+		.arg = w,
+		.first_uid = 65536,
+	};
 	struct supervisor_config parsed;
 	struct error err = {0};
 	char path[96];
@@ -94,7 +129,10 @@ struct world *world_open(const char *config, const char *behaviour)
 		w->dirfd, INSTANCE_CONTROL_SOCKET, SOCK_SEQPACKET, 0666, (gid_t)-1, &err);
 	assert_true(listener >= 0);
 	w->behaviour = behaviour;
+	w->network_behaviour = network_behaviour;
 	host.user_uid = geteuid();
+	host.workspaces_fd = w->workspaces_fd =
+		parsed.workspaces.directory[0] ? open(w->directory, O_RDONLY | O_CLOEXEC) : -1;
 	assert_int_equal(supervisor_create(&parsed, &host, listener, &w->supervisor, &err), 0);
 	assert_int_equal(supervisor_start(w->supervisor, &err), 0);
 	return w;
@@ -106,6 +144,7 @@ void world_close(struct world *w)
 	unlinkat(w->dirfd, INSTANCE_CONTROL_SOCKET, 0);
 	unlinkat(w->dirfd, INSTANCE_CONFIG, 0);
 	close(w->dirfd);
+	fd_close(w->workspaces_fd);
 	rmdir(w->directory);
 	assert_int_equal(fd_count_open(), w->fds_before);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
@@ -180,6 +219,23 @@ void world_acquire(
 
 	control_header(&m.header, CONTROL_ACQUIRE, sizeof(m), id);
 	memcpy(m.template_name, template_name, strlen(template_name));
+	assert_int_equal(world_send(client, &m, sizeof(m), -1), 0);
+}
+
+void world_acquire_own(int client, uint32_t id, const struct control_acquire *m)
+{
+	struct control_acquire request = *m;
+
+	control_header(&request.header, CONTROL_ACQUIRE, sizeof(request), id);
+	assert_int_equal(world_send(client, &request, sizeof(request), -1), 0);
+}
+
+void world_net(int client, uint32_t id, const struct control_handle *handle, const char *net)
+{
+	struct control_net m = {.handle = *handle};
+
+	control_header(&m.header, CONTROL_NET, sizeof(m), id);
+	memcpy(m.net, net, strlen(net));
 	assert_int_equal(world_send(client, &m, sizeof(m), -1), 0);
 }
 

@@ -1,5 +1,6 @@
 /*
- * supervisor_world.h - a whole supervisor in this process, with fake builders and real clients.
+ * supervisor_world.h - a whole supervisor in this process, with fake builders, a fake hearth-network and real
+ * clients.
  *
  * Its loop turns only while a test waits for something (world_await() and friends), so nothing
  * happens behind a test's back. No root is needed.
@@ -21,12 +22,15 @@
 struct world {
 	char directory[64];
 	int dirfd;
+	int workspaces_fd; /* the same, where the configuration names any; else -1 */
 	struct supervisor *supervisor;
 	/* FAKE_BUILDER of the next builder that starts, used once; NULL: nothing goes wrong. */
 	const char *behaviour;
+	const char *network_behaviour;
 	bool cannot_start; /* a builder cannot even be started */
 	unsigned starts;
 	pid_t builder;	/* the last one started */
+	pid_t network;	/* 0: none was started */
 	int fds_before; /* open when the world began */
 };
 
@@ -40,12 +44,16 @@ struct answer {
 		struct control_pool_row pool;
 		struct control_lease_ended ended;
 		struct control_receipt receipt;
+		struct control_sandbox_details details;
 	};
 	int fd;
 };
 
 /* config: text of a hearth.conf. behaviour: of the first builder. */
 struct world *world_open(const char *config, const char *behaviour);
+/* Likewise, and network_behaviour: FAKE_NETWORK of hearth-network, where the configuration has one. */
+struct world *world_open_network(
+	const char *config, const char *behaviour, const char *network_behaviour);
 /* Checks that not one fd or process is left. */
 void world_close(struct world *w);
 
@@ -65,6 +73,9 @@ void world_acquire(
 	int client, uint32_t id, const char *template_name, uint32_t on_empty, uint32_t wait_ms);
 void world_lease_request(
 	int client, uint16_t type, uint32_t id, const struct control_handle *handle);
+/* Template, workspace, limits and so on are as m says. */
+void world_acquire_own(int client, uint32_t id, const struct control_acquire *m);
+void world_net(int client, uint32_t id, const struct control_handle *handle, const char *net);
 void world_query(int client, uint16_t type, uint32_t id);
 
 /* The next answer; fails the test when none comes or the connection ends. */

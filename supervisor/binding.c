@@ -1,0 +1,318 @@
+#include "supervisor/binding.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "nsjail-lite/builder/link.h"
+#include "pool/pool.h"
+#include "supervisor/builder_link.h"
+#include "supervisor/client.h"
+#include "supervisor/lease.h"
+#include "supervisor/network.h"
+#include "supervisor/pool_host.h"
+#include "supervisor/refusal.h"
+#include "supervisor/sandbox.h"
+#include "supervisor/slots.h"
+#include "supervisor/supervisor.h"
+#include "supervisor/workspace_watch.h"
+
+#define RETRY_MS 100 /* after what may be better with another sandbox */
+
+/* A request that is being judged. */
+struct judgement {
+	struct client *client;
+	const struct pool_host *pool;
+	const struct control_acquire *acquire;
+};
+
+#define REFUSE(j, refusal, ...)                                                                    \
+	(refuse((j)->client, (j)->acquire->header.id, (refusal), 0, __VA_ARGS__), -EPERM)
+
+static int judge_net(const struct judgement *j, struct binding *binding)
+{
+	const struct pool_section *section = j->pool->section;
+	const char *net = j->acquire->net;
+
+	binding->profile = section->profile;
+	if (net[0] == '\0' || strcmp(net, section->net) == 0)
+		return 0;
+	binding->profile = network_profile_find(net);
+	if (!binding->profile)
+		return REFUSE(j, REFUSED_UNSUPPORTED,
+			"no network profile '%s': there are: " NETWORK_PROFILE_NAMES, net);
+	if (!j->client->supervisor->network)
+		return REFUSE(j, REFUSED_UNSUPPORTED,
+			"pool %s has network profile %s, not '%s', and this instance has no "
+			"networks: set [network] enabled = yes",
+			section->name, section->net, net);
+	return 0;
+}
+
+static int judge_workspace(const struct judgement *j, struct binding *binding)
+{
+	const struct supervisor *supervisor = j->client->supervisor;
+
+	if (j->acquire->workspace[0] == '\0')
+		return 0;
+	if (supervisor->host.workspaces_fd < 0)
+		return REFUSE(j, REFUSED_UNSUPPORTED,
+			"this instance has no workspaces: its log says why, or set [workspaces] "
+			"directory");
+	if (workspace_watch_is_over(supervisor->workspace_watch, j->acquire->workspace))
+		return REFUSE(j, REFUSED_LIMIT,
+			"workspace %s holds more than its limit of %" PRIu64
+			" bytes: remove some of its files from %s",
+			j->acquire->workspace, supervisor->config.workspaces.limit_bytes,
+			supervisor->config.workspaces.directory);
+	binding->what |= BIND_WORKSPACE;
+	memcpy(binding->workspace, j->acquire->workspace, sizeof(binding->workspace));
+	binding->workspace_bytes = supervisor->config.workspaces.limit_bytes;
+	return 0;
+}
+
+static void judge_hostname(const struct judgement *j, struct binding *binding)
+{
+	const char *asked = j->acquire->hostname, *has = j->pool->section->hostname;
+
+	text_copy(binding->hostname, sizeof(binding->hostname), asked[0] ? asked : has);
+	if (strcmp(binding->hostname, has) != 0)
+		binding->what |= BIND_HOSTNAME;
+}
+
+#define MEMORY_LEAST (UINT64_C(4) << 20) /* as of a pool */
+
+static int judge_limits(const struct judgement *j, struct binding *binding)
+{
+	const struct pool_section *section = j->pool->section;
+	const struct {
+		const char *name;
+		uint32_t what, hit;
+		uint64_t asked, has, least;
+		uint64_t *in_force;
+	} limits[] = {
+		{"memory", BIND_MEMORY, LIMIT_HIT_MEMORY, j->acquire->memory_bytes,
+			section->limits.memory_bytes, MEMORY_LEAST, &binding->memory_bytes},
+		{"pids", BIND_PIDS, LIMIT_HIT_PIDS, j->acquire->pids, section->limits.pids, 1,
+			&binding->pids},
+		{"cpus (in thousandths)", BIND_CPU, LIMIT_HIT_CPU, j->acquire->cpu_milli,
+			section->limits.cpu_milli, 1, &binding->cpu_milli},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		*limits[i].in_force = limits[i].asked > 0 ? limits[i].asked : limits[i].has;
+		if (*limits[i].in_force == limits[i].has)
+			continue;
+		if (limits[i].has > 0 && limits[i].asked > limits[i].has)
+			return REFUSE(j, REFUSED_LIMIT,
+				"%s: %" PRIu64 " is more than %" PRIu64 ", the limit of pool %s",
+				limits[i].name, limits[i].asked, limits[i].has, section->name);
+		if (limits[i].asked < limits[i].least)
+			return REFUSE(j, REFUSED_LIMIT, "%s: %" PRIu64 " is less than %" PRIu64,
+				limits[i].name, limits[i].asked, limits[i].least);
+		if (section->unenforced & limits[i].hit)
+			return REFUSE(j, REFUSED_UNSUPPORTED,
+				"%s: this host enforces no such limit", limits[i].name);
+		binding->what |= limits[i].what;
+	}
+	return 0;
+}
+
+/* The usual acquire, told apart without looking further. */
+static bool asks_for_nothing(
+	const struct control_acquire *acquire, const struct pool_section *section)
+{
+	return !acquire->workspace[0] && !acquire->hostname[0] && acquire->memory_bytes == 0 &&
+	       acquire->pids == 0 && acquire->cpu_milli == 0 &&
+	       (!acquire->net[0] || strcmp(acquire->net, section->net) == 0);
+}
+
+int binding_create(struct client *client, const struct pool_host *pool,
+	const struct control_acquire *acquire, struct binding **ret_binding)
+{
+	const struct judgement j = {client, pool, acquire};
+	auto_free struct binding *binding = NULL;
+	int r;
+
+	*ret_binding = NULL;
+	if (asks_for_nothing(acquire, pool->section))
+		return 0;
+	binding = calloc(1, sizeof(*binding));
+	if (!binding)
+		return REFUSE(&j, REFUSED_LIMIT, "out of memory");
+	judge_hostname(&j, binding);
+	r = judge_net(&j, binding);
+	if (r == 0)
+		r = judge_workspace(&j, binding);
+	if (r == 0)
+		r = judge_limits(&j, binding);
+	if (r < 0 || (binding->what == 0 && binding->profile == pool->section->profile))
+		return r; /* or the sandboxes of the pool are as it is asked */
+	list_init(&binding->list);
+	list_append(&client->bindings, &binding->list);
+	*ret_binding = take_ptr(&binding);
+	return 0;
+}
+
+void binding_destroy(struct binding *binding)
+{
+	if (!binding)
+		return;
+	list_remove(&binding->list);
+	if (binding->watch)
+		workspace_watch_end(binding->watch, binding->workspace);
+	free(binding);
+}
+
+void binding_forget_client(struct client *client)
+{
+	struct binding *binding;
+
+	while ((binding = list_first(&client->bindings, struct binding, list)))
+		binding_destroy(binding);
+}
+
+bool binding_is_pending(const struct sandbox *sandbox)
+{
+	return sandbox->binding && sandbox->binding->is_pending;
+}
+
+/* Once all of it is in place the owner is told. */
+static void progress(struct sandbox *sandbox)
+{
+	struct binding *binding = sandbox->binding;
+
+	if (binding->awaits_builder || binding->awaits_profile)
+		return;
+	binding->is_pending = false;
+	binding->bind_ns = clock_now_ns() - binding->started_ns;
+	lease_tell(sandbox, binding->request_id,
+		binding->rung == RUNG_READY ? RUNG_BOUND : binding->rung, binding->arrived_ns);
+}
+
+static void ask_builder(struct sandbox *sandbox)
+{
+	const struct binding *binding = sandbox->binding;
+	struct link_bind m = {.what = binding->what};
+
+	if (m.what & BIND_WORKSPACE) {
+		memcpy(m.workspace, binding->workspace, sizeof(m.workspace));
+		m.workspace_bytes = binding->workspace_bytes;
+	}
+	if (m.what & BIND_HOSTNAME)
+		memcpy(m.hostname, binding->hostname, sizeof(m.hostname));
+	if (m.what & BIND_MEMORY)
+		m.limits.memory_bytes = binding->memory_bytes;
+	if (m.what & BIND_PIDS)
+		m.limits.pids = binding->pids;
+	if (m.what & BIND_CPU)
+		m.limits.cpu_milli = binding->cpu_milli;
+	builder_link_bind(sandbox->builder, sandbox, &m);
+}
+
+void binding_start(struct binding *binding, struct client *client, uint32_t request_id,
+	struct sandbox *sandbox, enum control_rung rung, uint64_t arrived_ns)
+{
+	struct supervisor *supervisor = client->supervisor;
+	uint32_t slot = (uint32_t)sandbox->slot;
+
+	list_remove(&binding->list);
+	sandbox->binding = binding;
+	binding->request_id = request_id;
+	binding->rung = rung;
+	binding->arrived_ns = arrived_ns;
+	binding->started_ns = clock_now_ns();
+	binding->is_pending = true;
+	lease_take(client, sandbox);
+	binding->awaits_builder = binding->what != 0;
+	if (binding->awaits_builder)
+		ask_builder(sandbox);
+	/* Without a network its profile is the pool's: binding_create() has seen to it. */
+	binding->awaits_profile =
+		supervisor->network && slots_profile(supervisor->slots, slot) != binding->profile;
+	if (binding->awaits_profile)
+		network_want_profile(supervisor->network, slot, binding->profile);
+	progress(sandbox);
+}
+
+/* Answered, and not the owner's any more; the sandbox is still to be thrown away. */
+static void give_up(struct sandbox *sandbox, enum control_refusal refusal, uint32_t retry_ms,
+	const char *what, const char *why)
+{
+	struct binding *binding = sandbox->binding;
+	struct client *client = sandbox->owner;
+
+	binding->is_pending = false;
+	lease_cancel(sandbox);
+	refuse(client, binding->request_id, refusal, retry_ms, "%s: %s", what, why);
+}
+
+static void fail(struct sandbox *sandbox, enum control_refusal refusal, const char *why)
+{
+	struct pool_host *pool = sandbox->pool;
+
+	give_up(sandbox, refusal, refusal == REFUSED_BROKEN ? RETRY_MS : 0, "cannot be bound", why);
+	pool_release(pool->pool, clock_now_ms(), sandbox->core);
+	pool_host_changed(pool);
+}
+
+void binding_bound(struct sandbox *sandbox, const struct link_bound *bound)
+{
+	struct binding *binding = sandbox->binding;
+
+	if (!binding_is_pending(sandbox))
+		return;
+	binding->awaits_builder = false;
+	binding->is_soft = bound->is_soft;
+	if (binding->is_soft) {
+		binding->watch = sandbox->pool->supervisor->workspace_watch;
+		workspace_watch_begin(binding->watch, binding->workspace);
+	}
+	progress(sandbox);
+}
+
+void binding_failed(struct sandbox *sandbox, uint32_t error, const char *why)
+{
+	if (binding_is_pending(sandbox))
+		fail(sandbox, error == EOPNOTSUPP ? REFUSED_UNSUPPORTED : REFUSED_BROKEN, why);
+}
+
+void binding_profile_answered(struct sandbox *sandbox, const char *why)
+{
+	if (!binding_is_pending(sandbox))
+		return;
+	if (why) {
+		fail(sandbox, REFUSED_BROKEN, why);
+		return;
+	}
+	sandbox->binding->awaits_profile = false;
+	progress(sandbox);
+}
+
+void binding_end(struct sandbox *sandbox, enum lease_end_reason reason)
+{
+	static const char what[] = "it ended while something was bound into it";
+
+	switch (reason) {
+	case LEASE_SHUTDOWN:
+		give_up(sandbox, REFUSED_STOPPING, 0, what, "the supervisor is stopping");
+		return;
+	case LEASE_IDLE:
+	case LEASE_DEADLINE:
+		give_up(sandbox, REFUSED_TIMEOUT, RETRY_MS, what, control_reason_name(reason));
+		return;
+	case LEASE_RELEASED:
+	case LEASE_OWNER_GONE:
+	case LEASE_OOM:
+	case LEASE_GUEST_DIED:
+	case LEASE_BUILDER_LOST:
+	case LEASE_KILLED:
+		give_up(sandbox, REFUSED_BROKEN, RETRY_MS, what, control_reason_name(reason));
+		return;
+	}
+}

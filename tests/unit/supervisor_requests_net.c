@@ -1,0 +1,252 @@
+/* What a client may ask of a lease's network: NET and INSPECT, who may, and what comes of those who leave. */
+#include "tests/unit/supervisor_world.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "pool/pool.h"
+#include "supervisor/builder_link.h"
+#include "supervisor/client.h"
+#include "supervisor/network.h"
+#include "supervisor/pool_host.h"
+#include "supervisor/sandbox.h"
+#include "supervisor/slots.h"
+
+#define ONE_BUILDER "[instance]\nbuilders = 1\n"
+#define PLAIN	    ONE_BUILDER "[pool \"tiny\"]\nmin = 2\nmax = 4\n"
+#define POOL(size)  "[pool \"tiny\"]\nnet = default\nbuild_concurrency = 1\n" size
+#define SINGLE	    ONE_BUILDER POOL("min = 1\nmax = 1\n")
+
+static struct control_sandbox_details inspect(
+	struct world *w, int client, const struct control_handle *handle)
+{
+	world_lease_request(client, CONTROL_INSPECT, 77, handle);
+	return world_expect(w, client, CONTROL_SANDBOX_DETAILS, 77).details;
+}
+
+/* Give it back; until it is proven dead. */
+static void release(struct world *w, int client, struct answer *lease)
+{
+	close(lease->fd);
+	world_lease_request(client, CONTROL_RELEASE, 2, &lease->leased.handle);
+	world_expect(w, client, CONTROL_DONE, 2);
+	world_expect(w, client, CONTROL_RECEIPT, 0);
+}
+
+static void some_turns(struct world *w)
+{
+	for (int i = 0; i < 50; i++) {
+		event_base_loop(w->supervisor->events, EVLOOP_NONBLOCK);
+		usleep(1000);
+	}
+}
+
+static void net_is_refused_where_it_cannot_be(void **state)
+{
+	struct world *w = world_open_network(SINGLE, NULL, "fail_profile_at=2");
+	int client = world_connect(w);
+	struct answer a = world_lease(w, client);
+	struct control_handle other = {a.leased.handle.sandbox + 1, a.leased.handle.epoch};
+
+	(void)state;
+	world_net(client, 3, &a.leased.handle, "wide");
+	world_expect_refused(w, client, 3, REFUSED_UNSUPPORTED, "there are: none, default, allow");
+	world_net(client, 4, &other, "open");
+	world_expect_refused(w, client, 4, REFUSED_STALE, "leased to nobody");
+	world_net(client, 5, &a.leased.handle, "open");
+	world_expect_refused(w, client, 5, REFUSED_BROKEN, "pretended: no map");
+	assert_string_equal(inspect(w, client, &a.leased.handle).net, "default");
+	world_net(client, 6, &a.leased.handle, "none");
+	world_expect(w, client, CONTROL_DONE, 6);
+	assert_string_equal(inspect(w, client, &a.leased.handle).net, "none");
+	close(a.fd);
+	close(client);
+	world_close(w);
+}
+
+static void without_networks_none_is_all_that_can_be_had(void **state)
+{
+	struct world *w = world_open(PLAIN, NULL);
+	int client = world_connect(w);
+	struct answer a = world_lease(w, client);
+	struct control_sandbox_details d;
+
+	(void)state;
+	world_net(client, 3, &a.leased.handle, "none");
+	world_expect(w, client, CONTROL_DONE, 3);
+	world_net(client, 4, &a.leased.handle, "open");
+	world_expect_refused(w, client, 4, REFUSED_UNSUPPORTED, "[network] enabled = yes");
+	d = inspect(w, client, &a.leased.handle);
+	assert_string_equal(d.net, "none");
+	assert_int_equal(d.connections_max, 0);
+	assert_int_equal(d.connections, 0);
+	close(a.fd);
+	close(client);
+	world_close(w);
+}
+
+static void another_users_lease_is_for_root_only(void **state)
+{
+	struct world *w = world_open(PLAIN, NULL);
+	int owner = world_connect(w), other = world_connect(w);
+	struct answer a = world_lease(w, owner), b = world_lease(w, other);
+	struct client *owners = sandbox_find(w->supervisor, a.leased.handle.sandbox)->owner;
+	struct client *others = sandbox_find(w->supervisor, b.leased.handle.sandbox)->owner;
+
+	(void)state;
+	owners->peer.uid = geteuid() + 1;
+	others->role = ROLE_USER;
+	world_net(other, 7, &a.leased.handle, "none");
+	world_expect_refused(w, other, 7, REFUSED_DENIED, "is leased to uid");
+	world_lease_request(other, CONTROL_INSPECT, 8, &a.leased.handle);
+	world_expect_refused(w, other, 8, REFUSED_DENIED, "is leased to uid");
+	others->role = ROLE_ROOT;
+	world_net(other, 9, &a.leased.handle, "none");
+	world_expect(w, other, CONTROL_DONE, 9);
+	assert_int_equal(inspect(w, other, &a.leased.handle).owner_uid, geteuid() + 1);
+	close(a.fd);
+	close(b.fd);
+	close(owner);
+	close(other);
+	world_close(w);
+}
+
+static void inspect_shows_limits_caps_and_counters(void **state)
+{
+	struct world *w = world_open("[network]\nconnections = 7\nconnections_per_second = 8\n"
+				     "names_per_second = 9\nbandwidth = 1M\n" ONE_BUILDER POOL(
+					     "min = 2\nmax = 2\nmemory = 64M\npids = 9\n"
+					     "cpus = 1.5\nhostname = box\n"),
+		NULL);
+	int client = world_connect(w);
+	struct control_sandbox_details d;
+	struct control_handle ready;
+	struct answer a;
+
+	(void)state;
+	world_until_ready(w, 2);
+	a = world_lease(w, client);
+	d = inspect(w, client, &a.leased.handle);
+	assert_string_equal(d.template_name, "tiny");
+	assert_string_equal(d.hostname, "box");
+	assert_string_equal(d.workspace, "");
+	assert_int_equal(d.state, SANDBOX_LEASED);
+	assert_int_equal(d.owner_pid, getpid());
+	assert_int_equal(d.memory_bytes, 64 << 20);
+	assert_int_equal(d.disk_bytes, 32 << 20);
+	assert_int_equal(d.pids, 9);
+	assert_int_equal(d.cpu_milli, 1500);
+	assert_int_equal(d.connections_max, 7);
+	assert_int_equal(d.new_per_second_max, 8);
+	assert_int_equal(d.names_per_second_max, 9);
+	assert_int_equal(d.bytes_per_second_max, 1 << 20);
+	assert_int_equal(d.connections, 5);
+	ready = (struct control_handle){3 - a.leased.handle.sandbox, a.leased.handle.epoch};
+	d = inspect(w, client, &ready); /* which nobody has */
+	assert_int_equal(d.state, SANDBOX_READY);
+	assert_int_equal(d.owner_pid, 0);
+	ready.epoch++;
+	world_lease_request(client, CONTROL_INSPECT, 3, &ready);
+	world_expect_refused(w, client, 3, REFUSED_STALE, "there is no sandbox");
+	close(a.fd);
+	close(client);
+	world_close(w);
+}
+
+static void counters_that_cannot_be_read_are_told(void **state)
+{
+	struct world *w = world_open_network(SINGLE, NULL, "fail_inspects=1");
+	int client = world_connect(w);
+	struct answer a = world_lease(w, client);
+
+	(void)state;
+	world_lease_request(client, CONTROL_INSPECT, 3, &a.leased.handle);
+	world_expect_refused(w, client, 3, REFUSED_BROKEN, "pretended: no counters");
+	inspect(w, client, &a.leased.handle);
+	close(a.fd);
+	close(client);
+	world_close(w);
+}
+
+static void who_leaves_before_hearth_network_answers_is_forgotten(void **state)
+{
+	struct world *w = world_open(SINGLE, NULL);
+	int client = world_connect(w), other = world_connect(w);
+	struct answer a = world_lease(w, other);
+
+	(void)state;
+	kill(w->network, SIGSTOP);
+	world_net(client, 3, &a.leased.handle, "open");
+	world_lease_request(client, CONTROL_INSPECT, 4, &a.leased.handle);
+	some_turns(w);
+	close(client);
+	some_turns(w);
+	kill(w->network, SIGCONT);
+	assert_string_equal(inspect(w, other, &a.leased.handle).net, "open");
+	close(a.fd);
+	close(other);
+	world_close(w);
+}
+
+static void a_sandbox_that_ends_before_its_counters_come_is_gone(void **state)
+{
+	struct world *w = world_open(SINGLE, NULL);
+	int owner = world_connect(w), other = world_connect(w);
+	struct answer a = world_lease(w, owner);
+
+	(void)state;
+	kill(w->network, SIGSTOP);
+	world_lease_request(other, CONTROL_INSPECT, 4, &a.leased.handle);
+	some_turns(w);
+	release(w, owner, &a);
+	kill(w->network, SIGCONT);
+	world_expect_refused(w, other, 4, REFUSED_STALE, "there is no sandbox");
+	close(owner);
+	close(other);
+	world_close(w);
+}
+
+static void requests_that_wait_for_hearth_network_have_a_cap(void **state)
+{
+	struct world *w = world_open(SINGLE, NULL);
+	int client = world_connect(w);
+	struct answer a = world_lease(w, client);
+	struct control_lease m = {.handle = a.leased.handle};
+	const uint32_t last = NETWORK_CLIENT_REQUESTS_MAX + 1;
+
+	(void)state;
+	kill(w->network, SIGSTOP);
+	for (uint32_t id = 1; id <= last; id++) {
+		control_header(&m.header, CONTROL_INSPECT, sizeof(m), id);
+		assert_int_equal(world_send(client, &m, sizeof(m), -1), 0);
+		event_base_loop(w->supervisor->events, EVLOOP_NONBLOCK);
+	}
+	world_expect_refused(w, client, last, REFUSED_LIMIT, "wait for hearth-network already");
+	kill(w->network, SIGCONT);
+	for (uint32_t id = 1; id < last; id++)
+		world_expect(w, client, CONTROL_SANDBOX_DETAILS, id);
+	inspect(w, client, &a.leased.handle);
+	close(a.fd);
+	close(client);
+	world_close(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(net_is_refused_where_it_cannot_be),
+		cmocka_unit_test(without_networks_none_is_all_that_can_be_had),
+		cmocka_unit_test(another_users_lease_is_for_root_only),
+		cmocka_unit_test(inspect_shows_limits_caps_and_counters),
+		cmocka_unit_test(counters_that_cannot_be_read_are_told),
+		cmocka_unit_test(who_leaves_before_hearth_network_answers_is_forgotten),
+		cmocka_unit_test(a_sandbox_that_ends_before_its_counters_come_is_gone),
+		cmocka_unit_test(requests_that_wait_for_hearth_network_have_a_cap),
+	};
+
+	return cmocka_run_group_tests_name("supervisor_requests_net", tests, NULL, NULL);
+}

@@ -1,0 +1,291 @@
+#define _GNU_SOURCE 1 /* nftw */
+/* Workspaces whose limit no file system holds: how they are measured, and what that is good for. */
+#include "tests/unit/supervisor_world.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "supervisor/workspace_size.h"
+#include "supervisor/workspace_watch.h"
+
+#define PLAIN                                                                                      \
+	"[instance]\nbuilders = 1\n[workspaces]\nlimit = 1M\n"                                     \
+	"[pool \"tiny\"]\nmin = 2\nmax = 4\n"
+
+#define MIB (1u << 20)
+
+static char directory[64];
+static int dirfd;
+
+static int set_up(void **state)
+{
+	(void)state;
+	strcpy(directory, "/tmp/hearth-unit.XXXXXX");
+	if (!mkdtemp(directory))
+		return -1;
+	dirfd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return dirfd < 0 ? -1 : mkdirat(dirfd, "w", 0755);
+}
+
+static int remove_one(const char *path, const struct stat *st, int what, struct FTW *ftw)
+{
+	(void)st;
+	(void)what;
+	(void)ftw;
+	return remove(path);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	close(dirfd);
+	return nftw(directory, remove_one, 64, FTW_DEPTH | FTW_PHYS);
+}
+
+static void write_file(int at, const char *name, size_t size)
+{
+	int fd = openat(at, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	static const char bytes[4096] = "x";
+
+	assert_true(fd >= 0);
+	for (size_t i = 0; i < size; i += sizeof(bytes))
+		assert_int_equal(fd_write_full(fd, bytes, sizeof(bytes)), 0);
+	assert_int_equal(fsync(fd), 0); /* or its blocks are not counted yet */
+	close(fd);
+}
+
+static void assert_about(uint64_t bytes, uint64_t least)
+{
+	assert_in_range(bytes, least, least + 256 * 1024); /* directories count too */
+}
+
+static void files_and_directories_are_added_up(void **state)
+{
+	(void)state;
+	write_file(dirfd, "w/a", MIB);
+	assert_int_equal(mkdirat(dirfd, "w/d", 0700), 0);
+	write_file(dirfd, "w/d/b", MIB);
+	write_file(dirfd, "beside", 4 * MIB);
+	assert_about(workspace_size(dirfd, "w", UINT64_MAX - 1), 2 * MIB);
+	assert_int_equal(workspace_size(dirfd, "missing", UINT64_MAX - 1), 0);
+}
+
+static void holes_cost_nothing_and_a_second_name_neither(void **state)
+{
+	(void)state;
+	write_file(dirfd, "w/a", MIB);
+	assert_int_equal(linkat(dirfd, "w/a", dirfd, "w/b", 0), 0);
+	assert_int_equal(linkat(dirfd, "w/a", dirfd, "w/c", 0), 0);
+	write_file(dirfd, "w/hole", 0);
+	assert_int_equal(
+		truncate(strcat(strcpy((char[128]){0}, directory), "/w/hole"), 64 * MIB), 0);
+	assert_about(workspace_size(dirfd, "w", UINT64_MAX - 1), MIB - 4096);
+}
+
+static void what_is_no_file_or_leads_elsewhere_is_not_followed(void **state)
+{
+	(void)state;
+	write_file(dirfd, "beside", 4 * MIB);
+	assert_int_equal(mkdirat(dirfd, "other", 0755), 0);
+	write_file(dirfd, "other/big", 4 * MIB);
+	assert_int_equal(symlinkat("../beside", dirfd, "w/file"), 0);
+	assert_int_equal(symlinkat("../other", dirfd, "w/directory"), 0);
+	assert_int_equal(symlinkat("loop", dirfd, "w/loop"), 0);
+	assert_int_equal(mkfifoat(dirfd, "w/fifo", 0644), 0);
+	assert_about(workspace_size(dirfd, "w", UINT64_MAX - 1), 0);
+	assert_int_equal(symlinkat("other", dirfd, "link"), 0);
+	assert_int_equal(workspace_size(dirfd, "link", UINT64_MAX - 1), 0);
+}
+
+static void it_is_enough_to_know_that_it_is_too_much(void **state)
+{
+	char name[32];
+	uint64_t bytes;
+
+	(void)state;
+	for (int i = 0; i < 16; i++) {
+		snprintf(name, sizeof(name), "w/%d", i);
+		write_file(dirfd, name, MIB);
+	}
+	bytes = workspace_size(dirfd, "w", MIB);
+	assert_in_range(bytes, MIB + 1, 3 * MIB);
+}
+
+/* A tree as deep as that is not looked into: it counts as too much. */
+static void a_tree_that_is_too_deep_cannot_be_measured(void **state)
+{
+	int fd = openat(dirfd, "w", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	(void)state;
+	for (int depth = 1; depth <= WORKSPACE_DEPTH_MAX + 1; depth++) {
+		int next;
+
+		assert_true(workspace_size(dirfd, "w", UINT64_MAX - 1) < UINT64_MAX);
+		assert_int_equal(mkdirat(fd, "d", 0755), 0);
+		next = openat(fd, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		assert_true(next >= 0);
+		close(fd);
+		fd = next;
+	}
+	close(fd);
+	assert_true(workspace_size(dirfd, "w", UINT64_MAX - 1) == UINT64_MAX);
+}
+
+static struct answer acquire(struct world *w, int client)
+{
+	static const struct control_acquire own = {.workspace = "w"};
+	struct answer answer;
+
+	world_acquire_own(client, 1, &own);
+	do
+		answer = world_await(w, client);
+	while (answer.header.type == CONTROL_RECEIPT);
+	return answer;
+}
+
+static void release(struct world *w, int client, struct answer *lease)
+{
+	world_lease_request(client, CONTROL_RELEASE, 2, &lease->leased.handle);
+	world_expect(w, client, CONTROL_DONE, 2);
+	close(lease->fd);
+}
+
+/* The world's directory is that of its workspaces; what is written is removed before its end. */
+static struct world *open_world(const char *behaviour)
+{
+	struct world *w = world_open(PLAIN, behaviour);
+
+	assert_int_equal(mkdirat(w->workspaces_fd, "w", 0755), 0);
+	world_until_ready(w, 2);
+	return w;
+}
+
+static void close_world(struct world *w)
+{
+	unlinkat(w->workspaces_fd, "w/big", 0);
+	unlinkat(w->workspaces_fd, "w", AT_REMOVEDIR);
+	world_close(w);
+}
+
+struct question {
+	int client;
+	uint16_t type;
+	struct answer answer;
+};
+
+/* Asks again and again. */
+static bool is_answered_so(struct world *w, void *arg)
+{
+	struct question *q = arg;
+
+	q->answer = acquire(w, q->client);
+	if (q->answer.header.type == q->type)
+		return true;
+	if (q->answer.header.type == CONTROL_LEASED)
+		release(w, q->client, &q->answer);
+	return false;
+}
+
+static void who_left_too_much_gets_it_back_once_there_is_less(void **state)
+{
+	struct world *w = open_world("soft=1");
+	struct question q = {.client = world_connect(w), .type = CONTROL_REFUSED};
+	struct answer a = acquire(w, q.client);
+
+	(void)state;
+	assert_int_equal(a.leased.is_soft, 1);
+	write_file(w->workspaces_fd, "w/big", 2 * MIB);
+	release(w, q.client, &a);
+	world_until(w, is_answered_so, &q);
+	assert_int_equal(q.answer.refused.refusal, REFUSED_LIMIT);
+	assert_non_null(strstr(
+		q.answer.refused.text, "workspace w holds more than its limit of 1048576 bytes"));
+	assert_int_equal(unlinkat(w->workspaces_fd, "w/big", 0), 0);
+	q.type = CONTROL_LEASED;
+	world_until(w, is_answered_so, &q);
+	close(q.answer.fd);
+	close(q.client);
+	close_world(w);
+}
+
+static void it_is_looked_after_while_it_is_leased(void **state)
+{
+	struct world *w = open_world("soft=1");
+	struct question q = {.client = world_connect(w), .type = CONTROL_REFUSED};
+	int client = world_connect(w);
+	struct answer a = acquire(w, client);
+
+	(void)state;
+	write_file(w->workspaces_fd, "w/big", 2 * MIB);
+	workspace_watch_look(w->supervisor->workspace_watch); /* as once a minute */
+	world_until(w, is_answered_so, &q);
+	assert_int_equal(q.answer.refused.refusal, REFUSED_LIMIT);
+	close(a.fd);
+	close(client);
+	close(q.client);
+	close_world(w);
+}
+
+static void a_limit_that_the_file_system_holds_is_not_looked_after(void **state)
+{
+	struct world *w = open_world(NULL);
+	int client = world_connect(w);
+	struct answer a = acquire(w, client);
+
+	(void)state;
+	assert_int_equal(a.leased.is_soft, 0);
+	write_file(w->workspaces_fd, "w/big", 2 * MIB);
+	workspace_watch_look(w->supervisor->workspace_watch);
+	release(w, client, &a);
+	for (int i = 0; i < 3; i++) {
+		a = acquire(w, client);
+		assert_int_equal(a.header.type, CONTROL_LEASED);
+		release(w, client, &a);
+	}
+	assert_false(workspace_watch_is_over(w->supervisor->workspace_watch, "w"));
+	close(client);
+	close_world(w);
+}
+
+/* A child that measures is ended with the supervisor: world_close() sees that none is left. */
+static void an_end_in_the_middle_of_a_measure_leaves_nothing(void **state)
+{
+	struct world *w = open_world("soft=1");
+	int client = world_connect(w);
+	struct answer a = acquire(w, client);
+
+	(void)state;
+	workspace_watch_look(w->supervisor->workspace_watch);
+	close(a.fd);
+	close(client);
+	close_world(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			files_and_directories_are_added_up, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			holes_cost_nothing_and_a_second_name_neither, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			what_is_no_file_or_leads_elsewhere_is_not_followed, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			it_is_enough_to_know_that_it_is_too_much, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_tree_that_is_too_deep_cannot_be_measured, set_up, tear_down),
+		cmocka_unit_test(who_left_too_much_gets_it_back_once_there_is_less),
+		cmocka_unit_test(it_is_looked_after_while_it_is_leased),
+		cmocka_unit_test(a_limit_that_the_file_system_holds_is_not_looked_after),
+		cmocka_unit_test(an_end_in_the_middle_of_a_measure_leaves_nothing),
+	};
+
+	return cmocka_run_group_tests_name("supervisor_workspaces", tests, NULL, NULL);
+}
