@@ -27,16 +27,18 @@
 #define STRING(name) "\"" name "\":{\"type\":\"string\"}"
 #define NAME(name)   "\"" name "\":{\"type\":\"string\",\"maxLength\":31}"
 
+#define ON_EMPTY "\"on_empty\":{\"type\":\"string\",\"enum\":[\"build\",\"wait\",\"fail\"]}"
+#define TIMES	 MILLISECONDS("wait_ms") "," MILLISECONDS("lease_ms") "," MILLISECONDS("idle_ms")
+/* What a lease has of its own: names of CONTROL_BIND_MAX, and limits in the range of a pool's. */
+#define OWN_NAME(name)	  "\"" name "\":{\"type\":\"string\",\"maxLength\":63}"
+#define OWN_NAMES	  OWN_NAME("workspace") "," OWN_NAME("hostname")
+#define LIMIT(name, most) "\"" name "\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":" most "}"
+#define MEMORY_LIMIT	  LIMIT("memory_bytes", "17592186044416")
+#define OTHER_LIMITS	  LIMIT("pids", "4194304") "," LIMIT("cpu_milli", "1024000")
+#define LEASE		  TIMES "," OWN_NAMES "," MEMORY_LIMIT "," OTHER_LIMITS
+
 static const struct method methods[] = {
-	{"sandbox.acquire",
-		OBJECT("", NAME("template") "," NAME(
-				   "net") ","
-					  "\"on_empty\":{\"type\":\"string\","
-					  "\"enum\":[\"build\",\"wait\",\"fail\"]}"
-					  "," MILLISECONDS("wait_ms") "," MILLISECONDS(
-						  "lease_ms") "," MILLISECONDS("idle"
-									       "_m"
-									       "s")),
+	{"sandbox.acquire", OBJECT("", NAME("template") "," NAME("net") "," ON_EMPTY "," LEASE),
 		method_acquire},
 	{"sandbox.release", OBJECT("\"id\"", HANDLE_SCHEMA), method_release},
 	{"sandbox.list", NO_PARAMETERS, method_sandbox_list},

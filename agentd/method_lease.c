@@ -52,8 +52,10 @@ static json_t *describe_lease(const struct control_leased *lease, uint64_t start
 		(int)lease->lease_ms, "idle_ms", (int)lease->idle_ms, "wait_us",
 		(double)lease->wait_ns / 1e3, "build_us", (double)lease->build_ns / 1e3,
 		"acquire_us", (double)(clock_now_ns() - started_ns) / 1e3);
+	json_auto_t *own = receipt_of_binding(lease);
 
 	json_object_update(result, rest);
+	json_object_update(result, own);
 	json_decref(rest);
 	return result;
 }
@@ -134,18 +136,33 @@ static bool is_within_caps(struct call *call)
 	return true;
 }
 
+/* The schema has seen to its length; no such member is the empty name, the template's. */
+static int get_name(const struct call *call, const char *member, char *name, size_t size)
+{
+	const char *text = json_string_value(json_object_get(call->params, member));
+
+	return text_copy(name, size, text ? text : "");
+}
+
+static uint64_t get_limit(const struct call *call, const char *name)
+{
+	return (uint64_t)json_integer_value(json_object_get(call->params, name));
+}
+
 static int fill_request(const struct call *call, struct control_acquire *request)
 {
-	const char *name = json_string_value(json_object_get(call->params, "template"));
-	const char *net = json_string_value(json_object_get(call->params, "net"));
-
 	request->on_empty = get_on_empty(call);
 	request->wait_ms = get_ms(call, "wait_ms");
 	request->lease_ms = get_ms(call, "lease_ms");
 	request->idle_ms = get_ms(call, "idle_ms");
-	if (text_copy(request->template_name, CONTROL_NAME_MAX, name ? name : "") < 0)
+	request->memory_bytes = get_limit(call, "memory_bytes");
+	request->pids = get_limit(call, "pids");
+	request->cpu_milli = get_limit(call, "cpu_milli");
+	if (get_name(call, "template", request->template_name, CONTROL_NAME_MAX) < 0 ||
+		get_name(call, "net", request->net, CONTROL_NAME_MAX) < 0 ||
+		get_name(call, "workspace", request->workspace, CONTROL_BIND_MAX) < 0)
 		return -1;
-	return text_copy(request->net, CONTROL_NAME_MAX, net ? net : "");
+	return get_name(call, "hostname", request->hostname, CONTROL_BIND_MAX);
 }
 
 void method_acquire(struct call *call)

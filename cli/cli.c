@@ -150,6 +150,14 @@ int cli_option_number(const struct cli *cli, const char *name, unsigned long min
 	return 0;
 }
 
+int cli_operand_sandbox(const struct cli *cli, const char *operand, uint64_t *ret_id)
+{
+	if (number_parse(operand, 1, INT64_MAX, ret_id) < 0)
+		return cli_usage_error(cli,
+			"'%.40s': a sandbox's number is wanted, see hearth sandbox ls", operand);
+	return 0;
+}
+
 static void print_options(const struct cli_option *list)
 {
 	for (; list && list->name; list++) {

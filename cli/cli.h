@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct error;
 struct cli;
@@ -77,6 +78,9 @@ const char *cli_option_next(const struct cli *cli, const char *name, unsigned *p
 int cli_option_number(const struct cli *cli, const char *name, unsigned long min, unsigned long max,
 	unsigned long fallback, unsigned long *ret_value);
 
+/* An operand that names a sandbox by its number. 0, or the exit code of a printed usage error. */
+int cli_operand_sandbox(const struct cli *cli, const char *operand, uint64_t *ret_id);
+
 /*
  * Say why the command failed and return its exit code: "hearth: TEXT (ERRNO): ADVICE", or with
  * --json {"error":{"message","code","errno"}}. The code comes from err->code; advice may be NULL.
@@ -109,6 +113,8 @@ int cli_run(struct cli *cli, int argc, char **argv);
 int cli_exec(struct cli *cli, int argc, char **argv);
 int cli_sandbox_ls(struct cli *cli, int argc, char **argv);
 int cli_sandbox_kill(struct cli *cli, int argc, char **argv);
+int cli_sandbox_net(struct cli *cli, int argc, char **argv);
+int cli_sandbox_inspect(struct cli *cli, int argc, char **argv);
 int cli_pool_ls(struct cli *cli, int argc, char **argv);
 int cli_bench_acquire(struct cli *cli, int argc, char **argv);
 int cli_version(struct cli *cli, int argc, char **argv);

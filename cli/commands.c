@@ -10,13 +10,20 @@
 static const struct cli_option up_options[] = {
 	{"image", 0, "NAME", "image of the sandboxes; built when the store has none"},
 	{"pool", 0, "N", "sandboxes to keep ready"},
-	{"net", 0, "PROFILE", "network of the sandboxes: none (the default)"},
+	{"net", 0, "PROFILE", "their network: none (the default), default, allow, open"},
+	{"except", 0, "CIDR,...", "private addresses that default and allow reach all the same"},
+	{"allow", 0, "TO,...", "what allow reaches: addresses, names, *.names"},
 	END,
 };
 
 static const struct cli_option run_options[] = {
 	{"image", 0, "NAME", "image of the sandbox (default: the instance's first pool)"},
-	{"net", 0, "PROFILE", "network profile that the pool must have"},
+	{"net", 0, "PROFILE", "its network: none, default, allow, open (default: the pool's)"},
+	{"workspace", 0, "ID", "the workspace at /workspace; made when missing"},
+	{"hostname", 0, "NAME", "host name inside (default: the pool's)"},
+	{"memory", 0, "SIZE", "less memory than the pool's, such as 64M"},
+	{"pids", 0, "N", "fewer processes than the pool's"},
+	{"cpus", 0, "N", "fewer CPUs than the pool's, such as 0.5"},
 	{"interactive", 'i', NULL, "pass standard input on; else it is empty"},
 	{"tty", 't', NULL, "give the command a terminal"},
 	{"timeout", 0, "TIME", "end the command after TIME (30s, 5m, 250ms): status 124"},
@@ -82,6 +89,16 @@ const struct cli_command cli_commands[] = {
 		"told.\n"
 		"Root may end any lease, others those of their own user.",
 		NULL, 1, -1, CLI_NO_COMMAND_LINE, false, cli_sandbox_kill},
+	{"sandbox net", "ID PROFILE", "change what a sandbox reaches",
+		"Gives a leased sandbox another network profile at once, also its open "
+		"connections:\n"
+		"none, default, allow or open. Root may, and the lease's own user.",
+		NULL, 2, 2, CLI_NO_COMMAND_LINE, false, cli_sandbox_net},
+	{"sandbox inspect", "ID", "show a sandbox's limits and network",
+		"Shows what a leased sandbox has: limits, workspace, network with its caps, what "
+		"it\n"
+		"sent and what it was denied. Root may, and the lease's own user.",
+		NULL, 1, 1, CLI_NO_COMMAND_LINE, false, cli_sandbox_inspect},
 	{"pool ls", "[OPTION...]", "list the pools",
 		"Lists the pools: what they hold, how acquires were served, what builds took.",
 		NULL, 0, 0, CLI_NO_COMMAND_LINE, false, cli_pool_ls},

@@ -15,7 +15,6 @@
 #include "base/cleanup.h"
 #include "base/drop.h"
 #include "base/error.h"
-#include "base/number.h"
 #include "cli/cli.h"
 #include "cli/inside.h"
 #include "cli/rpc_link.h"
@@ -255,10 +254,9 @@ int cli_exec(struct cli *cli, int argc, char **argv)
 	int r;
 
 	(void)argc;
-	if (number_parse(argv[1], 1, INT64_MAX, &sandbox) < 0)
-		return cli_usage_error(
-			cli, "'%s': a sandbox's number is wanted, see hearth sandbox ls", argv[1]);
-	r = inside_parse(cli, argv + 2, &exec.inside);
+	r = cli_operand_sandbox(cli, argv[1], &sandbox);
+	if (r == 0)
+		r = inside_parse(cli, argv + 2, &exec.inside);
 	if (r != 0)
 		return r;
 	r = start(&exec, sandbox, &err);

@@ -13,6 +13,7 @@ libcli_a_SOURCES = \
 	cli/image_program.c \
 	cli/inside.c cli/inside.h \
 	cli/instance.c cli/instance.h \
+	cli/lease_options.c cli/lease_options.h \
 	cli/parse.c cli/parse.h \
 	cli/pool.c \
 	cli/query.c cli/query.h \
@@ -21,9 +22,12 @@ libcli_a_SOURCES = \
 	cli/rpc_link.c cli/rpc_link.h \
 	cli/run.c \
 	cli/sandbox.c \
+	cli/sandbox_inspect.c \
 	cli/sandbox_kill.c \
+	cli/sandbox_net.c \
 	cli/table.c cli/table.h \
 	cli/up.c \
+	cli/up_config.c cli/up_config.h \
 	cli/version.c
 libcli_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(SMARTCOLS_CFLAGS) \
 	-DHEARTH_SBINDIR='"$(sbindir)"'
@@ -35,7 +39,7 @@ hearth_SOURCES = cli/main.c
 hearth_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 hearth_LDADD = $(cli_libraries) $(cli_system_libraries)
 
-pkglibexec_PROGRAMS = hearth-image hearth-doctor
+pkglibexec_PROGRAMS += hearth-image hearth-doctor
 # Their own cli_image() and cli_doctor() come before the library's, which would exec them.
 hearth_image_SOURCES = cli/main.c cli/image.c
 hearth_image_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)

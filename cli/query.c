@@ -1,7 +1,8 @@
-/* query.c - one LIST or POOLS request, its rows up to the end. */
+/* query.c - LIST and POOLS, their rows up to the end; requests about somebody's lease. */
 #include "cli/query.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <string.h>
 
@@ -96,4 +97,47 @@ int query_pool(const char *directory, const char *name, struct control_pool_row 
 		return error_set(err, ENOENT, "no pool '%s'", name);
 	*ret_row = search.row;
 	return 0;
+}
+
+int query_check_leased(const struct control_sandbox_row *row, uint64_t id, struct error *err)
+{
+	if (row->header.type == 0)
+		return error_set(err, ESRCH, "there is no sandbox %" PRIu64, id);
+	if (row->state != SANDBOX_LEASED)
+		return error_set(err, ESRCH, "sandbox %" PRIu64 " is %s, nobody leases it", id,
+			control_state_name(row->state));
+	return 0;
+}
+
+static void on_sandbox(void *arg, const struct message_header *header)
+{
+	const struct control_sandbox_row *row = (const void *)header;
+	struct control_sandbox_row *wanted = arg;
+
+	if (row->handle.sandbox == wanted->handle.sandbox)
+		*wanted = *row;
+}
+
+int query_lease(const char *directory, uint64_t id, uint16_t type, void *request, uint32_t size,
+	void *ret_answer, uint32_t ret_size, struct error *err)
+{
+	struct control_sandbox_row row = {.handle.sandbox = id};
+	struct control_client *client = NULL;
+	struct control_lease *lease = request;
+	enum control_refusal refusal = 0;
+	int r = query_rows(directory, CONTROL_LIST, on_sandbox, &row, err);
+
+	if (r == 0)
+		r = query_check_leased(&row, id, err);
+	if (r == 0)
+		r = control_client_connect(directory, &client, err);
+	if (r < 0)
+		return r;
+	lease->handle = row.handle;
+	r = control_client_call(client, type, request, size, ret_answer, ret_size, NULL,
+		QUERY_TIMEOUT_MS, &refusal, err);
+	control_client_destroy(client);
+	if (r < 0 && refusal == REFUSED_STALE)
+		return error_set(err, ESRCH, "sandbox %" PRIu64 " has ended by itself", id);
+	return r;
 }

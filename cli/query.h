@@ -1,5 +1,5 @@
 /*
- * query.h - the supervisor's rows of sandboxes and pools, waited for.
+ * query.h - the supervisor's rows of sandboxes and pools, and what it says of a lease, waited for.
  */
 #ifndef CLI_QUERY_H
 #define CLI_QUERY_H
@@ -20,4 +20,15 @@ int query_rows(
 /* The pool of this name, or of this image, or with an empty name the first. -ENOENT when there is none. */
 int query_pool(const char *directory, const char *name, struct control_pool_row *ret_row,
 	struct error *err);
+
+/* 0: the row is of a leased sandbox. -ESRCH: of another, or its type is 0 and there is no sandbox of this id. */
+int query_check_leased(const struct control_sandbox_row *row, uint64_t id, struct error *err);
+
+/*
+ * Ask something about somebody's lease: find sandbox id, complete request, which begins as a struct
+ * control_lease and has size bytes, send it as a message of this type and keep ret_size bytes of the answer.
+ * 0 or -errno: -ESRCH nobody leases it (any more), -EACCES this user may not, -EOPNOTSUPP.
+ */
+int query_lease(const char *directory, uint64_t id, uint16_t type, void *request, uint32_t size,
+	void *ret_answer, uint32_t ret_size, struct error *err);
 #endif

@@ -14,9 +14,9 @@
 #include "base/clock.h"
 #include "base/drop.h"
 #include "base/error.h"
-#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/inside.h"
+#include "cli/lease_options.h"
 #include "proto/control_client.h"
 #include "proto/receipt.h"
 
@@ -30,6 +30,7 @@ struct run {
 	struct console console;
 	struct control_client *control;
 	struct guest_client *guest;
+	struct control_acquire request;
 	struct control_leased leased;
 	struct limit_values limits;
 	struct control_lease_ended ended;
@@ -56,22 +57,16 @@ static void on_receipt(void *arg, const struct control_receipt *receipt)
 
 static int acquire(struct run *run, int *ret_channel, struct error *err)
 {
-	const char *image = cli_option(run->cli, "image"), *net = cli_option(run->cli, "net");
-	struct control_acquire request = {0};
 	uint64_t started_ns;
 	int r;
 
-	if (text_copy(request.template_name, sizeof(request.template_name), image ? image : "") < 0)
-		return error_set(err, ENAMETOOLONG, "--image %.40s: too long a name", image);
-	if (text_copy(request.net, sizeof(request.net), net ? net : "") < 0)
-		return error_set(err, ENAMETOOLONG, "--net %.40s: too long a name", net);
 	r = control_client_connect(run->cli->directory, &run->control, err);
 	if (r < 0)
 		return r;
 	control_client_on_ended(run->control, on_ended, run);
 	control_client_on_receipt(run->control, on_receipt, run);
 	started_ns = clock_now_ns();
-	r = control_client_call(run->control, CONTROL_ACQUIRE, &request, sizeof(request),
+	r = control_client_call(run->control, CONTROL_ACQUIRE, &run->request, sizeof(run->request),
 		&run->leased, sizeof(run->leased), ret_channel, ACQUIRE_TIMEOUT_MS, NULL, err);
 	run->acquire_ns = clock_now_ns() - started_ns;
 	return error_prefix(err, r, "acquire a sandbox");
@@ -194,7 +189,10 @@ static void print_receipt(const struct run *run, int status)
 		receipt_limit_texts(reply->limits_hit, &run->limits), "unenforced",
 		receipt_limits(run->leased.unenforced));
 
+	json_auto_t *own = receipt_of_binding(&run->leased);
+
 	json_object_update(receipt, more);
+	json_object_update(receipt, own);
 	if (run->has_receipt)
 		json_object_set_new(
 			receipt, "lease", receipt_of_lease(&run->receipt, &run->limits));
@@ -231,6 +229,8 @@ int cli_run(struct cli *cli, int argc, char **argv)
 
 	(void)argc;
 	r = inside_parse(cli, argv + 1, &run.inside);
+	if (r == 0)
+		r = lease_options_parse(cli, &run.request);
 	if (r != 0)
 		return r;
 	r = acquire(&run, &channel, &err);

@@ -5,7 +5,6 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "base/number.h"
 #include "cli/cli.h"
 #include "cli/query.h"
 #include "proto/control_client.h"
@@ -27,11 +26,12 @@ static int parse_ids(const struct cli *cli, int argc, char **argv, struct target
 	targets->list = calloc((size_t)argc, sizeof(*targets->list));
 	if (!targets->list)
 		return CLI_EXHAUSTED;
-	for (int i = 1; i < argc; i++)
-		if (number_parse(argv[i], 1, INT64_MAX, &targets->list[targets->count++].id) < 0)
-			return cli_usage_error(cli,
-				"'%s': a sandbox's number is wanted, see hearth sandbox ls",
-				argv[i]);
+	for (int i = 1; i < argc; i++) {
+		int r = cli_operand_sandbox(cli, argv[i], &targets->list[targets->count++].id);
+
+		if (r != 0)
+			return r;
+	}
 	return 0;
 }
 
@@ -50,13 +50,10 @@ static int kill_one(struct control_client *client, const struct target *target, 
 	const struct control_sandbox_row *row = &target->row;
 	struct control_lease request = {.handle = row->handle};
 	enum control_refusal refusal = 0;
-	int r;
+	int r = query_check_leased(row, target->id, err);
 
-	if (row->header.type == 0)
-		return error_set(err, ESRCH, "there is no sandbox %" PRIu64, target->id);
-	if (row->state != SANDBOX_LEASED)
-		return error_set(err, ESRCH, "sandbox %" PRIu64 " is %s, nobody leases it",
-			target->id, control_state_name(row->state));
+	if (r < 0)
+		return r;
 	r = control_client_call(client, CONTROL_KILL, &request, sizeof(request), NULL, 0, NULL,
 		KILL_MS, &refusal, err);
 	if (r < 0 && refusal == REFUSED_STALE)

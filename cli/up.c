@@ -21,15 +21,14 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/instance.h"
 #include "cli/progress.h"
 #include "cli/query.h"
+#include "cli/up_config.h"
 #include "images/image.h"
 #include "proto/instance.h"
 
-#define POOL_SIZE_MAX	8000
 #define LOOK_EVERY_MS	5
 #define ANSWER_MS	60000 /* for a daemon to open its socket; an image may be copied first */
 #define STANDSTILL_MS	30000 /* without one more sandbox ready */
@@ -45,8 +44,7 @@ struct up_daemon {
 
 struct up {
 	struct cli *cli;
-	const char *image, *net;
-	unsigned long pool;
+	struct up_config config;
 	char directory[INSTANCE_PATH_MAX]; /* real path */
 	char id[INSTANCE_ID_SIZE];
 	struct up_daemon supervisor, agentd;
@@ -156,11 +154,11 @@ static int wait_until_ready(const struct up *up, struct error *err)
 
 	cli_progress_start(&progress, !up->cli->json && !up->cli->quiet);
 	do {
-		r = query_pool(up->directory, up->image, &row, err);
-		if (r < 0 || row.ready >= up->pool)
+		r = query_pool(up->directory, up->config.image, &row, err);
+		if (r < 0 || row.ready >= up->config.pool)
 			break;
-		cli_progress_report(
-			&progress, (int)(row.ready * 1000ul / up->pool), "building sandboxes");
+		cli_progress_report(&progress, (int)(row.ready * 1000ul / up->config.pool),
+			"building sandboxes");
 		if (row.ready > ready) {
 			ready = row.ready;
 			since_ms = clock_now_ms();
@@ -169,38 +167,25 @@ static int wait_until_ready(const struct up *up, struct error *err)
 		/* Without a failure it is the budget of memory that keeps it from building. */
 		if (r == 0 && row.broken[0] && !row.building &&
 			(row.build_failures == 0 || row.build_failures >= FAILURES_ENOUGH))
-			r = error_set(err, EIO, "pool %s: %s", up->image, row.broken);
+			r = error_set(err, EIO, "pool %s: %s", up->config.image, row.broken);
 		if (r == 0 && clock_now_ms() - since_ms > STANDSTILL_MS)
 			r = error_set(err, ETIMEDOUT, "pool %s: %u of %lu ready, none more in %d s",
-				up->image, row.ready, up->pool, STANDSTILL_MS / 1000);
+				up->config.image, row.ready, up->config.pool, STANDSTILL_MS / 1000);
 	} while (r == 0);
 	cli_progress_finish(&progress);
 	return r;
-}
-
-static int write_config(const struct up *up, struct error *err)
-{
-	auto_close int dirfd = open(up->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	char text[512];
-	int length = snprintf(text, sizeof(text),
-		"# Written by hearth up.\n[pool \"%s\"]\nimage = %s\nnet = %s\nmin = %lu\nmax = "
-		"%lu\n",
-		up->image, up->image, up->net, up->pool, 2 * up->pool + 8);
-
-	if (dirfd < 0)
-		return error_errno(err, "%s", up->directory);
-	return file_replace_at(dirfd, INSTANCE_CONFIG, text, (size_t)length, 0644, err);
 }
 
 /* The store's images are built by hearth-image, which links what this program does without. */
 static int build_missing_image(const struct up *up, struct error *err)
 {
 	char manifest[256], program[INSTANCE_PATH_MAX];
-	char *argv[] = {program, (char *)"image", (char *)"build", (char *)up->image, NULL};
+	char *argv[] = {program, (char *)"image", (char *)"build", (char *)up->config.image, NULL};
 	int r, status;
 	pid_t pid;
 
-	snprintf(manifest, sizeof(manifest), "%s/%s/manifest.json", IMAGE_STORE_DEFAULT, up->image);
+	snprintf(manifest, sizeof(manifest), "%s/%s/manifest.json", IMAGE_STORE_DEFAULT,
+		up->config.image);
 	if (access(manifest, F_OK) == 0)
 		return 0;
 	r = instance_program(
@@ -223,7 +208,7 @@ static int build_missing_image(const struct up *up, struct error *err)
 	if (status != 0)
 		return error_set(err,
 			WIFEXITED(status) && WEXITSTATUS(status) == CLI_NOT_FOUND ? ENOENT : ECHILD,
-			"image %s: it is not in %s and building it failed", up->image,
+			"image %s: it is not in %s and building it failed", up->config.image,
 			IMAGE_STORE_DEFAULT);
 	return 0;
 }
@@ -251,7 +236,7 @@ static int start_daemon(
 
 static int start_all(struct up *up, struct error *err)
 {
-	int r = write_config(up, err);
+	int r = up_config_write(up->cli, &up->config, up->directory, err);
 
 	if (r == 0)
 		r = start_daemon(up, &up->supervisor, NULL, err);
@@ -278,22 +263,6 @@ static void take_back(struct up *up)
 		instance_end(up->supervisor.pidfd, INSTANCE_SUPERVISOR_STOP_MS, &err);
 	if (up->supervisor.pidfd >= 0 && instance_stop(up->directory, NULL, &err) < 0)
 		fprintf(stderr, "hearth: stop what was started: %s\n", err.text);
-}
-
-static int parse(struct up *up, struct cli *cli)
-{
-	up->image = cli_option(cli, "image");
-	up->net = cli_option(cli, "net") ? cli_option(cli, "net") : "none";
-	if (!up->image)
-		return cli_usage_error(cli, "--image is missing");
-	if (!text_is_name(up->image, IMAGE_NAME_MAX - 1))
-		return cli_usage_error(cli, "--image '%s': 1 to %d of a-z 0-9 . _ - are wanted",
-			up->image, IMAGE_NAME_MAX - 1);
-	if (strcmp(up->net, "none") != 0)
-		return cli_usage_error(cli, "--net '%s': the profiles are: none", up->net);
-	if (!cli_option(cli, "pool"))
-		return cli_usage_error(cli, "--pool is missing");
-	return cli_option_number(cli, "pool", 1, POOL_SIZE_MAX, 0, &up->pool);
 }
 
 static int find_directory(struct up *up, struct error *err)
@@ -330,7 +299,7 @@ int cli_up(struct cli *cli, int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	r = parse(&up, cli);
+	r = up_config_parse(cli, &up.config);
 	if (r != 0)
 		return r;
 	if (geteuid() != 0) {
@@ -355,9 +324,9 @@ int cli_up(struct cli *cli, int argc, char **argv)
 		return cli_fail(cli, &err, advice);
 	if (cli->json)
 		cli_print_json(json_pack("{s:s, s:s, s:I}", "directory", up.directory, "pool",
-			up.image, "ready", (json_int_t)up.pool));
+			up.config.image, "ready", (json_int_t)up.config.pool));
 	else if (!cli->quiet)
-		printf("hearth: %lu sandboxes of %s are ready in %s\n", up.pool, up.image,
-			up.directory);
+		printf("hearth: %lu sandboxes of %s are ready in %s\n", up.config.pool,
+			up.config.image, up.directory);
 	return CLI_OK;
 }

@@ -8,6 +8,8 @@
  *   mounts.c       tmpfs, overlay, idmapped mounts
  *   cgroups.c      limits, kill, freeze
  *   filter.c       seccomp
+ *   networks.c     links, rules, connections
+ *   firewall.c     the host's own rules
  *   sysctls.c      what the kernel is told to do
  *   confinement.c  real sandboxes, and that they hold
  */
@@ -56,6 +58,9 @@ extern const unsigned doctor_check_count;
 int check_found(struct check_attempt *attempt, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* What was found is wrong, though no call failed: returns -EINVAL, with code 0 in err. */
+int check_bad(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* Wait for a child of the try. 0 when it exited with 0, else -errno: its status taken as an errno, or -ECHILD when a signal ended it. */
 int check_wait(int pid, struct error *err, const char *what);
 
@@ -88,6 +93,13 @@ int try_cgroup_freeze(struct check_attempt *attempt, struct error *err);
 
 int try_filter(struct check_attempt *attempt, struct error *err);
 int try_foreign_abi(struct check_attempt *attempt, struct error *err);
+
+int try_veth(struct check_attempt *attempt, struct error *err);
+int try_nftables(struct check_attempt *attempt, struct error *err);
+int try_connection_tracking(struct check_attempt *attempt, struct error *err);
+int try_forwarding(struct check_attempt *attempt, struct error *err);
+int try_bandwidth(struct check_attempt *attempt, struct error *err);
+int try_socket_end(struct check_attempt *attempt, struct error *err);
 
 /* name: of the sysctl, with dots; number..most: good values; text: what a bad one means */
 int try_sysctl(struct check_attempt *attempt, struct error *err);

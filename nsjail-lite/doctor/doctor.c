@@ -38,6 +38,17 @@ int check_found(struct check_attempt *attempt, const char *format, ...)
 	return 0;
 }
 
+int check_bad(struct error *err, const char *format, ...)
+{
+	va_list ap;
+
+	err->code = 0;
+	va_start(ap, format);
+	vsnprintf(err->text, sizeof(err->text), format, ap);
+	va_end(ap);
+	return -EINVAL;
+}
+
 int check_wait(int pid, struct error *err, const char *what)
 {
 	int status;

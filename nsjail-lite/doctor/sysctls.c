@@ -1,6 +1,5 @@
 /* What the kernel has been told: not needed to run, but a second wall, or a limit that comes too early. */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,21 +27,6 @@ static int read_sysctl(const char *name, char *text, size_t size, struct error *
 	return 0;
 }
 
-/* Set otherwise than it should be: no call has failed. */
-static int set_badly(struct error *err, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static int set_badly(struct error *err, const char *format, ...)
-{
-	va_list ap;
-
-	err->code = 0;
-	va_start(ap, format);
-	vsnprintf(err->text, sizeof(err->text), format, ap);
-	va_end(ap);
-	return -EINVAL;
-}
-
 int try_sysctl(struct check_attempt *attempt, struct error *err)
 {
 	const struct doctor_check *check = attempt->check;
@@ -56,7 +40,7 @@ int try_sysctl(struct check_attempt *attempt, struct error *err)
 	if (end == text || *end)
 		return error_set(err, EBADMSG, "%s: not a number", text);
 	if (value < check->number || value > check->most)
-		return set_badly(err, "%s: %s", text, check->text);
+		return check_bad(err, "%s: %s", text, check->text);
 	return check_found(attempt, "%s", text);
 }
 
@@ -68,7 +52,7 @@ int try_core_pattern(struct check_attempt *attempt, struct error *err)
 	if (r < 0)
 		return r;
 	if (text[0] == '|')
-		return set_badly(err,
+		return check_bad(err,
 			"%.100s: a crash inside starts this program as the host's root, whatever "
 			"the limit of core files is",
 			text);
@@ -101,6 +85,6 @@ int try_max_namespaces(struct check_attempt *attempt, struct error *err)
 	snprintf(attempt->result->fix, sizeof(attempt->result->fix),
 		"sysctl -w user.max_%s_namespaces=%llu", which,
 		(unsigned long long)attempt->check->number);
-	return set_badly(err, "user.max_%s_namespaces is %llu: at most so many sandboxes", which,
+	return check_bad(err, "user.max_%s_namespaces is %llu: at most so many sandboxes", which,
 		(unsigned long long)least);
 }

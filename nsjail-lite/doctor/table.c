@@ -17,6 +17,7 @@
 #define NAMESPACES "a kernel with all namespaces, and user.max_*_namespaces above 0"
 #define MOUNT_API  "Linux 5.12 or newer, outside of a container that filters mounts"
 #define CGROUP_V2  "mount -t cgroup2 none /sys/fs/cgroup"
+#define WITHOUT	   "until then net = none in every pool"
 #define REPORT	   "run no sandbox on this host before the cause is known"
 
 const struct doctor_check doctor_checks[] = {
@@ -38,6 +39,8 @@ const struct doctor_check doctor_checks[] = {
 	{"CAP_MKNOD", REQUIRED | READ, try_capability, GRANT, "/dev of sandboxes", CAP_MKNOD, 0},
 	{"CAP_NET_ADMIN", REQUIRED | READ, try_capability, GRANT, "networks of sandboxes",
 		CAP_NET_ADMIN, 0},
+	{"CAP_NET_BIND_SERVICE", ROOT | READ, try_capability, GRANT,
+		"answering names to sandboxes with a network", CAP_NET_BIND_SERVICE, 0},
 	{"CAP_SYS_RESOURCE", ROOT | READ, try_capability, GRANT,
 		"raising hard limits, such as that of open files", CAP_SYS_RESOURCE, 0},
 
@@ -96,6 +99,20 @@ const struct doctor_check doctor_checks[] = {
 
 	{"seccomp", REQUIRED, try_filter, "a kernel with CONFIG_SECCOMP_FILTER", NULL, 0, 0},
 	{"foreign calls", REQUIRED, try_foreign_abi, REPORT, NULL, 0, 0},
+
+	{"veth", ROOT, try_veth, "modprobe veth; " WITHOUT, NULL, 0, 0},
+	{"nftables", ROOT, try_nftables,
+		"modprobe nf_tables, of a kernel with CONFIG_NF_TABLES_INET; " WITHOUT, NULL, 0, 0},
+	{"connection tracking", ROOT, try_connection_tracking,
+		"modprobe -a nf_conntrack_netlink nft_ct nft_connlimit; " WITHOUT, NULL, 0, 0},
+	{"forwarding", ROOT, try_forwarding,
+		"write access to /proc/sys/net/ipv4, and CAP_NET_ADMIN; " WITHOUT, NULL, 0, 0},
+	{"bandwidth limit", ROOT, try_bandwidth,
+		"modprobe sch_tbf; until then bandwidth = 0 in [network]", NULL, 0, 0},
+	{"socket end", ROOT, try_socket_end,
+		"none needed: a network in which connections are left is made anew, which takes "
+		"longer; a kernel with CONFIG_INET_DIAG_DESTROY ends them",
+		NULL, 0, 0},
 
 	{"open files", CHECK_REQUIRED, try_open_files,
 		"raise the hard limit: LimitNOFILE= of a unit, ulimit -Hn of a shell", NULL, 0, 0},

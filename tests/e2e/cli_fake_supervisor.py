@@ -1,13 +1,15 @@
 """hearth against a supervisor and a guest that refuse, lie, fall silent and die."""
 
 import json
+import socket
+import threading
 import time
 import unittest
 
 import tap
-from fake_supervisor import (ACQUIRE, CANCEL, EXEC, FakeSupervisor, INPUT, LEASED, LIST, POOLS, RELEASE, STDERR,
-                             END_FAILED, done, header, lease_ended, leased, output, packet, pool_row, refused,
-                             reply, send_with_fd, with_guest)
+from fake_supervisor import (ACQUIRE, CANCEL, EXEC, FakeSupervisor, INPUT, INSPECT, LEASED, LIST, NET, POOLS, READY,
+                             RELEASE, STDERR, END_FAILED, acquire_fields, details, done, header, lease_ended, leased,
+                             output, packet, pool_row, refused, reply, sandbox_row, send_with_fd, with_guest)
 from instance import hearth
 
 OWNER_GONE, IDLE, DEADLINE, OOM, GUEST_DIED, BUILDER_LOST, SHUTDOWN, KILLED = 2, 3, 4, 5, 6, 7, 8, 9
@@ -219,6 +221,140 @@ class Guests(unittest.TestCase):
         result = self.run_with(guest, "-i", stdin=b"x" * 1000000)
         self.assertEqual(result.returncode, 0)
         self.assertEqual(seen, [262144])
+
+
+class Leases(unittest.TestCase):
+    """sandbox net and inspect, and what a lease has of its own."""
+
+    def serve(self, link, data):
+        kind, request_id = header(data)
+        if kind == LIST:
+            link.send(sandbox_row(request_id))
+            link.send(sandbox_row(request_id, 8, READY))
+            link.send(done(request_id))
+        elif self.refusal:
+            link.send(refused(request_id, *self.refusal))
+        elif kind == NET:
+            self.asked.append((data[16:24], data[24:32], data[32:].rstrip(b"\0")))
+            link.send(done(request_id))
+        else:
+            link.send(self.answer(request_id))
+
+    def setUp(self):
+        self.refusal = None
+        self.asked = []
+        self.answer = details
+
+    def hearth(self, *words):
+        with FakeSupervisor(self.serve) as supervisor:
+            self.supervisor = supervisor
+            return hearth(*words, directory=supervisor.directory)
+
+    def test_net_names_lease_and_profile(self):
+        """sandbox net asks for this lease's profile, for people and for programs"""
+        for profile in ("none", "default", "allow", "open"):
+            result = self.hearth("sandbox", "net", "7", profile)
+            self.assertEqual((result.returncode, result.stdout.decode(), result.stderr), (0, f"7: {profile}\n", b""))
+            self.assertEqual(self.asked.pop(), (b"\7" + bytes(7), b"\5" + bytes(7), profile.encode()))
+        result = self.hearth("sandbox", "net", "7", "open", "--json")
+        self.assertEqual(json.loads(result.stdout), {"id": 7, "net": "open"})
+        self.assertEqual(self.hearth("sandbox", "net", "-q", "7", "open").stdout, b"")
+
+    def test_inspect_for_people(self):
+        """sandbox inspect shows a name and a value a line, with units"""
+        result = self.hearth("sandbox", "inspect", "7")
+        self.assertEqual((result.returncode, result.stderr), (0, b""))
+        for name, value in {
+                "sandbox": "7", "epoch": str(1 << 60), "pool": "tiny", "state": "leased", "host name": "box",
+                "workspace": "none", "memory at most": "256M", "CPUs at most": "1.5", "not enforced": "none",
+                "network": "default", "connections at most": "1024", "new connections a second at most": "100",
+                "names a second at most": "50", "bytes a second at most": "10M", "connections": "3",
+                "bytes sent": "4K", "bytes received": "1234", "packets denied": "5", "names denied": "6"}.items():
+            self.assertRegex(result.stdout.decode(), f"(?m)^{name} +{value}$")
+
+    def test_inspect_without_caps(self):
+        """a cap that is not there is none, and a set of limits is in words"""
+        self.answer = lambda request: details(request, net="none", workspace="w", unenforced=33, caps=(0, 0, 0, 0))
+        said = self.hearth("sandbox", "inspect", "7").stdout.decode()
+        for line in ("connections at most +none", "bytes a second at most +none", "workspace +w",
+                     "not enforced +memory, cpu"):
+            self.assertRegex(said, f"(?m)^{line}$")
+
+    def test_inspect_for_programs(self):
+        """with --json it is one object, units in its keys"""
+        result = self.hearth("sandbox", "inspect", "7", "--json")
+        self.assertEqual(json.loads(result.stdout), {
+            "id": 7, "epoch": str(1 << 60), "pool": "tiny", "state": "leased", "owner_pid": 123, "owner_uid": 0,
+            "age_ms": 2000, "lease_age_ms": 1500, "hostname": "box", "workspace": None, "memory_bytes": 1 << 28,
+            "disk_bytes": 1 << 27, "pids": 100, "cpu_milli": 1500, "unenforced": [], "net": "default",
+            "connections_max": 1024, "new_per_second_max": 100, "names_per_second_max": 50,
+            "bytes_per_second_max": 10 << 20, "connections": 3, "sent_bytes": 4096, "received_bytes": 1234,
+            "denied_packets": 5, "denied_names": 6})
+
+    def test_who_is_not_there(self):
+        """a sandbox that is not there, or that nobody leases, is not found: 3"""
+        for words in (["net", "9", "open"], ["inspect", "9"], ["net", "8", "open"], ["inspect", "8"]):
+            result = self.hearth("sandbox", *words)
+            self.assertEqual((result.returncode, result.stdout), (3, b""))
+            text = "there is no sandbox 9" if words[1] == "9" else "sandbox 8 is ready, nobody leases it"
+            self.assertIn(text.encode(), result.stderr)
+            self.assertEqual(set(self.supervisor.seen), {LIST})
+
+    def test_what_is_refused(self):
+        """a refusal is said in the supervisor's words, and its kind is the exit code"""
+        for refusal, status, text in ((1, 4, "leased to uid 0"), (6, 3, "sandbox 7 has ended by itself"),
+                                      (7, 7, "there is no network")):
+            self.refusal = (refusal, text)
+            for words in (["net", "7", "open"], ["inspect", "7"]):
+                result = self.hearth("sandbox", *words)
+                self.assertEqual((result.returncode, result.stdout), (status, b""))
+                self.assertIn(text.encode(), result.stderr)
+                self.assertEqual(len(result.stderr.splitlines()), 1)
+
+    def test_wrong_words(self):
+        """a wrong number or profile is a usage error, which names the profiles, and asks nobody"""
+        for words in (["net", "7", "internet"], ["net", "7", ""], ["net", "x", "open"], ["net", "0", "open"],
+                      ["net", "7"], ["net", "7", "open", "x"], ["inspect", "x"], ["inspect"], ["inspect", "7", "8"]):
+            result = self.hearth("sandbox", *words)
+            self.assertEqual((result.returncode, result.stdout), (2, b""))
+            self.assertEqual(self.supervisor.seen, [])
+        self.assertIn(b"the profiles are: none, default, allow, open",
+                      self.hearth("sandbox", "net", "7", "internet").stderr)
+
+    def test_a_lie(self):
+        """an inspection that is another message is refused"""
+        self.answer = done
+        result = self.hearth("sandbox", "inspect", "7")
+        self.assertEqual((result.returncode, result.stdout), (1, b""))
+        self.assertIn(b"broke the protocol", result.stderr)
+
+    def test_run_asks_for_its_own_and_tells_it(self):
+        """run asks for workspace, host name, limits and network, and its receipt has them"""
+        asked = []
+
+        def serve(link, data):
+            kind, request_id = header(data)
+            if kind != ACQUIRE:
+                link.send(done(request_id))
+                return
+            asked.append(acquire_fields(data))
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            threading.Thread(target=guest, args=(ours,), daemon=True).start()
+            send_with_fd(link, leased(request_id, rung=4, bind_ns=150000, net="open", workspace="w", hostname="box",
+                                      workspace_bytes=1 << 30, is_soft=1), theirs.fileno())
+            theirs.close()
+
+        def guest(channel):
+            channel.send(reply(header(next_packet(channel, EXEC))[1]))
+
+        with FakeSupervisor(serve) as supervisor:
+            result = hearth("run", "--json", "--net", "open", "--workspace", "w", "--hostname", "box", "--memory",
+                            "64M", "--pids", "20", "--cpus", "0.5", "--", "true", directory=supervisor.directory)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(asked, [("", "open", "w", "box", 64 << 20, 20, 500)])
+        said = json.loads(result.stderr)
+        self.assertEqual((said["rung"], said["bind_us"], said["net"], said["hostname"], said["workspace"]),
+                         ("bound", 150, "open", "box", {"id": "w", "limit_bytes": 1 << 30, "is_soft": True}))
 
 
 class BenchMisses(unittest.TestCase):

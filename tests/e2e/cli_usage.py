@@ -9,8 +9,8 @@ import unittest
 import tap
 from instance import HEARTH, hearth
 
-COMMANDS = ["up", "down", "run", "exec", "sandbox ls", "pool ls", "image build", "image ls",
-            "image verify", "image rm", "bench acquire", "doctor", "version"]
+COMMANDS = ["up", "down", "run", "exec", "sandbox ls", "sandbox kill", "sandbox net", "sandbox inspect", "pool ls",
+            "image build", "image ls", "image verify", "image rm", "bench acquire", "doctor", "version"]
 NOWHERE = "/nonexistent/instance"
 
 
@@ -58,6 +58,9 @@ class Usage(unittest.TestCase):
         self.assertEqual(hearth("run").returncode, 125)
         self.assertEqual(hearth("run", "--env", "novalue", "true").returncode, 125)
         self.assertEqual(hearth("run", "--timeout", "soon", "true").returncode, 125)
+        for words in (["--workspace", "../x"], ["--hostname", "A"], ["--memory", "0"], ["--pids", "0"],
+                      ["--cpus", "many"]):
+            self.assertEqual(hearth("run", *words, "true").returncode, 125, words)
         self.assertEqual(hearth("exec", "1").returncode, 125)
         self.assertEqual(hearth("exec", "one", "true").returncode, 125)
         self.assertEqual(hearth("exec", "0", "true").returncode, 125)
@@ -75,6 +78,10 @@ class Usage(unittest.TestCase):
                       ["up", "--image", "tiny"], ["up", "--image", "tiny", "--pool", "0"],
                       ["up", "--image", "tiny", "--pool", "-1"], ["up", "--image", "tiny", "--pool", "9999999"],
                       ["up", "--image", "", "--pool", "1"], ["up", "--pool", "1"],
+                      ["up", "--image", "tiny", "--pool", "1", "--except", "10.0.0.0/8"],
+                      ["up", "--image", "tiny", "--pool", "1", "--net", "default", "--except", "10.0.0.0/40"],
+                      ["up", "--image", "tiny", "--pool", "1", "--net", "allow", "--allow", "https://x.org"],
+                      ["sandbox", "net", "1"], ["sandbox", "net", "1", "internet"], ["sandbox", "inspect"],
                       ["bench", "acquire", "-n", "0"], ["bench", "acquire", "-n", "1e3"],
                       ["bench", "acquire", "--pause-us", "-5"], ["down", "now"], ["pool", "ls", "x"],
                       ["image", "build"], ["image", "rm", "a", "b"], ["version", "x"]):
@@ -87,7 +94,8 @@ class Usage(unittest.TestCase):
         """an unknown network profile is refused with the known ones"""
         result = hearth("up", "--image", "tiny", "--pool", "1", "--net", "internet")
         self.assertEqual(result.returncode, 2)
-        self.assertIn(b"the profiles are: none", result.stderr)
+        self.assertIn(b"the profiles are: none, default, allow, open", result.stderr)
+        self.assertEqual(hearth("run", "--net", "internet", "true").returncode, 125)
 
     def test_version(self):
         """version speaks for people, programs and scripts"""

@@ -8,8 +8,8 @@ import struct
 import tempfile
 import threading
 
-ACQUIRE, RELEASE, TOUCH, LIST, POOLS, KILL = 1, 2, 3, 4, 5, 6
-LEASED, DONE, REFUSED, SANDBOX_ROW, POOL_ROW, LEASE_ENDED, RECEIPT = 32, 33, 34, 35, 36, 37, 38
+ACQUIRE, RELEASE, TOUCH, LIST, POOLS, KILL, NET, INSPECT = 1, 2, 3, 4, 5, 6, 7, 8
+LEASED, DONE, REFUSED, SANDBOX_ROW, POOL_ROW, LEASE_ENDED, RECEIPT, DETAILS = 32, 33, 34, 35, 36, 37, 38, 39
 READY, LEASED_STATE = 2, 3
 MEMORY, PIDS, DISK, TIME, OUTPUT_LIMIT, CPU = 1, 2, 4, 8, 16, 32
 EXEC, INPUT, SIGNAL, CANCEL = 1, 16, 17, 19
@@ -28,10 +28,26 @@ def header(data):
     return kind, request_id
 
 
-def leased(request_id, sandbox=7, rung=1, idle_ms=0, lease_ms=0, unenforced=0):
-    return packet(LEASED, request_id, struct.pack("=QQ32sIIIIQQQQQQQQ", sandbox, 5, b"tiny", rung, lease_ms,
-                                                  idle_ms, unenforced, 1 << 28, 1 << 28, 1000, 100, 1500, 4096,
-                                                  1000, 500000))
+def leased(request_id, sandbox=7, rung=1, idle_ms=0, lease_ms=0, unenforced=0, bind_ns=0, net="none", workspace="",
+           hostname="sandbox", workspace_bytes=0, is_soft=0):
+    return packet(LEASED, request_id, struct.pack(
+        "=QQ32sIIIIQQQQQQQQQ32s64s64sQII", sandbox, 5, b"tiny", rung, lease_ms, idle_ms, unenforced, 1 << 28, 1 << 28,
+        1000, 100, 1500, 4096, 1000, 500000, bind_ns, net.encode(), workspace.encode(), hostname.encode(),
+        workspace_bytes, is_soft, 0))
+
+
+def acquire_fields(data):
+    """What an ACQUIRE asks for, beside its times."""
+    fields = struct.unpack_from("=32s32s16x64s64s3Q", data, 16)
+    return tuple(field.rstrip(b"\0").decode() if isinstance(field, bytes) else field for field in fields)
+
+
+def details(request_id, sandbox=7, net="default", workspace="", unenforced=0, caps=(1024, 100, 50, 10 << 20)):
+    connections, new, names, rate = caps
+    return packet(DETAILS, request_id, struct.pack(
+        "=QQ32s32s64s64sIIIIQQQQQQIIIIQQQQQ", sandbox, 1 << 60, b"tiny", net.encode(), workspace.encode(), b"box",
+        LEASED_STATE, 123, 0, unenforced, 2000, 1500, 1 << 28, 1 << 27, 100, 1500, connections, new, names, 3, rate,
+        4096, 1234, 5, 6))
 
 
 def refused(request_id, refusal, text, retry_ms=0):

@@ -19,7 +19,7 @@ UNFILTERED = "seccomp/hearth-builder=0"  # it says that the filter was loaded, a
 CAPABILITIES = {
     "CAP_SYS_ADMIN": 21, "CAP_SYS_CHROOT": 18, "CAP_SYS_PTRACE": 19, "CAP_SYS_NICE": 23, "CAP_SETUID": 7,
     "CAP_SETGID": 6, "CAP_CHOWN": 0, "CAP_DAC_OVERRIDE": 1, "CAP_KILL": 5, "CAP_MKNOD": 27, "CAP_NET_ADMIN": 12,
-    "CAP_SYS_RESOURCE": 24}
+    "CAP_NET_BIND_SERVICE": 10, "CAP_SYS_RESOURCE": 24}
 # a bad value and a good one
 SYSCTLS = {
     "kernel.unprivileged_bpf_disabled": ("0", "2"), "kernel.kptr_restrict": ("0", "1"),
@@ -30,6 +30,10 @@ SYSCTLS = {
     "vm.overcommit_memory": ("2", "0")}
 TMPFS = "0x01021994"
 MAY_LACK = {"image idmap", "io limit"}  # where the store is on an overlay, as in a container
+NETWORKS = ["veth", "nftables", "connection tracking", "bandwidth limit", "socket end"]  # tried in one of their own
+# Where a message begins: its length, type and flags.
+NEW_LINK, NEW_QDISC, DESTROY, DUMP_CT = (
+    f"sendto:1@{flags << 48 | kind << 32:#x}" for flags, kind in ((0x605, 16), (0x605, 36), (5, 21), (0x301, 0x101)))
 LIMITS = ["memory limit", "pids limit", "cpu limit"]
 
 # check: (rules, its verdict, what else changes with it). What needs a sandbox is then not tried.
@@ -39,7 +43,7 @@ TAKEN_AWAY = {
     "ipc namespace": (["clone3:0@0x8000000=EPERM"], "fail", {}),
     "uts namespace": (["clone3:0@0x4000000=EPERM"], "fail", {}),
     "cgroup namespace": (["unshare:0&0x2000000=EPERM"], "fail", {}),
-    "network namespace": (["unshare:0&0x40000000=EPERM"], "fail", {}),
+    "network namespace": (["unshare:0&0x40000000=EPERM"], "fail", dict.fromkeys(NETWORKS, "warn")),
     "user namespace": (["unshare:0&0x10000000=EPERM"], "fail",
                        {"id map": "fail", "image idmap": "warn", "tmpfs idmap": "warn"}),
     "id map": (["openat:1~uid_map=EPERM"], "fail", {"image idmap": "warn", "tmpfs idmap": "warn"}),
@@ -58,6 +62,12 @@ TAKEN_AWAY = {
     "cgroup birth": (["clone3:0@0x200000000=EINVAL"], "fail", {"cgroup kill": "warn", "cgroup freeze": "warn"}),
     "cgroup kill": (["openat:1~cgroup.kill=ENOENT"], "warn", {}),
     "cgroup freeze": (["openat:1~cgroup.freeze=ENOENT"], "warn", {}),
+    "veth": ([f"{NEW_LINK}=ENODEV"], "warn", {}),
+    "nftables": (["socket:0&16:2&12=EPERM"], "warn", {"connection tracking": "warn", "forwarding": "warn"}),
+    "connection tracking": ([f"{DUMP_CT}=EINVAL"], "warn", {}),
+    "forwarding": (["openat:1~ip_forward=EACCES"], "warn", {}),
+    "bandwidth limit": ([f"{NEW_QDISC}=ENOENT"], "warn", {}),
+    "socket end": ([f"{DESTROY}=EINVAL"], "warn", {}),
     "seccomp": (["seccomp=ENOSYS"], "fail", {"foreign calls": "fail"}),
     "foreign calls": (["seccomp=0"], "fail", {"seccomp": "fail"}),
     "sandbox": (["setns/hearth-builder=EPERM"], "fail", {}),
@@ -65,6 +75,32 @@ TAKEN_AWAY = {
     "mounts are refused": ([UNFILTERED, "mount/hearth-doctor-p=0"], "fail", {}),
     "namespaces are refused": ([UNFILTERED, "unshare/hearth-doctor-p=0"], "fail", {}),
     "init is safe": (["ptrace/hearth-doctor-p=0"], "fail", {}),
+}
+
+# Runs a program on a host with these rules of nftables; without rules, with the filter table of iptables-legacy.
+BEHIND_RULES = """
+import ctypes, os, socket, sys
+nft, libc = ctypes.CDLL("libnftables.so.1"), ctypes.CDLL(None)
+nft.nft_ctx_new.restype = ctypes.c_void_p
+if sys.argv[1] and nft.nft_run_cmd_from_buffer(ctypes.c_void_p(nft.nft_ctx_new(0)), sys.argv[1].encode()):
+    sys.exit("the rules are wrong")
+if not sys.argv[1]:
+    info, size = ctypes.create_string_buffer(b"filter", 84), ctypes.c_uint(84)
+    raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    if libc.getsockopt(raw.fileno(), 0, 64, info, ctypes.byref(size)):  # IPT_SO_GET_INFO makes it
+        sys.exit("no iptables-legacy")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+DROPS = {  # chain: rules by which it drops what is forwarded
+    "inet filter forward": "policy drop; ct state established accept;",
+    "inet firewalld filter_FORWARD": "ct state established accept; counter reject with icmpx admin-prohibited;",
+    "ip filter FORWARD": 'iifname "br0" accept; counter drop;',
+}
+PASSES = {
+    "inet filter forward": "policy accept; ct state invalid drop;",
+    "inet host forward": 'policy drop; iifname "hth*" accept; oifname "hth*" accept;',
+    "inet hearth-0123456789 forward": "policy drop;",
+    "ip6 filter FORWARD": "policy drop;",
 }
 
 
@@ -247,6 +283,48 @@ class Doctor(unittest.TestCase):
         rows = self.examine(few)
         self.assert_changed(rows, {"user.max_namespaces": "warn"})
         self.assertEqual(rows["user.max_namespaces"]["fix"], "sysctl -w user.max_net_namespaces=16384")
+
+    def behind(self, rules):
+        """The row of forwarding on a host with these rules."""
+        done = subprocess.run(["unshare", "-n", "python3", "-c", BEHIND_RULES, rules, *self.program()], check=False,
+                              capture_output=True, timeout=SECONDS)
+        if done.stderr == b"no iptables-legacy\n":
+            return None
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = {row["check"]: row for row in json.loads(done.stdout)["checks"]}
+        self.assertLessEqual(set(self.changed(rows)), {"forwarding"})
+        return rows["forwarding"]
+
+    def behind_chain(self, chain, rules):
+        family, table, name = chain.split()
+        return self.behind(
+            f"table {family} {table} {{\nchain {name} {{\ntype filter hook forward priority 0; {rules}\n}}\n}}\n")
+
+    def test_a_firewall_that_drops(self):
+        """forwarding: a firewall that drops it is named, with the rules that let sandboxes through"""
+        for chain, rules in DROPS.items():
+            with self.subTest(chain):
+                row = self.behind_chain(chain, rules)
+                self.assert_told(row, "warn")
+                self.assertIn(f"chain {chain} of the host's firewall drops", row["found"])
+                self.assertNotIn("errno", row)
+                self.assertIn("iptables -I FORWARD -i hth+ -j ACCEPT" if chain == "ip filter FORWARD" else
+                              f'nft insert rule {chain} iifname "hth*" accept', row["fix"])
+
+    def test_a_firewall_that_lets_pass(self):
+        """forwarding: what accepts, names the sandboxes' links, is Hearth's own or of IPv6 is no hindrance"""
+        for chain, rules in PASSES.items():
+            with self.subTest(chain):
+                self.assertEqual(self.behind_chain(chain, rules)["verdict"], "pass")
+
+    def test_rules_of_iptables_legacy(self):
+        """forwarding: rules that are not read are said, and how to look at them, where a kernel has them at all"""
+        row = self.behind("")
+        if row:
+            self.assert_told(row, "warn")
+            self.assertIn("iptables-legacy -S FORWARD", row["fix"])
+        else:
+            self.assertFalse(pathlib.Path("/proc/net/ip_tables_names").exists())
 
     def test_a_check_that_hangs(self):
         """a check that hangs has failed, and ends"""

@@ -48,6 +48,30 @@ class Leases(World):
         self.assertEqual(lease["unenforced"], [])
         self.assertEqual((lease["wait_us"], lease["build_us"]), (2, 700))
         self.assertGreater(lease["acquire_us"], 0)
+        self.assertEqual((lease["net"], lease["hostname"], lease["workspace"], lease["bind_us"]),
+                         ("none", "sandbox", None, 0))
+
+    def test_what_a_lease_has_of_its_own(self):
+        """workspace, host name, network and limits are asked for and told again, and what binding them took"""
+        lease = self.client.call("sandbox.acquire", net="allow", workspace="w-1", hostname="box", memory_bytes=64 << 20,
+                                 pids=20, cpu_milli=500)
+        self.assertEqual((lease["rung"], lease["bind_us"], lease["net"], lease["hostname"]),
+                         ("bound", 150, "allow", "box"))
+        self.assertEqual(lease["workspace"], {"id": "w-1", "limit_bytes": 1 << 30, "is_soft": True})
+        self.assertEqual([lease["limits"][name] for name in ("memory_bytes", "pids", "cpu_milli")],
+                         [64 << 20, 20, 500])
+
+    def test_what_no_lease_may_have_of_its_own(self):
+        """a name or a limit that no sandbox can have is refused before the supervisor is asked"""
+        for name, wrong in {"workspace": ["../x", "X", ".x", "a/b", "x" * 64, 5], "hostname": ["Box", "a b", "x" * 64],
+                            "net": ["No Net", "x" * 32], "memory_bytes": [0, -1, 1 << 45, "64M", 1.5],
+                            "pids": [0, 1 << 23], "cpu_milli": [0, 1024001], "memory": [1]}.items():
+            for value in wrong:
+                with self.subTest(f"{name} {value}"):
+                    error = self.refused("sandbox.acquire", **{name: value})
+                    self.assertEqual(error.type, "invalid_arguments")
+                    self.assertIn(name, error.message)
+        self.assertEqual(self.client.call("sandbox.acquire")["id"], 1, "no other was leased")
 
     def test_release_is_answered_when_the_supervisor_has_it(self):
         """release gives the sandbox back, and its handle is stale from then on"""

@@ -6,6 +6,11 @@ tests_unit_cli_parse_test_SOURCES = tests/unit/cli_parse.c tests/unit/cli_captur
 tests_unit_cli_parse_test_CPPFLAGS = $(cli_test_cppflags)
 tests_unit_cli_parse_test_LDADD = $(cli_test_libs)
 
+UNIT_TESTS += tests/unit/cli_lease.test
+tests_unit_cli_lease_test_SOURCES = tests/unit/cli_lease.c tests/unit/cli_capture.c tests/unit/cli_capture.h
+tests_unit_cli_lease_test_CPPFLAGS = $(cli_test_cppflags)
+tests_unit_cli_lease_test_LDADD = $(cli_test_libs)
+
 UNIT_TESTS += tests/unit/cli_table.test
 tests_unit_cli_table_test_SOURCES = tests/unit/cli_table.c tests/unit/cli_capture.c tests/unit/cli_capture.h
 tests_unit_cli_table_test_CPPFLAGS = $(cli_test_cppflags)
