@@ -1,38 +1,6 @@
 #include "proto/dns.h"
 
-#include <errno.h>
-#include <string.h>
-
 #include "base/cleanup.h"
-#include "base/error.h"
-
-static int check_except(const struct dns_start *m, struct error *err)
-{
-	int r = check_range(m->except_count, 0, NETWORK_CIDRS_MAX, "except_count", err);
-
-	for (uint32_t i = 0; r == 0 && i < m->except_count; i++) {
-		const struct network_cidr *cidr = &m->except[i];
-
-		r = check_range(cidr->prefix, 0, 32, "except", err);
-		/* In 64 bits, because a prefix of 0 leaves all 32. */
-		if (r == 0 && (cidr->address & (UINT64_C(0xffffffff) >> cidr->prefix)) != 0)
-			r = error_set(err, EPROTO, "except: bits beyond the prefix");
-	}
-	return r;
-}
-
-static int check_domains(const struct dns_start *m, uint32_t length, struct error *err)
-{
-	const char *next = (const char *)(m + 1), *end = next + length;
-	uint32_t count = 0;
-
-	for (; next < end; next += strlen(next) + 1, count++)
-		if (!memchr(next, '\0', (size_t)(end - next)) || *next == '\0')
-			return error_set(err, EPROTO, "payload: not names, each terminated");
-	if (count != m->domain_count)
-		return error_set(err, EPROTO, "domain_count: there are %u names", count);
-	return 0;
-}
 
 static int check_start(const void *message, uint32_t size, struct error *err)
 {
@@ -40,17 +8,15 @@ static int check_start(const void *message, uint32_t size, struct error *err)
 	int r = check_zero(&m->caps.reserved, sizeof(m->caps.reserved), "reserved", err);
 
 	if (r == 0)
-		r = check_except(m, err);
+		r = network_check_cidrs(m->except, m->except_count, "except", err);
 	if (r == 0)
 		r = check_range(m->resolver_count, 0, NETWORK_RESOLVERS_MAX, "resolver_count", err);
-	if (r == 0)
-		r = check_range(m->domain_count, 0, NETWORK_DOMAINS_MAX, "domain_count", err);
 	if (r == 0)
 		r = check_zero(&m->reserved, sizeof(m->reserved), "reserved", err);
 	if (r == 0)
 		r = check_zero(&m->reserved_too, sizeof(m->reserved_too), "reserved_too", err);
 	if (r == 0)
-		r = check_domains(m, size - (uint32_t)sizeof(*m), err);
+		r = network_check_domains(m + 1, size - (uint32_t)sizeof(*m), m->domain_count, err);
 	return r;
 }
 

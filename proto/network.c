@@ -1,9 +1,12 @@
 #include "proto/network.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/error.h"
+#include "proto/check.h"
 
 static const char *const names[] = {
 	[NETWORK_NONE] = "none",
@@ -42,6 +45,33 @@ bool network_contains(const struct network_cidr *cidrs, size_t count, uint32_t a
 		if ((uint64_t)(address ^ cidrs[i].address) >> (32 - cidrs[i].prefix) == 0)
 			return true;
 	return false;
+}
+
+int network_check_cidrs(
+	const struct network_cidr *cidrs, uint32_t count, const char *field, struct error *err)
+{
+	int r = check_range(count, 0, NETWORK_CIDRS_MAX, field, err);
+
+	for (uint32_t i = 0; r == 0 && i < count; i++) {
+		r = check_range(cidrs[i].prefix, 0, 32, field, err);
+		if (r == 0 && (cidrs[i].address & (UINT64_C(0xffffffff) >> cidrs[i].prefix)) != 0)
+			r = error_set(err, EPROTO, "%s: bits beyond the prefix", field);
+	}
+	return r;
+}
+
+int network_check_domains(const void *payload, uint32_t length, uint32_t count, struct error *err)
+{
+	const char *next = payload, *end = next + length;
+	uint32_t found = 0;
+	int r = check_range(count, 0, NETWORK_DOMAINS_MAX, "domain_count", err);
+
+	for (; r == 0 && next < end; next += strlen(next) + 1, found++)
+		if (!memchr(next, '\0', (size_t)(end - next)) || *next == '\0')
+			r = error_set(err, EPROTO, "payload: not names, each terminated");
+	if (r == 0 && found != count)
+		r = error_set(err, EPROTO, "domain_count: there are %u names", found);
+	return r;
 }
 
 enum network_profile network_profile_find(const char *name)

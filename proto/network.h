@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct error;
+
 enum network_profile {
 	NETWORK_NONE = 1, /* nothing, not even names */
 	NETWORK_DEFAULT =
@@ -44,6 +46,12 @@ struct network_caps {
 extern const struct network_cidr network_private[NETWORK_PRIVATE_COUNT];
 
 bool network_contains(const struct network_cidr *cidrs, size_t count, uint32_t address);
+
+/* For check_fields of the messages that carry them: 0 or -EPROTO with "FIELD: why". */
+int network_check_cidrs(
+	const struct network_cidr *cidrs, uint32_t count, const char *field, struct error *err);
+/* A payload of `count` names, each terminated and none empty. */
+int network_check_domains(const void *payload, uint32_t length, uint32_t count, struct error *err);
 
 /* 0: no such name. */
 enum network_profile network_profile_find(const char *name);

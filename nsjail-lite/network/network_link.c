@@ -6,26 +6,6 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 
-static int check_cidr(const struct network_cidr *cidr, const char *name, struct error *err)
-{
-	int r = check_range(cidr->prefix, 0, 32, name, err);
-
-	/* In 64 bits, because a prefix of 0 shifts by 32. */
-	if (r == 0 && (cidr->address & (UINT64_C(0xffffffff) >> cidr->prefix)) != 0)
-		r = error_set(err, EPROTO, "%s: bits beyond the prefix", name);
-	return r;
-}
-
-static int check_cidrs(const struct network_cidr cidrs[NETWORK_CIDRS_MAX], uint32_t count,
-	const char *name, struct error *err)
-{
-	int r = check_range(count, 0, NETWORK_CIDRS_MAX, name, err);
-
-	for (uint32_t i = 0; r == 0 && i < count; i++)
-		r = check_cidr(&cidrs[i], name, err);
-	return r;
-}
-
 /* Each slot's address and the gateway's are in the range, and the gateway's is no slot's. */
 static int check_addresses(const struct network_start *m, struct error *err)
 {
@@ -42,19 +22,6 @@ static int check_addresses(const struct network_start *m, struct error *err)
 	return 0;
 }
 
-static int check_domains(const struct network_start *m, uint32_t length, struct error *err)
-{
-	const char *next = (const char *)(m + 1), *end = next + length;
-	uint32_t count = 0;
-
-	for (; next < end; next += strlen(next) + 1, count++)
-		if (!memchr(next, '\0', (size_t)(end - next)) || !*next)
-			return error_set(err, EPROTO, "payload: not names, each terminated");
-	if (count != m->domain_count)
-		return error_set(err, EPROTO, "domain_count: there are %u names", count);
-	return 0;
-}
-
 static int check_host(const struct network_start *m, struct error *err)
 {
 	int r = check_name(m->instance, sizeof(m->instance), false, "instance", err);
@@ -67,7 +34,7 @@ static int check_host(const struct network_start *m, struct error *err)
 	if (r == 0)
 		r = check_range(m->slot_count, 1, JAIL_SLOTS_MAX, "slot_count", err);
 	if (r == 0)
-		r = check_cidr(&m->addresses, "addresses", err);
+		r = network_check_cidrs(&m->addresses, 1, "addresses", err);
 	if (r == 0)
 		r = check_addresses(m, err);
 	if (r == 0)
@@ -83,17 +50,15 @@ static int check_start(const void *message, uint32_t size, struct error *err)
 	if (r == 0)
 		r = check_zero(&m->caps.reserved, sizeof(m->caps.reserved), "reserved", err);
 	if (r == 0)
-		r = check_cidrs(m->except, m->except_count, "except", err);
+		r = network_check_cidrs(m->except, m->except_count, "except", err);
 	if (r == 0)
-		r = check_cidrs(m->allow, m->allow_count, "allow", err);
+		r = network_check_cidrs(m->allow, m->allow_count, "allow", err);
 	if (r == 0)
 		r = check_range(m->resolver_count, 0, NETWORK_RESOLVERS_MAX, "resolver_count", err);
 	if (r == 0)
 		r = check_zero(&m->reserved, sizeof(m->reserved), "reserved", err);
 	if (r == 0)
-		r = check_range(m->domain_count, 0, NETWORK_DOMAINS_MAX, "domain_count", err);
-	if (r == 0)
-		r = check_domains(m, size - (uint32_t)sizeof(*m), err);
+		r = network_check_domains(m + 1, size - (uint32_t)sizeof(*m), m->domain_count, err);
 	return r;
 }
 

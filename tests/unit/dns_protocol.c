@@ -149,7 +149,7 @@ static const struct variant start_variants[] = {
 	{"a bit and no prefix", bit_beyond_no_prefix, "except"},
 	{"a prefix of 33", long_prefix, "except"},
 	{"a last exception that is wrong", last_except_wrong, "except"},
-	{"an exception too many", an_except_too_many, "except_count"},
+	{"an exception too many", an_except_too_many, "except"},
 	{"no domain", no_domain, NULL},
 	{"as many domains as may be", most_names, NULL},
 	{"a payload as long as may be", longest_payload, NULL},
