@@ -42,6 +42,7 @@ include tests/system/dns.mk
 include tests/system/network.mk
 include tests/system/network_rules.mk
 include tests/system/qemu/local.mk
+include tests/network.mk
 include tests/escape/local.mk
 include tests/residue/local.mk
 include tests/bombs/local.mk

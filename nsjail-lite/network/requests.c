@@ -86,11 +86,18 @@ static int follow_link(struct network *n, uint32_t slot, struct error *err)
  */
 static int flush(struct network *n, uint32_t slot, bool *ret_is_new, struct error *err)
 {
+	char link[16];
 	int r;
 
 	dns_child_set(n, slot);
 	n->slots[slot].denied_names = 0;
+	links_name(n->links, slot, link);
 	r = links_clean(n->links, slot, ret_is_new, err);
+	/* What waits on a link that was given up still comes, from what is the next one's address by then. */
+	if (r == 0 && *ret_is_new)
+		r = rules_set_profile(n->rules, link, address_of(n, slot), NETWORK_NONE, err);
+	if (r == 0 && *ret_is_new)
+		r = links_forget_connections(n->links, slot, err);
 	return r < 0 ? r : rules_forget(n->rules, address_of(n, slot), err);
 }
 

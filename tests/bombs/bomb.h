@@ -41,6 +41,13 @@ long bomb_locks(long max);
 /* bomb_sockets.c: units of a socket, its buffers full */
 long bomb_sockets(long max), bomb_tcp(long max), bomb_udp(long max);
 
+/* bomb_network.c: units of a connection, of a flow, of milliseconds of a flood; packets done */
+#define BOMB_ANSWERS                                                                               \
+	"8.8.4.4" /* of tests/network_world.py: a host that answers, and one that does not */
+#define BOMB_HOLE "8.8.5.1"
+long bomb_connects(long max), bomb_syns(long max), bomb_flows(long max);
+long bomb_packets(long milliseconds), bomb_bytes(long milliseconds);
+
 /* bomb_files.c */
 long bomb_open(long max), bomb_inodes(long max), bomb_deep(long max), bomb_sparse(long max);
 long bomb_syncs(long milliseconds), bomb_lines(long max), bomb_one_line(long max);

@@ -212,14 +212,14 @@ static void the_image_is_as_it_was(void **state)
 	assert_int_not_equal(canary_digest(escape.world.root), image_digest);
 }
 
-/* Of 1..80 and 91..96; those between are the network's. */
+/* Of 1..83 and 91..96; those between need more of a network: network.py. */
 static void every_family_has_been_tried(void **state)
 {
 	char id[8];
 
 	(void)state;
 	for (int number = 1; number <= 96; number++) {
-		bool found = number > 80 && number < 91;
+		bool found = number > 83 && number < 91;
 
 		snprintf(id, sizeof(id), "E%02d", number);
 		for (size_t i = 0; i < test_count; i++)

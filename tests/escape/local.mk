@@ -24,3 +24,7 @@ tests/escape/escape-probe: tests/escape/program.c $(probe_sources) $(probe_heade
 		-o $$out tests/escape/program.c $(probe_sources)
 CLEANFILES += tests/escape/escape-probe
 EXTRA_DIST += tests/escape/program.c
+
+# Those that need a network around the sandbox; see tests/network_world.py.
+SYSTEM_TESTS += tests/escape/network.py
+EXTRA_DIST += tests/escape/frames.py tests/escape/network_rows.py

@@ -1,10 +1,12 @@
 /*
  * E17 packets and raw sockets   E18 input pushed into a terminal   E19 out-of-band data   E20 vsock
+ * E81 rare families, and netlink beyond routes   E82 rare protocols of IP   E83 options of sockets
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vm_sockets.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -100,6 +102,25 @@ static int try_vsock(const struct probe *p)
 	return 0;
 }
 
+/*
+ * p->call: family, type, value. The option is p->other of level p->number; its value that, or p->text. Of TCP it is
+ * a connection, which layers want.
+ */
+static int try_option(const struct probe *p)
+{
+	int fds[2] = {-1, -1}, value = (int)p->call[2];
+	const void *at = p->text ? p->text : (const void *)&value;
+	size_t size = p->text ? strlen(p->text) : sizeof(value);
+
+	if (p->call[1] != SOCK_STREAM)
+		fds[0] = socket((int)p->call[0], (int)p->call[1], 0);
+	else if (stream_pair(AF_INET, fds) < 0)
+		return -EIO;
+	if (fds[0] < 0)
+		return -EIO;
+	return probe_result(syscall(SYS_setsockopt, fds[0], p->number, p->other, at, size));
+}
+
 /* clang-format off */
 #define SOCKET(title, refusal, ...) {.id = "E17", .name = title, .call = {SYS_socket, __VA_ARGS__}, \
 	.refused = {refusal}, .control = {WORKED}}
@@ -113,6 +134,24 @@ static int try_vsock(const struct probe *p)
 #define VSOCK(title, cid, type) {.id = "E20", .name = title, .attempt = try_vsock, \
 	.number = cid, .other = type, .refused = {EAFNOSUPPORT}, \
 	.control = {WORKED, ECONNREFUSED, EAFNOSUPPORT, ESOCKTNOSUPPORT, ENODEV}, .may_be_absent = true}
+
+/* A kernel without it answers as the wall does. */
+#define FAMILY(title, number, type, protocol) {.id = "E81", .name = title, \
+	.call = {SYS_socket, number, type, protocol}, .refused = {EAFNOSUPPORT}, \
+	.control = {WORKED, EAFNOSUPPORT, ESOCKTNOSUPPORT, EPROTONOSUPPORT}, .may_be_absent = true}
+#define NETLINK(title, protocol) {.id = "E81", .name = "netlink: " title, \
+	.call = {SYS_socket, AF_NETLINK, SOCK_RAW, protocol}, .refused = {EAFNOSUPPORT}, \
+	.control = {WORKED, EPROTONOSUPPORT}}
+#define PROTOCOL(title, refusal, family, type, number) {.id = "E82", .name = title, \
+	.call = {SYS_socket, family, type, number}, .refused = {refusal}, \
+	.control = {WORKED, EPROTONOSUPPORT, ESOCKTNOSUPPORT}, .may_be_absent = true}
+#define OPTION(title, refusal, family, type, level, option, to) {.id = "E83", .name = title, \
+	.attempt = try_option, .call = {family, type, to}, .number = level, .other = option, \
+	.refused = {refusal}, .control = {WORKED}}
+/* ENOENT: a kernel without the layer. */
+#define LAYER(title, level, layer) {.id = "E83", .name = title, .attempt = try_option, \
+	.call = {AF_INET, SOCK_STREAM}, .number = level, .other = TCP_ULP, .text = layer, \
+	.refused = {EPERM}, .control = {WORKED, ENOENT}}
 
 static const struct probe rows[] = {
 	SOCKET("packets of every link", EAFNOSUPPORT, AF_PACKET, SOCK_RAW, 0x0300),
@@ -141,6 +180,54 @@ static const struct probe rows[] = {
 	VSOCK("vsock stream to the hypervisor", 0, SOCK_STREAM), VSOCK("vsock stream to oneself", 1, SOCK_STREAM),
 	VSOCK("vsock stream to the host", 2, SOCK_STREAM), VSOCK("vsock packets to the host", 2, SOCK_DGRAM),
 	VSOCK("vsock messages to the host", 2, SOCK_SEQPACKET),
+
+	FAMILY("amateur radio", AF_AX25, SOCK_DGRAM, 0), FAMILY("IPX", AF_IPX, SOCK_DGRAM, 0),
+	FAMILY("AppleTalk", AF_APPLETALK, SOCK_DGRAM, 0), FAMILY("X.25", AF_X25, SOCK_SEQPACKET, 0),
+	FAMILY("keys of IPsec", AF_KEY, SOCK_RAW, 2), FAMILY("ATM", AF_ATMPVC, SOCK_DGRAM, 0),
+	FAMILY("RDS", AF_RDS, SOCK_SEQPACKET, 0), FAMILY("PPP over others", AF_PPPOX, SOCK_STREAM, 0),
+	FAMILY("LLC", AF_LLC, SOCK_DGRAM, 0), FAMILY("CAN", AF_CAN, SOCK_RAW, 1),
+	FAMILY("TIPC", AF_TIPC, SOCK_RDM, 0), FAMILY("Bluetooth", AF_BLUETOOTH, SOCK_RAW, 1),
+	FAMILY("RxRPC", AF_RXRPC, SOCK_DGRAM, AF_INET), FAMILY("Phonet", AF_PHONET, SOCK_DGRAM, 0),
+	FAMILY("IEEE 802.15.4", AF_IEEE802154, SOCK_DGRAM, 0), FAMILY("CAIF", AF_CAIF, SOCK_SEQPACKET, 0),
+	FAMILY("the kernel's cryptography", AF_ALG, SOCK_SEQPACKET, 0), FAMILY("NFC", AF_NFC, SOCK_SEQPACKET, 1),
+	FAMILY("KCM", AF_KCM, SOCK_DGRAM, 0), FAMILY("Qualcomm's router", AF_QIPCRTR, SOCK_DGRAM, 0),
+	FAMILY("SMC", AF_SMC, SOCK_STREAM, 0), FAMILY("XDP", AF_XDP, SOCK_RAW, 0),
+	FAMILY("MCTP", 45, SOCK_DGRAM, 0), FAMILY("a family of no number", 200, SOCK_DGRAM, 0),
+
+	NETLINK("of users", 2), NETLINK("tables of sockets", 4), NETLINK("logs of packets", 5),
+	NETLINK("IPsec", 6), NETLINK("SELinux", 7), NETLINK("iSCSI", 8), NETLINK("audit", 9),
+	NETLINK("look-up of routes", 10), NETLINK("connector", 11), NETLINK("packet filters", 12),
+	NETLINK("events of devices", 15), NETLINK("generic", 16), NETLINK("SCSI", 18), NETLINK("RDMA", 20),
+	NETLINK("cryptography", 21), NETLINK("SMC", 22),
+
+	PROTOCOL("SCTP", EPROTONOSUPPORT, AF_INET, SOCK_STREAM, 132),
+	PROTOCOL("SCTP of IP version 6", EPROTONOSUPPORT, AF_INET6, SOCK_STREAM, 132),
+	PROTOCOL("SCTP, many at a time", ESOCKTNOSUPPORT, AF_INET, SOCK_SEQPACKET, 132),
+	PROTOCOL("DCCP", ESOCKTNOSUPPORT, AF_INET, SOCK_DCCP, 33),
+	PROTOCOL("DCCP by its number", EPROTONOSUPPORT, AF_INET, SOCK_STREAM, 33),
+	PROTOCOL("UDP-Lite", EPROTONOSUPPORT, AF_INET, SOCK_DGRAM, 136),
+	PROTOCOL("UDP-Lite of IP version 6", EPROTONOSUPPORT, AF_INET6, SOCK_DGRAM, 136),
+	PROTOCOL("MPTCP", EPROTONOSUPPORT, AF_INET, SOCK_STREAM, 262),
+	PROTOCOL("MPTCP of IP version 6", EPROTONOSUPPORT, AF_INET6, SOCK_STREAM, 262),
+	PROTOCOL("MPTCP in a 64-bit argument", EPROTONOSUPPORT, AF_INET, SOCK_STREAM, HIGH_BITS | 262),
+	PROTOCOL("L2TP", EPROTONOSUPPORT, AF_INET, SOCK_DGRAM, 115),
+	PROTOCOL("L2TP of IP version 6", EPROTONOSUPPORT, AF_INET6, SOCK_DGRAM, 115),
+
+	LAYER("TLS in the kernel", IPPROTO_TCP, "tls"), LAYER("IPsec in TCP", IPPROTO_TCP, "espintcp"),
+	LAYER("SMC in the place of TCP", IPPROTO_TCP, "smc"),
+	LAYER("TLS in the kernel, in a 64-bit argument", HIGH_BITS | IPPROTO_TCP, "tls"),
+	OPTION("IPsec in UDP", EPERM, AF_INET, SOCK_DGRAM, IPPROTO_UDP, 100, 2),
+	OPTION("L2TP in UDP", EPERM, AF_INET, SOCK_DGRAM, IPPROTO_UDP, 100, 3),
+	OPTION("IPsec in UDP of IP version 6", EPERM, AF_INET6, SOCK_DGRAM, IPPROTO_UDP, 100, 2),
+	OPTION("IPsec in UDP, in a 64-bit argument", EPERM, AF_INET, SOCK_DGRAM, IPPROTO_UDP, HIGH_BITS | 100, 2),
+	OPTION("a connection that was another's", EPERM, AF_INET, SOCK_STREAM, IPPROTO_TCP, TCP_REPAIR, 0),
+	OPTION("marks of packets", EPERM, AF_INET, SOCK_DGRAM, SOL_SOCKET, SO_MARK, 1),
+	OPTION("a high priority", EPERM, AF_INET, SOCK_DGRAM, SOL_SOCKET, SO_PRIORITY, 7),
+	OPTION("a receive buffer beyond the limit", EPERM, AF_INET, SOCK_DGRAM, SOL_SOCKET, SO_RCVBUFFORCE, 1 << 20),
+	OPTION("a send buffer beyond the limit", EPERM, AF_INET, SOCK_DGRAM, SOL_SOCKET, SO_SNDBUFFORCE, 1 << 20),
+	OPTION("debugging", EACCES, AF_INET, SOCK_DGRAM, SOL_SOCKET, SO_DEBUG, 1),
+	OPTION("addresses of others", EPERM, AF_INET, SOCK_DGRAM, IPPROTO_IP, IP_TRANSPARENT, 1),
+	OPTION("addresses of others, of IP version 6", EPERM, AF_INET6, SOCK_DGRAM, IPPROTO_IPV6, 75, 1),
 };
 /* clang-format on */
 

@@ -5,6 +5,6 @@ tests/residue/residue-probe: $(residue_sources) tests/residue/probe.h
 	$(AM_V_CCLD)$(MKDIR_P) tests/residue && out=$$(pwd)/$@ && cd $(top_srcdir) && \
 	$(MUSL_CC) -I. -D_GNU_SOURCE $(MUSL_CPPFLAGS) $(musl_cflags) $(musl_ldflags) -s -o $$out $(residue_sources)
 check-system: tests/residue/residue-probe
-SYSTEM_TESTS += tests/residue/residue.py
+SYSTEM_TESTS += tests/residue/residue.py tests/residue/network.py
 CLEANFILES += tests/residue/residue-probe
 EXTRA_DIST += $(residue_sources) tests/residue/probe.h tests/residue/late.py tests/lease.py tests/probe_image.py
