@@ -21,6 +21,7 @@
 #include "proto/receipt.h"
 
 #define ACQUIRE_TIMEOUT_MS 60000 /* the supervisor refuses long before */
+#define WORKSPACE_MS	   2000	 /* for a sandbox that had the same workspace to die */
 #define LEASE_ENDED_MS	   1000	 /* why the guest is gone comes on another socket */
 #define RECEIPT_MS	   2000	 /* the sandbox's death takes a few milliseconds */
 
@@ -55,8 +56,22 @@ static void on_receipt(void *arg, const struct control_receipt *receipt)
 	run->has_receipt = true;
 }
 
+/* Its workspace may be in use only because the run before has not quite ended: wait as long as is advised. */
+static bool may_try_again(const struct run *run, enum control_refusal refusal, uint64_t started_ns)
+{
+	uint32_t retry_ms = control_client_retry_ms(run->control);
+	uint64_t gone_ms = (clock_now_ns() - started_ns) / NS_PER_MS;
+
+	if (run->request.workspace[0] == '\0' || refusal != REFUSED_LIMIT || retry_ms == 0 ||
+		gone_ms + retry_ms > WORKSPACE_MS)
+		return false;
+	poll(NULL, 0, (int)retry_ms);
+	return true;
+}
+
 static int acquire(struct run *run, int *ret_channel, struct error *err)
 {
+	enum control_refusal refusal;
 	uint64_t started_ns;
 	int r;
 
@@ -66,8 +81,12 @@ static int acquire(struct run *run, int *ret_channel, struct error *err)
 	control_client_on_ended(run->control, on_ended, run);
 	control_client_on_receipt(run->control, on_receipt, run);
 	started_ns = clock_now_ns();
-	r = control_client_call(run->control, CONTROL_ACQUIRE, &run->request, sizeof(run->request),
-		&run->leased, sizeof(run->leased), ret_channel, ACQUIRE_TIMEOUT_MS, NULL, err);
+	do {
+		refusal = 0;
+		r = control_client_call(run->control, CONTROL_ACQUIRE, &run->request,
+			sizeof(run->request), &run->leased, sizeof(run->leased), ret_channel,
+			ACQUIRE_TIMEOUT_MS, &refusal, err);
+	} while (r < 0 && may_try_again(run, refusal, started_ns));
 	run->acquire_ns = clock_now_ns() - started_ns;
 	return error_prefix(err, r, "acquire a sandbox");
 }

@@ -9,6 +9,8 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 
+#define SOCKET_TYPE_MASK 0xf /* without SOCK_CLOEXEC, SOCK_NONBLOCK */
+
 static const int allowed[] = {
 	/* the link, queries, resolvers, the log */
 	SCMP_SYS(close),
@@ -51,8 +53,10 @@ static int add_rules(scmp_filter_ctx filter)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
 			SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	if (r == 0)
-		r = seccomp_rule_add(
-			filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_INET));
+		/* No stream: sendto(2) would connect one (MSG_FASTOPEN). */
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+			SCMP_A0(SCMP_CMP_EQ, AF_INET),
+			SCMP_A1(SCMP_CMP_MASKED_EQ, SOCKET_TYPE_MASK, SOCK_DGRAM));
 	return r;
 }
 

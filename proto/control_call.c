@@ -95,6 +95,7 @@ int control_client_call(struct control_client *client, uint16_t type, void *requ
 		return control_client_lost(client, err);
 	}
 	if (h->type == CONTROL_REFUSED) {
+		client->retry_ms = ((const struct control_refused *)h)->retry_ms;
 		if (ret_refusal)
 			*ret_refusal = ((const struct control_refused *)h)->refusal;
 		return refused((const void *)packet, err);
@@ -106,4 +107,9 @@ int control_client_call(struct control_client *client, uint16_t type, void *requ
 	else
 		fd_close(fd);
 	return 0;
+}
+
+uint32_t control_client_retry_ms(const struct control_client *client)
+{
+	return client->retry_ms;
 }

@@ -58,4 +58,6 @@ int control_client_process(struct control_client *client, struct error *err);
 int control_client_call(struct control_client *client, uint16_t type, void *request, uint32_t size,
 	void *ret_answer, uint32_t ret_size, int *ret_fd, uint32_t timeout_ms,
 	enum control_refusal *ret_refusal, struct error *err);
+/* Of the last refusal that a call got: after what it may be asked again unchanged; 0: no use, or there was none. */
+uint32_t control_client_retry_ms(const struct control_client *client);
 #endif

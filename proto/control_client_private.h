@@ -32,6 +32,7 @@ struct control_client {
 	struct error lost; /* why */
 	uint32_t last_id;
 	uint32_t timeout_ms;  /* SO_RCVTIMEO as it is set now */
+	uint32_t retry_ms;    /* of the last refusal of a call */
 	uint64_t answered_ns; /* last answer: a connection in use is looked at before it sleeps */
 	control_ended_fn on_ended;
 	void *ended_arg;

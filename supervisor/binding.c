@@ -15,6 +15,7 @@
 #include "supervisor/client.h"
 #include "supervisor/lease.h"
 #include "supervisor/network.h"
+#include "supervisor/permission.h"
 #include "supervisor/pool_host.h"
 #include "supervisor/refusal.h"
 #include "supervisor/sandbox.h"
@@ -22,7 +23,8 @@
 #include "supervisor/supervisor.h"
 #include "supervisor/workspace_watch.h"
 
-#define RETRY_MS 100 /* after what may be better with another sandbox */
+#define RETRY_MS	   100 /* after what may be better with another sandbox */
+#define WORKSPACE_RETRY_MS 20  /* after a sandbox has most likely died */
 
 /* A request that is being judged. */
 struct judgement {
@@ -51,7 +53,20 @@ static int judge_net(const struct judgement *j, struct binding *binding)
 			"pool %s has network profile %s, not '%s', and this instance has no "
 			"networks: set [network] enabled = yes",
 			section->name, section->net, net);
+	if (!permission_allows_profile(j->client->role, binding->profile, section->profile))
+		return REFUSE(j, REFUSED_DENIED, PERMISSION_PROFILE_DENIED);
 	return 0;
+}
+
+static bool is_in_use(const struct supervisor *supervisor, const char *workspace)
+{
+	list_for_each(pos, &supervisor->workspaces)
+	{
+		if (strcmp(list_entry(pos, struct binding, by_workspace)->workspace, workspace) ==
+			0)
+			return true;
+	}
+	return false;
 }
 
 static int judge_workspace(const struct judgement *j, struct binding *binding)
@@ -70,6 +85,12 @@ static int judge_workspace(const struct judgement *j, struct binding *binding)
 			" bytes: remove some of its files from %s",
 			j->acquire->workspace, supervisor->config.workspaces.limit_bytes,
 			supervisor->config.workspaces.directory);
+	if (is_in_use(supervisor, j->acquire->workspace)) {
+		refuse(j->client, j->acquire->header.id, REFUSED_LIMIT, WORKSPACE_RETRY_MS,
+			"workspace %s: another lease has it, or has just given it back",
+			j->acquire->workspace);
+		return -EPERM;
+	}
 	binding->what |= BIND_WORKSPACE;
 	memcpy(binding->workspace, j->acquire->workspace, sizeof(binding->workspace));
 	binding->workspace_bytes = supervisor->config.workspaces.limit_bytes;
@@ -155,6 +176,9 @@ int binding_create(struct client *client, const struct pool_host *pool,
 		return r; /* or the sandboxes of the pool are as it is asked */
 	list_init(&binding->list);
 	list_append(&client->bindings, &binding->list);
+	list_init(&binding->by_workspace);
+	if (binding->what & BIND_WORKSPACE)
+		list_append(&client->supervisor->workspaces, &binding->by_workspace);
 	*ret_binding = take_ptr(&binding);
 	return 0;
 }
@@ -164,17 +188,31 @@ void binding_destroy(struct binding *binding)
 	if (!binding)
 		return;
 	list_remove(&binding->list);
+	list_remove(&binding->by_workspace);
 	if (binding->watch)
 		workspace_watch_end(binding->watch, binding->workspace);
 	free(binding);
 }
 
-void binding_forget_client(struct client *client)
+void binding_keep(struct sandbox *sandbox, struct list *kept)
+{
+	struct binding *binding = take_ptr(&sandbox->binding);
+
+	if (binding)
+		list_append(kept, &binding->list);
+}
+
+void binding_destroy_all(struct list *kept)
 {
 	struct binding *binding;
 
-	while ((binding = list_first(&client->bindings, struct binding, list)))
+	while ((binding = list_first(kept, struct binding, list)))
 		binding_destroy(binding);
+}
+
+void binding_forget_client(struct client *client)
+{
+	binding_destroy_all(&client->bindings);
 }
 
 bool binding_is_pending(const struct sandbox *sandbox)

@@ -7,6 +7,9 @@
  *
  * What cannot be bound is refused, and that sandbox is thrown away. While a binding is pending the acquire has
  * no answer yet: whatever ends the lease refuses it.
+ *
+ * A workspace is one binding's at a time, until its sandbox is proven dead: two sandboxes in one directory could
+ * hand each other descriptors (of /proc, of memory), which would outlive their tenant.
  */
 #ifndef SUPERVISOR_BINDING_H
 #define SUPERVISOR_BINDING_H
@@ -24,8 +27,9 @@ struct sandbox;
 struct workspace_watch;
 
 struct binding {
-	struct list list; /* of its client's that wait for a sandbox */
-	uint32_t what;	  /* enum link_bind_what, a set: for the builder */
+	struct list list; /* of its client's that wait for a sandbox, or of a lost builder's */
+	struct list by_workspace; /* of the supervisor's, if it has one */
+	uint32_t what;		  /* enum link_bind_what, a set: for the builder */
 	enum network_profile profile;
 	char workspace[CONTROL_BIND_MAX]; /* empty: none */
 	char hostname[CONTROL_BIND_MAX];
@@ -46,8 +50,11 @@ struct binding {
  */
 int binding_create(struct client *client, const struct pool_host *pool,
 	const struct control_acquire *acquire, struct binding **ret_binding);
-/* Accepts NULL. */
+/* Its workspace is free: no process is left that could be in it. Accepts NULL. */
 void binding_destroy(struct binding *binding);
+/* The sandbox goes before it is proven dead, which is when this list of its builder's is destroyed. */
+void binding_keep(struct sandbox *sandbox, struct list *kept);
+void binding_destroy_all(struct list *kept);
 /* Those that still wait. */
 void binding_forget_client(struct client *client);
 

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "nsjail-lite/builder/link.h"
 #include "pool/pool.h"
+#include "supervisor/binding.h"
 #include "supervisor/build_queue.h"
 #include "supervisor/builder_messages.h"
 #include "supervisor/network.h"
@@ -228,6 +229,7 @@ int builder_link_create(struct supervisor *supervisor, uint32_t index,
 	builder->process.pidfd = builder->process.link_fd = -1;
 	list_init(&builder->building);
 	list_init(&builder->alive);
+	list_init(&builder->bindings);
 	builder->late = evtimer_new(supervisor->events, on_late, builder);
 	builder->restart = evtimer_new(supervisor->events, on_restart, builder);
 	if (!builder->late || !builder->restart)
@@ -303,6 +305,7 @@ void builder_link_destroy(struct builder_link *builder)
 	if (builder->process.pidfd >= 0)
 		await_exit(builder);
 	forget_process(builder);
+	binding_destroy_all(&builder->bindings);
 	if (builder->late)
 		event_free(builder->late);
 	if (builder->restart)

@@ -43,6 +43,7 @@ struct builder_link {
 	struct event *exited;	/* the pidfd */
 	struct event *late, *restart;
 	struct list building, alive;	/* sandboxes; alive: built and not yet ended */
+	struct list bindings;		/* of sandboxes that were alive when it was lost */
 	uint32_t building_count;	/* some may wait for their network */
 	uint32_t asked_count;		/* messages that it has not answered yet */
 	uint32_t bind_orphans;		/* of them, BINDs whose sandboxes have ended */

@@ -34,6 +34,7 @@ static int on_started(struct builder_link *builder, struct error *err)
 	if (builder->state != BUILDER_STARTING)
 		return error_set(err, EPROTO, "STARTED twice");
 	slots_builder_started(builder->supervisor->slots, builder->index);
+	binding_destroy_all(&builder->bindings);
 	if (builder->supervisor->network)
 		network_flush_left(builder->supervisor->network);
 	builder_link_set_state(builder, BUILDER_RUNNING);

@@ -30,7 +30,8 @@ struct client {
 	struct list receipts; /* lease.due: of leases that are over, their sandboxes not yet dead */
 	struct list bindings; /* of acquires that wait */
 	uint32_t lease_count, waiter_count;
-	int lost; /* negative errno when nothing can be sent to it any more */
+	uint32_t network_asks; /* of hearth-network, without an answer */
+	int lost;	       /* negative errno when nothing can be sent to it any more */
 };
 
 /* fd is taken over in any case. NULL: out of memory. */

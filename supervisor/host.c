@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -147,8 +149,14 @@ static void open_workspaces(const char *path, struct host *host)
 		host->workspaces_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		r = host->workspaces_fd < 0 ? error_errno(&err, "open %s", path) : 0;
 	}
-	if (r < 0)
+	/* What was there may be open to others, as the root of a file system of its own is. */
+	if (r == 0 &&
+		(fchown(host->workspaces_fd, 0, 0) < 0 || fchmod(host->workspaces_fd, 0700) < 0))
+		r = error_errno(&err, "workspaces %s: owner and mode", path);
+	if (r < 0) {
+		fd_close(take_fd(&host->workspaces_fd));
 		log_warning("there are no workspaces: %s", err.text);
+	}
 }
 
 /* The uid ranges of the slots; where there is a network, one more for its own. */

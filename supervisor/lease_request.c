@@ -10,6 +10,7 @@
 #include "supervisor/client.h"
 #include "supervisor/lease.h"
 #include "supervisor/network.h"
+#include "supervisor/permission.h"
 #include "supervisor/pool_host.h"
 #include "supervisor/refusal.h"
 #include "supervisor/sandbox.h"
@@ -56,7 +57,8 @@ void lease_request_kill(struct client *client, const struct control_lease *m)
 static void refuse_busy(struct client *client, uint32_t request_id)
 {
 	refuse(client, request_id, REFUSED_LIMIT, 100,
-		"%d requests wait for hearth-network already", NETWORK_CLIENT_REQUESTS_MAX);
+		"%d requests of this connection, or %d in all, wait for hearth-network already",
+		NETWORK_REQUESTS_PER_CLIENT, NETWORK_CLIENT_REQUESTS_MAX);
 }
 
 static void on_profile(struct client *client, uint32_t request_id, uint64_t sandbox,
@@ -85,6 +87,8 @@ void lease_request_net(struct client *client, const struct control_net *m)
 			"this instance has no networks: set [network] enabled = yes");
 	else if (!network)
 		client_done(client, m->header.id);
+	else if (!permission_allows_profile(client->role, profile, sandbox->pool->section->profile))
+		refuse(client, m->header.id, REFUSED_DENIED, 0, PERMISSION_PROFILE_DENIED);
 	else if (!network_set_profile_for(
 			 network, sandbox, profile, client, m->header.id, on_profile))
 		refuse_busy(client, m->header.id);

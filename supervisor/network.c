@@ -19,6 +19,7 @@
 #include "proto/channel.h"
 #include "supervisor/build_queue.h"
 #include "supervisor/builder_link.h"
+#include "supervisor/client.h"
 #include "supervisor/outbox.h"
 #include "supervisor/sandbox.h"
 #include "supervisor/slots.h"
@@ -77,6 +78,8 @@ static void lose(struct network *network, const char *why)
 static void drop(struct network *network, struct ask *ask)
 {
 	network->client_asks -= ask->on_answer != NULL;
+	if (ask->client)
+		ask->client->network_asks--;
 	list_remove(&ask->list);
 	free(ask);
 }
@@ -136,9 +139,10 @@ static struct ask *ask_of_slot(struct network *network, uint16_t type, uint32_t 
 	return ask;
 }
 
-static struct ask *ask_profile(struct network *network, uint32_t slot, enum network_profile profile)
+static struct ask *ask_profile(
+	struct network *network, uint32_t slot, enum network_profile profile, bool is_fresh)
 {
-	struct network_set_profile m = {.slot = slot, .profile = profile};
+	struct network_set_profile m = {.slot = slot, .profile = profile, .is_fresh = is_fresh};
 	struct ask *ask = note(network, &m.header, NETWORK_PROFILE, sizeof(m), slot);
 
 	if (!ask)
@@ -159,7 +163,7 @@ void network_make_slot(struct network *network, const struct sandbox *sandbox)
 void network_want_profile(struct network *network, uint32_t slot, enum network_profile profile)
 {
 	if (slots_profile(network->supervisor->slots, slot) != profile)
-		ask_profile(network, slot, profile);
+		ask_profile(network, slot, profile, true);
 }
 
 void network_flush(struct network *network, uint32_t slot)
@@ -189,23 +193,30 @@ static bool ask_for(struct network *network, struct ask *ask, const struct sandb
 	ask->request_id = request_id;
 	ask->on_answer = on_answer;
 	network->client_asks++;
+	client->network_asks++;
 	return true;
+}
+
+static bool may_ask(const struct network *network, const struct client *client)
+{
+	return network->client_asks < NETWORK_CLIENT_REQUESTS_MAX &&
+	       client->network_asks < NETWORK_REQUESTS_PER_CLIENT;
 }
 
 bool network_set_profile_for(struct network *network, const struct sandbox *sandbox,
 	enum network_profile profile, struct client *client, uint32_t request_id,
 	network_answer_fn on_answer)
 {
-	if (network->client_asks >= NETWORK_CLIENT_REQUESTS_MAX)
+	if (!may_ask(network, client))
 		return false;
-	return ask_for(network, ask_profile(network, (uint32_t)sandbox->slot, profile), sandbox,
-		client, request_id, on_answer);
+	return ask_for(network, ask_profile(network, (uint32_t)sandbox->slot, profile, false),
+		sandbox, client, request_id, on_answer);
 }
 
 bool network_inspect_for(struct network *network, const struct sandbox *sandbox,
 	struct client *client, uint32_t request_id, network_answer_fn on_answer)
 {
-	if (network->client_asks >= NETWORK_CLIENT_REQUESTS_MAX)
+	if (!may_ask(network, client))
 		return false;
 	return ask_for(network, ask_of_slot(network, NETWORK_INSPECT, (uint32_t)sandbox->slot),
 		sandbox, client, request_id, on_answer);

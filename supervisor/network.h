@@ -25,7 +25,8 @@ struct supervisor;
 #define NETWORK_TIMEOUT_MS	    10000
 #define NETWORK_START_TIMEOUT_MS    30000
 #define NETWORK_QUEUE_MAX	    (4u << 20) /* bytes on their way to it */
-#define NETWORK_CLIENT_REQUESTS_MAX 1024       /* of all clients together, without an answer */
+#define NETWORK_CLIENT_REQUESTS_MAX 64	       /* of all clients together, without an answer */
+#define NETWORK_REQUESTS_PER_CLIENT 8	       /* likewise, of one connection */
 #define NETWORK_FLUSH_AGAIN_MS	    1000       /* after a flush that failed */
 
 /* Not started. 0 or -ENOMEM. */
@@ -39,7 +40,10 @@ void network_destroy(struct network *network);
 /* The sandbox's slot gets its namespace: builder_link_make_slot() or builder_link_build_failed() follows. */
 void network_make_slot(struct network *network, const struct sandbox *sandbox);
 
-/* The slot gets that profile, unless it is its own already: sandbox_profile_answered() follows then. */
+/*
+ * The slot, in which nothing of a tenant's has run since it was flushed, gets that profile, unless it is
+ * its own already: sandbox_profile_answered() follows then.
+ */
 void network_want_profile(struct network *network, uint32_t slot, enum network_profile profile);
 
 /* A tenant of it is proven dead. */

@@ -35,3 +35,9 @@ bool permission_allows(enum role role, uint16_t type)
 			return table[i].roles & BIT(role);
 	return false;
 }
+
+bool permission_allows_profile(
+	enum role role, enum network_profile profile, enum network_profile pool_profile)
+{
+	return role == ROLE_ROOT || profile != NETWORK_OPEN || pool_profile == NETWORK_OPEN;
+}

@@ -23,14 +23,18 @@ static void compare(void *arg, const char *instance)
 int recover(const char *instance_id, bool had_network, bool *ret_found, struct error *err)
 {
 	struct search search = {.instance_id = instance_id};
+	bool has_ids;
 	int r;
 
-	r = cgroup_base_list(compare, &search, err);
+	r = uid_ranges_has(instance_id, err);
+	has_ids = r > 0;
+	if (r >= 0)
+		r = cgroup_base_list(compare, &search, err);
 	/* The ids go last: they are free once nothing runs under them. */
 	if (r == 0)
 		r = cgroup_base_destroy(instance_id, err);
-	/* Its rules hold as long as anything lives. */
-	if (r == 0 && search.is_found && had_network)
+	/* Its rules hold as long as anything lives. The cgroup may be gone already, when this was killed here before. */
+	if (r == 0 && (search.is_found || has_ids) && had_network)
 		r = network_recover(instance_id, err);
 	if (r == 0)
 		r = uid_ranges_drop(instance_id, err);

@@ -206,6 +206,8 @@ static void sandbox_dead(struct sandbox *sandbox, enum lease_end_reason reason)
 	else
 		pool_died(pool->pool, now_ms, sandbox->core, reason);
 	lease_settle(sandbox);
+	if (reason == LEASE_BUILDER_LOST) /* its processes end with the builder's replacement */
+		binding_keep(sandbox, &sandbox->builder->bindings);
 	pool_host_changed(pool);
 	finish(sandbox);
 }

@@ -65,6 +65,7 @@ static int create_memory(struct supervisor *supervisor, struct error *err)
 	supervisor->budget.limit_bytes = supervisor->config.memory_budget;
 	list_init(&supervisor->build_queue);
 	list_init(&supervisor->handed_out);
+	list_init(&supervisor->workspaces);
 	supervisor->events = event_base_new();
 	supervisor->slots = slots_create(slots, supervisor->config.builders);
 	supervisor->sandboxes = sandbox_table_create(slots);

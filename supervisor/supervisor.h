@@ -53,6 +53,7 @@ struct supervisor {
 	struct slots *slots;
 	struct network *network; /* NULL: sandboxes have their own loopback only */
 	struct workspace_watch *workspace_watch;
+	struct list workspaces; /* in use: the bindings that have one */
 	struct sandbox_table *sandboxes;
 	struct pool_host *pools[JAIL_TEMPLATES_MAX]; /* as in config */
 	struct builder_link *builders[BUILDERS_MAX];

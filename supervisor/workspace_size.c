@@ -9,7 +9,8 @@
 
 #include "base/cleanup.h"
 
-#define BLOCK 512u /* of st_blocks */
+#define BLOCK 512u  /* of st_blocks */
+#define INODE 4096u /* what a file costs beside them: empty ones are not free */
 
 struct count {
 	uint64_t bytes, enough_bytes;
@@ -18,7 +19,7 @@ struct count {
 
 static void add(struct count *count, const struct stat *st)
 {
-	uint64_t bytes = (uint64_t)st->st_blocks * BLOCK;
+	uint64_t bytes = (uint64_t)st->st_blocks * BLOCK + INODE;
 
 	/* A name's share: all names of a file are here, for links do not leave their mount. */
 	count->bytes += S_ISDIR(st->st_mode) || st->st_nlink < 2 ? bytes : bytes / st->st_nlink;

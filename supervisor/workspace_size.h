@@ -11,7 +11,8 @@
 
 /*
  * Bytes of disk of the directory `name`, which is in the directory `at`, and all below, each file once
- * however many names it has there; the count ends once it is beyond enough_bytes. UINT64_MAX: it cannot be measured. 0 when there is no such.
+ * however many names it has there, and 4096 for each file and directory; the count ends once it is beyond
+ * enough_bytes. UINT64_MAX: it cannot be measured. 0 when there is no such.
  */
 uint64_t workspace_size(int at, const char *name, uint64_t enough_bytes);
 #endif

@@ -4,12 +4,14 @@
  * and its working directory with nobody, nothing foreign runs in there yet, and joining its own namespace
  * again leads both back to the root of the tiny tree, where they were.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <linux/dqblk_xfs.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
 #include <linux/quota.h>
 #include <poll.h>
+#include <stdalign.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -23,6 +25,10 @@
 #ifndef SYS_quotactl_fd
 #define SYS_quotactl_fd 443
 #endif
+
+/* Of a workspace's limit: files are bounded too, empty ones fill a disk's tables as well. */
+#define BYTES_PER_FILE 4096u
+#define FILES_AT_LEAST 64u
 
 static int open_directory(const struct builder *b, const char *id)
 {
@@ -77,25 +83,70 @@ void bind_make_spare(struct builder *b)
 		give_away(fd, &st);
 }
 
+/* 1: nothing is in it but itself and its parent; 0: something is; -1 with errno. */
+static int is_empty(int fd)
+{
+	alignas(struct dirent) char buffer[512]; /* one entry of any length at least */
+	long n;
+
+	while ((n = syscall(SYS_getdents64, fd, buffer, sizeof(buffer))) > 0)
+		for (long at = 0; at < n;) {
+			const struct dirent *entry = (const void *)(buffer + at);
+
+			if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+				return 0;
+			at += entry->d_reclen;
+		}
+	return n < 0 ? -1 : 1;
+}
+
+/* A directory of root's is new, or whoever made it came no further: then nothing is in it. */
+static int claim(int fd, const char *id, struct stat *ret_st, struct error *err)
+{
+	int r;
+
+	if (fstat(fd, ret_st) < 0)
+		return error_errno(err, "workspace %s", id);
+	if (ret_st->st_uid == 0) {
+		r = is_empty(fd);
+		if (r > 0)
+			r = give_away(fd, ret_st) == 0 ? 1 : -1;
+		if (r != 0)
+			return r < 0 ? error_errno(err, "workspace %s: owner", id) : 0;
+		/* Another builder may have given it away meanwhile, and its sandbox have written. */
+		if (fstat(fd, ret_st) < 0)
+			return error_errno(err, "workspace %s", id);
+	}
+	if (ret_st->st_uid == 0)
+		return error_set(err, EPERM,
+			"workspace %s: a directory of root's that is not empty: it is not a "
+			"workspace",
+			id);
+	/* Root inside may have given it to another user inside. */
+	if (ret_st->st_uid - JAIL_WORKSPACE_UID >= JAIL_UIDS)
+		return error_set(err, EPERM, "workspace %s: belongs to uid %u", id, ret_st->st_uid);
+	return 0;
+}
+
 static int open_workspace(struct builder *b, const char *id, struct stat *ret_st, struct error *err)
 {
 	auto_close int fd = open_directory(b, id);
+	int r;
 
 	if (fd < 0 && errno == ENOENT && make_directory(b, id) == 0)
 		fd = open_directory(b, id);
-	if (fd < 0 || fstat(fd, ret_st) < 0)
+	if (fd < 0)
 		return error_errno(err, "workspace %s", id);
-	/* Root's: it is new, or whoever made it came no further. */
-	if (ret_st->st_uid == 0 && give_away(fd, ret_st) < 0)
-		return error_errno(err, "workspace %s: owner", id);
-	return take_fd(&fd);
+	r = claim(fd, id, ret_st, err);
+	return r < 0 ? r : take_fd(&fd);
 }
 
 /* Whether the file system has counted all that is in it, and now holds it to so many bytes; 0: to none. */
 static bool hold_size(int fd, const struct stat *st, uint64_t bytes)
 {
-	const struct if_dqblk limit = {
-		.dqb_bhardlimit = bytes / 1024 + (bytes % 1024 != 0), .dqb_valid = QIF_BLIMITS};
+	const struct if_dqblk limit = {.dqb_bhardlimit = bytes / 1024 + (bytes % 1024 != 0),
+		.dqb_ihardlimit = bytes ? bytes / BYTES_PER_FILE + FILES_AT_LEAST : 0,
+		.dqb_valid = QIF_LIMITS};
 	struct fs_quota_stat state = {.qs_version = FS_QSTAT_VERSION};
 	struct fsxattr attr;
 

@@ -81,6 +81,10 @@ static int check_profile(const void *message, uint32_t size, struct error *err)
 	(void)size;
 	if (r == 0)
 		r = check_range(m->profile, NETWORK_NONE, NETWORK_OPEN, "profile", err);
+	if (r == 0)
+		r = check_range(m->is_fresh, 0, 1, "is_fresh", err);
+	if (r == 0)
+		r = check_zero(&m->reserved, sizeof(m->reserved), "reserved", err);
 	return r;
 }
 

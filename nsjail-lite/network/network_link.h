@@ -78,6 +78,9 @@ struct network_set_profile {
 	struct message_header header;
 	uint32_t slot;
 	uint32_t profile; /* enum network_profile */
+	uint32_t
+		is_fresh; /* 1: nothing has run in it since its last SLOT or FLUSH: it has no connection */
+	uint32_t reserved;
 };
 
 struct network_done { /* STARTED, SLOT_READY, PROFILE_SET, FLUSHED */

@@ -43,9 +43,11 @@ static uint32_t address_of(const struct network *n, uint32_t slot)
 
 /*
  * The rules first: between them and conntrack's forgetting, what was allowed goes on for a moment; the other way
- * round it would be remembered anew. What cannot be done leaves the slot without a network.
+ * round it would be remembered anew. To forget, conntrack looks through its whole table, which is not on the way of
+ * a lease whose sandbox is fresh. What cannot be done leaves the slot without a network, or to be asked again.
  */
-static int set_profile(struct network *n, uint32_t slot, uint32_t profile, struct error *err)
+static int set_profile(
+	struct network *n, uint32_t slot, uint32_t profile, bool is_fresh, struct error *err)
 {
 	char link[16];
 	int r;
@@ -58,13 +60,13 @@ static int set_profile(struct network *n, uint32_t slot, uint32_t profile, struc
 		return r;
 	n->slots[slot].profile = profile;
 	dns_child_set(n, slot);
-	r = links_forget_connections(n->links, slot, err);
-	if (r == 0 || profile == NETWORK_NONE)
-		return r;
-	if (rules_set_profile(n->rules, link, address_of(n, slot), NETWORK_NONE, NULL) == 0) {
-		n->slots[slot].profile = NETWORK_NONE;
-		dns_child_set(n, slot);
-	}
+	r = is_fresh ? 0 : links_forget_connections(n->links, slot, err);
+	if (r == 0)
+		return 0;
+	rules_set_profile(n->rules, link, address_of(n, slot), NETWORK_NONE, NULL);
+	n->slots[slot].profile = NETWORK_NONE;
+	dns_child_set(n, slot);
+	n->slots[slot].profile = 0; /* so that it is done anew when it is asked again */
 	return r;
 }
 
@@ -74,7 +76,7 @@ static int follow_link(struct network *n, uint32_t slot, struct error *err)
 	char link[16];
 
 	if (!n->slots[slot].profile)
-		return set_profile(n, slot, NETWORK_NONE, err);
+		return set_profile(n, slot, NETWORK_NONE, true, err);
 	links_name(n->links, slot, link);
 	return rules_set_profile(n->rules, link, address_of(n, slot),
 		(enum network_profile)n->slots[slot].profile, err);
@@ -118,7 +120,7 @@ static int on_profile(struct network *n, const struct network_set_profile *m, st
 	struct network_done done = {.slot = m->slot};
 	struct error failure;
 
-	if (set_profile(n, m->slot, m->profile, &failure) < 0)
+	if (set_profile(n, m->slot, m->profile, m->is_fresh, &failure) < 0)
 		return request_answer_failed(n, m->header.id, &failure, err);
 	return request_answer_done(n, &done, NETWORK_PROFILE_SET, m->header.id, -1, err);
 }

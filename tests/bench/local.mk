@@ -6,4 +6,4 @@ tests_bench_build_bench_LDADD = $(jail_fixture_libs)
 bench-programs: tests/bench/build_bench nsjail-lite/hearth-builder
 .PHONY: bench-programs
 CLEANFILES += tests/bench/build_bench
-EXTRA_DIST += tests/bench/run_bench.py
+EXTRA_DIST += tests/bench/bind_bench.py tests/bench/run_bench.py

@@ -219,7 +219,7 @@ chmod +x /serve; nc -ll -p 80 -e /serve &"""
                 self.assertIn(text.encode(), result.stderr)
 
     def test_who_may(self):
-        """another user may neither change nor inspect root's lease, but his own: 4"""
+        """another user may neither change nor inspect root's lease, but his own, and not to open: 4"""
         os.chmod(self.instance.path, 0o755)
         as_user = {"user": "hearth", "group": "hearth", "extra_groups": []}
         sandbox, ask = self.ask()
@@ -234,8 +234,11 @@ chmod +x /serve; nc -ll -p 80 -e /serve &"""
             self.addCleanup(process.kill)
             self.assertEqual(process.stdout.readline(), b"on\n")
             mine = str(self.lease_of(process.pid))
-            self.assertEqual(self.hearth("sandbox", "net", mine, "open", **as_user).returncode, 0)
-            self.assertEqual(self.inspect(mine)["net"], "open")
+            denied = self.hearth("sandbox", "net", mine, "open", **as_user)
+            self.assertEqual((denied.returncode, denied.stdout), (4, b""))
+            self.assertIn(b"network profile open is for root, or for pools that have it", denied.stderr)
+            self.assertEqual(self.hearth("sandbox", "net", mine, "allow", **as_user).returncode, 0)
+            self.assertEqual(self.inspect(mine)["net"], "allow")
             self.assertEqual(self.hearth("sandbox", "inspect", mine, **as_user).returncode, 0)
             process.terminate()
 

@@ -80,7 +80,7 @@ class OfItsOwn(unittest.TestCase):
             self.assertEqual((found.st_uid, found.st_gid), (OWNER + uid, OWNER + gid), name)
 
     def test_two_leases_see_only_their_own(self):
-        """leases with different workspaces, at the same time, see their own; those with the same see each other's"""
+        """leases with different workspaces, at the same time, see their own; nobody has another's meanwhile"""
         client = self.instance.agentd()
         self.addCleanup(client.close)
         leases = {}
@@ -91,11 +91,22 @@ class OfItsOwn(unittest.TestCase):
         for name, handle in leases.items():
             _, out, _ = client.execute(handle, "sh", "-c", "ls /workspace; cat /workspace/*")
             self.assertEqual(out.decode(), f"{name}\n{name}\n")
-        self.assertEqual(self.run_ok("cat /workspace/one; echo third > /workspace/third", "--workspace", f"{self.workspace}-one"),
-                         "one\n")
-        self.assertEqual(client.execute(leases["one"], "cat", "/workspace/third")[1], b"third\n")
+        taken = f"workspace {self.workspace}-one: another lease has it, or has just given it back"
+        self.assert_refused(["--workspace", f"{self.workspace}-one"], taken)
+        with self.assertRaises(rpc_client.RpcError) as caught:
+            client.call("sandbox.acquire", workspace=f"{self.workspace}-one")
+        self.assertEqual((caught.exception.type, caught.exception.data["retry_ms"]), ("limit", 20))
+        self.assertIn(taken, str(caught.exception))
+        client.call("sandbox.release", **leases["one"])
+        self.assertEqual(self.run_ok("cat /workspace/one", "--workspace", f"{self.workspace}-one"), "one\n")
         plain = self.run_ok("ls /workspace 2>/dev/null; true")
         self.assertNotIn("one", plain)
+
+    def test_one_run_after_another(self):
+        """a run that follows another in its workspace waits until that one's sandbox is dead"""
+        for i in range(20):
+            self.assertEqual(self.run_ok("ls /workspace | wc -l; touch /workspace/$(ls /workspace | wc -l)",
+                                         "--workspace", self.workspace), f"{i}\n")
 
     def test_no_way_leads_to_another(self):
         """inside, no other workspace shows, no way leads out of one's own, and no bit and no device works in it"""

@@ -3,7 +3,8 @@
  * root.
  *
  * A namespace is an open /dev/null. What it was asked so far is told by INSPECT: sent_bytes counts SLOTs,
- * received_bytes PROFILEs, denied_packets FLUSHes of all slots; denied_names those of the slot.
+ * received_bytes PROFILEs, denied_packets FLUSHes of all slots; denied_names
+ * counts PROFILEs that are not fresh.
  * FAKE_NETWORK, words with a number each, says what goes wrong; messages count from 1:
  *
  *   die_at=N       exit at the N-th message       hang_at=N         never answer from the N-th message on
@@ -27,11 +28,8 @@
 
 static unsigned die_at, hang_at, wrong_at;
 static unsigned fail_start, fail_slots, fail_profile_at, fail_flushes, fail_inspects, new_slots;
-static unsigned messages, slots, profiles, flushes;
-static struct {
-	uint32_t profile;
-	uint32_t flushes;
-} slot[JAIL_SLOTS_MAX];
+static unsigned messages, slots, profiles, stale_profiles, flushes;
+static uint32_t profile_of[JAIL_SLOTS_MAX];
 
 static void parse(const char *text)
 {
@@ -114,11 +112,12 @@ static void on_slot(const struct network_slot *m)
 static void on_profile(const struct network_set_profile *m)
 {
 	profiles++;
+	stale_profiles += !m->is_fresh;
 	if (profiles == fail_profile_at) {
 		fail(m->header.id, "pretended: no map");
 		return;
 	}
-	slot[m->slot].profile = m->profile;
+	profile_of[m->slot] = m->profile;
 	done(NETWORK_PROFILE_SET, m->header.id, m->slot, false, -1);
 }
 
@@ -129,19 +128,18 @@ static void on_flush(const struct network_slot *m)
 		return;
 	}
 	flushes++;
-	slot[m->slot].flushes++;
 	done(NETWORK_FLUSHED, m->header.id, m->slot, takes_one(&new_slots), -1);
 }
 
 static void on_inspect(const struct network_slot *request)
 {
 	struct network_state m = {.slot = request->slot,
-		.profile = slot[request->slot].profile,
+		.profile = profile_of[request->slot],
 		.connections = 5,
 		.sent_bytes = slots,
 		.received_bytes = profiles,
 		.denied_packets = flushes,
-		.denied_names = slot[request->slot].flushes};
+		.denied_names = stale_profiles};
 
 	if (takes_one(&fail_inspects)) {
 		fail(request->header.id, "pretended: no counters");

@@ -25,9 +25,11 @@
 #include "tests/system/jail_fixture.h"
 #include "tests/system/patience.h"
 
-#define SLOTS	   8
-#define LEASES	   1000
-#define HOG	   "dd if=/dev/zero of=/dev/null bs=20M count=1"
+#define SLOTS  8
+#define LEASES 1000
+#define HOG    "dd if=/dev/zero of=/dev/null bs=20M count=1"
+/* More than there may be in 2 MiB. */
+#define MANY_FILES "for i in $(seq 600); do true >/workspace/f$i || exit 1; done"
 #define NAMESERVER 0x0ad50001u /* 10.213.0.1 */
 
 static struct fixture f;
@@ -238,6 +240,67 @@ static void what_is_no_directory_of_its_own_is_refused(void **state)
 	}
 }
 
+static void assert_owner(const char *id, uid_t uid)
+{
+	struct stat st;
+
+	assert_int_equal(fstatat(workspaces_fd, id, &st, 0), 0);
+	assert_int_equal(st.st_uid, uid);
+}
+
+static void assert_refused(const char *id, const char *reason)
+{
+	build(0);
+	assert_int_equal(bind_workspace(id), -EPERM);
+	assert_non_null(strstr(f.failed.text, id));
+	assert_non_null(strstr(f.failed.text, reason));
+	assert_string_equal(said("grep -c ' /workspace ' /proc/self/mountinfo || true"), "0\n");
+	end();
+}
+
+static void what_belongs_to_somebody_else_is_not_given_away(void **state)
+{
+	static const uid_t others[] = {
+		1000, JAIL_WORKSPACE_UID - 1, JAIL_WORKSPACE_UID + JAIL_UIDS};
+	char reason[64];
+
+	(void)state;
+	assert_int_equal(mkdirat(workspaces_fd, "roots", 0755), 0);
+	assert_int_equal(mkdirat(workspaces_fd, "roots/.hidden", 0755), 0);
+	assert_refused("roots", "a directory of root's that is not empty: it is not a workspace");
+	assert_owner("roots", 0);
+	assert_owner("roots/.hidden", 0);
+	assert_int_equal(mkdirat(workspaces_fd, "others", 0755), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		assert_int_equal(fchownat(workspaces_fd, "others", others[i], 0, 0), 0);
+		snprintf(reason, sizeof(reason), "belongs to uid %u", others[i]);
+		assert_refused("others", reason);
+		assert_owner("others", others[i]);
+	}
+}
+
+static void an_empty_one_of_roots_is_taken_for_new(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdirat(workspaces_fd, "begun", 0755), 0);
+	build_with(0, "begun");
+	said("echo mine >/workspace/file");
+	end();
+	assert_owner("begun", JAIL_WORKSPACE_UID);
+}
+
+static void root_inside_may_give_it_to_another_user_inside(void **state)
+{
+	(void)state;
+	build_with(0, "given");
+	said("chown 65535 /workspace");
+	end();
+	build_with(1, "given");
+	assert_string_equal(said("stat -c %u /workspace"), "65535\n");
+	end();
+	assert_owner("given", JAIL_WORKSPACE_UID + 65535);
+}
+
 static void limits_and_hostname_are_in_force_afterwards(void **state)
 {
 	const struct link_bind bind = {.what = BIND_HOSTNAME | BIND_MEMORY | BIND_PIDS | BIND_CPU,
@@ -335,11 +398,15 @@ static void a_size_is_held_where_it_can_be_or_called_soft(void **state)
 		assert_int_equal(f.bound.is_soft, !holds_sizes());
 		fixture_run(client, "dd if=/dev/zero of=/workspace/big bs=1M count=4", 0, &result);
 		assert_int_equal(result.reply.exit_status == 0, f.bound.is_soft);
+		fixture_run(client, MANY_FILES, 0, &result);
+		assert_int_equal(result.reply.exit_status == 0, f.bound.is_soft);
+		said("rm /workspace/*");
 		end();
 	}
 	build_with(0, "sized"); /* now without a limit */
 	assert_int_equal(f.bound.is_soft, 0);
 	said("dd if=/dev/zero of=/workspace/big bs=1M count=4 2>/dev/null");
+	said(MANY_FILES);
 	end();
 }
 
@@ -471,6 +538,9 @@ int main(void)
 			it_takes_no_setuid_and_no_device_and_cannot_be_unmounted_or_remounted),
 		cmocka_unit_test(a_setuid_file_has_no_effect),
 		cmocka_unit_test(what_is_no_directory_of_its_own_is_refused),
+		cmocka_unit_test(what_belongs_to_somebody_else_is_not_given_away),
+		cmocka_unit_test(an_empty_one_of_roots_is_taken_for_new),
+		cmocka_unit_test(root_inside_may_give_it_to_another_user_inside),
 		cmocka_unit_test(limits_and_hostname_are_in_force_afterwards),
 		cmocka_unit_test(the_builder_stays_where_and_what_it_was),
 		cmocka_unit_test(a_sandbox_is_bound_once_and_while_it_lives),

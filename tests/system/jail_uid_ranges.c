@@ -99,7 +99,10 @@ static void a_span_is_taken_above_the_hosts_ids_and_dropped_again(void **state)
 	assert_int_equal(take(names[0], 8), FIRST_UID);
 	snprintf(line, sizeof(line), "16 8 %s\n", names[0]);
 	assert_string_equal(read_file(), line);
+	assert_int_equal(uid_ranges_has(names[0], &err), 1);
+	assert_int_equal(uid_ranges_has(names[1], &err), 0);
 	assert_int_equal(uid_ranges_drop(names[0], &err), 0);
+	assert_int_equal(uid_ranges_has(names[0], &err), 0);
 	assert_string_equal(read_file(), "");
 	assert_int_equal(uid_ranges_drop(names[0], &err), 0); /* idempotent */
 }

@@ -66,9 +66,11 @@ static void receive(union packet *answer, int *ret_fd)
 static void request(union packet *answer, uint16_t type, uint32_t slot, uint32_t value, int *ret_fd)
 {
 	struct network_set_profile m = {.slot = slot, .profile = value};
+	/* The others begin alike. */
+	uint32_t size = type == NETWORK_PROFILE ? sizeof(m) : sizeof(struct network_slot);
 
-	network_header(&m.header, type, sizeof(m), ++last_id);
-	assert_int_equal(channel_send(process.link_fd, &m, sizeof(m), NULL, 0, NULL, 0), 0);
+	network_header(&m.header, type, size, ++last_id);
+	assert_int_equal(channel_send(process.link_fd, &m, size, NULL, 0, NULL, 0), 0);
 	receive(answer, ret_fd);
 }
 

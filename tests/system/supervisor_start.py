@@ -1,12 +1,15 @@
 """How a supervisor starts, refuses to start, and stops: exit status, the last line of its log, what is left."""
 
 import json
+import os
 import pathlib
 import resource
 import shutil
 import signal
+import stat
 import struct
 import subprocess
+import tempfile
 import unittest
 
 import tap
@@ -91,6 +94,33 @@ class Start(unittest.TestCase):
         instance.tree = self.tree
         self.assertEqual(instance.supervisor.wait(PATIENCE), 1)
         self.assertIn("builders could not be kept alive", instance.log().splitlines()[-1])
+        self.assertEqual(instance.left(), [])
+
+    def start_with_workspaces(self, directory):
+        instance = self.instance(f'[workspaces]\ndirectory = {directory}\n[pool "tiny"]\nmin = 2\n')
+        instance.start()
+        instance.wait_until_it_serves()
+        return instance
+
+    def test_workspaces_mode(self):
+        """the workspaces directory is entered by root only, whatever it was"""
+        directory = tempfile.mkdtemp(prefix="hearth-system.")
+        self.addCleanup(shutil.rmtree, directory)
+        os.chown(directory, 1000, 1000)
+        os.chmod(directory, 0o755)
+        instance = self.start_with_workspaces(directory)
+        found = os.stat(directory)
+        self.assertEqual((found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)), (0, 0, 0o700))
+        instance.stop()
+        self.assertEqual(instance.left(), [])
+
+    def test_workspaces_not_ours(self):
+        """a workspaces directory that cannot be made so is none, and that is said"""
+        instance = self.start_with_workspaces("/proc/sys")
+        fds = pathlib.Path("/proc", str(instance.supervisor.pid), "fd").iterdir()
+        self.assertNotIn("/proc/sys", [os.readlink(fd) for fd in fds])
+        self.assertIn("there are no workspaces: workspaces /proc/sys: owner and mode", instance.log())
+        instance.stop()
         self.assertEqual(instance.left(), [])
 
     def test_stop(self):

@@ -105,6 +105,22 @@ static void every_refusal_is_an_error_with_its_text(void **state)
 	}
 }
 
+static void after_what_a_refused_request_may_be_tried_again_is_told(void **state)
+{
+	static const uint32_t times[] = {20, 0};
+	struct world *w = *state;
+
+	assert_int_equal(control_client_retry_ms(w->client), 0);
+	for (uint32_t i = 0; i < ARRAY_SIZE(times); i++) {
+		struct control_refused m = {.refusal = REFUSED_LIMIT, .retry_ms = times[i]};
+
+		control_header(&m.header, CONTROL_REFUSED, sizeof(m), i + 1);
+		world_answer_raw(w, &m, sizeof(m), NULL, 0);
+		assert_int_equal(call(w, CONTROL_ACQUIRE, NULL, 0, NULL, NULL), -EDQUOT);
+		assert_int_equal(control_client_retry_ms(w->client), times[i]);
+	}
+}
+
 static void refusal_without_a_text_is_told_by_its_name(void **state)
 {
 	struct world *w = *state;
@@ -400,6 +416,7 @@ int main(void)
 		WORLD_TEST(answer_nobody_wants_is_dropped_and_its_fd_closed),
 		WORLD_TEST(no_more_of_the_answer_is_kept_than_fits),
 		WORLD_TEST(every_refusal_is_an_error_with_its_text),
+		WORLD_TEST(after_what_a_refused_request_may_be_tried_again_is_told),
 		WORLD_TEST(refusal_without_a_text_is_told_by_its_name),
 		WORLD_TEST(lease_that_ends_meanwhile_is_told_and_the_wait_goes_on),
 		WORLD_TEST(answer_that_comes_in_time_is_taken),

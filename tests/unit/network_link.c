@@ -298,6 +298,8 @@ static void fill_profile(struct packet *packet)
 static const struct field profile_fields[] = {
 	RANGE(network_set_profile, slot, 0, JAIL_SLOTS_MAX - 1),
 	RANGE(network_set_profile, profile, NETWORK_NONE, NETWORK_OPEN),
+	RANGE(network_set_profile, is_fresh, 0, 1),
+	ZERO(network_set_profile, reserved),
 };
 
 static const struct field done_fields[] = {

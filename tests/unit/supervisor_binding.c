@@ -281,26 +281,6 @@ static void a_limit_that_the_file_system_does_not_hold_is_called_soft(void **sta
 	world_close(w);
 }
 
-/* A session may have several sandboxes. */
-static void two_leases_may_have_the_same_workspace(void **state)
-{
-	struct world *w = world_open(PLAIN, NULL);
-	int client = world_connect(w);
-	struct answer a, b;
-
-	(void)state;
-	world_acquire_own(client, 1, &with_workspace);
-	world_acquire_own(client, 2, &with_workspace);
-	a = world_expect(w, client, CONTROL_LEASED, 1);
-	b = world_expect(w, client, CONTROL_LEASED, 2);
-	assert_string_equal(a.leased.workspace, b.leased.workspace);
-	assert_true(a.leased.handle.sandbox != b.leased.handle.sandbox);
-	close(a.fd);
-	close(b.fd);
-	close(client);
-	world_close(w);
-}
-
 /* A lease whose BIND its builder, which is stopped, does not see. */
 static int leave_pending(struct world *w)
 {
@@ -410,7 +390,7 @@ static void nobody_has_it_before_it_is_told(void **state)
 
 static void another_profile_is_in_force_before_the_lease_is_told(void **state)
 {
-	struct control_acquire own = {.net = "open"};
+	struct control_acquire own = {.net = "allow"};
 	struct world *w = world_open(NETWORKED, NULL);
 	int client = world_connect(w);
 	struct control_sandbox_details d;
@@ -421,11 +401,11 @@ static void another_profile_is_in_force_before_the_lease_is_told(void **state)
 	for (int i = 0; i < 2; i++) { /* alone, and with a workspace */
 		world_acquire_own(client, 1, &own);
 		a = world_expect(w, client, CONTROL_LEASED, 1);
-		assert_string_equal(a.leased.net, "open");
+		assert_string_equal(a.leased.net, "allow");
 		assert_true(a.leased.bind_ns > 0);
 		world_lease_request(client, CONTROL_INSPECT, 2, &a.leased.handle);
 		d = world_expect(w, client, CONTROL_SANDBOX_DETAILS, 2).details;
-		assert_string_equal(d.net, "open");
+		assert_string_equal(d.net, "allow");
 		world_lease_request(client, CONTROL_RELEASE, 3, &a.leased.handle);
 		world_expect(w, client, CONTROL_DONE, 3);
 		close(a.fd);
@@ -443,7 +423,7 @@ static void another_profile_is_in_force_before_the_lease_is_told(void **state)
 
 static void a_profile_that_cannot_be_had_is_refused_and_its_sandbox_thrown_away(void **state)
 {
-	static const struct control_acquire own = {.net = "open", .workspace = "w"};
+	static const struct control_acquire own = {.net = "allow", .workspace = "w"};
 	struct world *w = world_open_network(NETWORKED, NULL, "fail_profile_at=2");
 	int client = world_connect(w);
 	struct answer a;
@@ -463,7 +443,7 @@ static void a_profile_that_cannot_be_had_is_refused_and_its_sandbox_thrown_away(
 
 static void the_loss_of_hearth_network_meanwhile_is_told(void **state)
 {
-	static const struct control_acquire own = {.net = "open"};
+	static const struct control_acquire own = {.net = "allow"};
 	struct world *w = world_open(NETWORKED, NULL);
 	int client = world_connect(w);
 
@@ -493,7 +473,6 @@ int main(void)
 		cmocka_unit_test(a_binding_that_fails_is_refused_and_its_sandbox_thrown_away),
 		cmocka_unit_test(a_sandbox_that_dies_of_itself_meanwhile_is_refused_once),
 		cmocka_unit_test(a_limit_that_the_file_system_does_not_hold_is_called_soft),
-		cmocka_unit_test(two_leases_may_have_the_same_workspace),
 		cmocka_unit_test(a_client_that_leaves_meanwhile_loses_it),
 		cmocka_unit_test(a_builder_that_dies_meanwhile_is_told),
 		cmocka_unit_test(a_builder_that_never_answers_is_lost),

@@ -240,7 +240,7 @@ static bool is_built(struct world *w, void *arg)
 	return sandbox && sandbox->is_built;
 }
 
-/* START, SLOT, PROFILE default, PROFILE open, FLUSH; the sixth, PROFILE default, has no answer. */
+/* START, SLOT, PROFILE default, PROFILE allow, FLUSH; the sixth, PROFILE default, has no answer. */
 static void a_sandbox_is_not_ready_before_its_profile_is_in_force(void **state)
 {
 	struct world *w = world_open_network(SINGLE, NULL, "hang_at=6");
@@ -249,7 +249,7 @@ static void a_sandbox_is_not_ready_before_its_profile_is_in_force(void **state)
 	uint64_t second = a.leased.handle.sandbox + 1;
 
 	(void)state;
-	world_net(client, 3, &a.leased.handle, "open");
+	world_net(client, 3, &a.leased.handle, "allow");
 	world_expect(w, client, CONTROL_DONE, 3);
 	release(w, client, &a);
 	world_until(w, is_built, &second);
@@ -268,13 +268,44 @@ static void the_next_tenant_has_its_pools_profile_again(void **state)
 	struct answer a = world_lease(w, client);
 
 	(void)state;
-	world_net(client, 3, &a.leased.handle, "open");
+	world_net(client, 3, &a.leased.handle, "allow");
 	world_expect(w, client, CONTROL_DONE, 3);
-	assert_string_equal(inspect(w, client, &a.leased.handle).net, "open");
+	assert_string_equal(inspect(w, client, &a.leased.handle).net, "allow");
 	release(w, client, &a);
 	a = world_lease(w, client);
 	assert_string_equal(inspect(w, client, &a.leased.handle).net, "default");
 	expect_asked(w, client, &a.leased.handle, 1, 3, 1);
+	close(a.fd);
+	close(client);
+	world_close(w);
+}
+
+/* What nothing has run in has no connection to forget: the PROFILEs of a build and of a binding. */
+static void only_a_change_while_it_is_leased_finds_connections(void **state)
+{
+	static const struct control_acquire own = {.net = "allow"};
+	struct world *w = world_open(SINGLE, NULL);
+	int client = world_connect(w);
+	struct control_sandbox_details d;
+	struct answer a;
+
+	(void)state;
+	world_until_ready(w, 1);
+	world_acquire_own(client, 1, &own);
+	a = world_expect(w, client, CONTROL_LEASED, 1);
+	d = inspect(w, client, &a.leased.handle);
+	assert_int_equal(d.received_bytes, 2);
+	assert_int_equal(d.denied_names, 0); /* of them, not fresh: see fake_network.c */
+	world_net(client, 3, &a.leased.handle, "none");
+	world_expect(w, client, CONTROL_DONE, 3);
+	d = inspect(w, client, &a.leased.handle);
+	assert_int_equal(d.received_bytes, 3);
+	assert_int_equal(d.denied_names, 1);
+	release(w, client, &a);
+	a = world_lease(w, client);
+	d = inspect(w, client, &a.leased.handle);
+	assert_int_equal(d.received_bytes, 4);
+	assert_int_equal(d.denied_names, 1);
 	close(a.fd);
 	close(client);
 	world_close(w);
@@ -374,7 +405,7 @@ static void a_built_sandbox_that_waits_for_its_profile_may_lose_its_builder(void
 	uint64_t third = 3;
 
 	(void)state;
-	world_net(client, 3, &a.leased.handle, "open");
+	world_net(client, 3, &a.leased.handle, "allow");
 	world_expect(w, client, CONTROL_DONE, 3);
 	world_until_ready(w, 1);
 	release(w, client, &a);
@@ -470,6 +501,7 @@ int main(void)
 		cmocka_unit_test(an_acquire_is_told_why_a_slot_has_no_network),
 		cmocka_unit_test(a_sandbox_is_not_ready_before_its_profile_is_in_force),
 		cmocka_unit_test(the_next_tenant_has_its_pools_profile_again),
+		cmocka_unit_test(only_a_change_while_it_is_leased_finds_connections),
 		cmocka_unit_test(what_a_lost_builder_leased_is_flushed_when_its_replacement_runs),
 		cmocka_unit_test(a_flush_that_outlasts_its_builder_is_not_done_twice),
 		cmocka_unit_test(a_builder_may_be_lost_while_a_namespace_is_on_its_way),

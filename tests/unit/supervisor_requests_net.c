@@ -55,9 +55,9 @@ static void net_is_refused_where_it_cannot_be(void **state)
 	(void)state;
 	world_net(client, 3, &a.leased.handle, "wide");
 	world_expect_refused(w, client, 3, REFUSED_UNSUPPORTED, "there are: none, default, allow");
-	world_net(client, 4, &other, "open");
+	world_net(client, 4, &other, "allow");
 	world_expect_refused(w, client, 4, REFUSED_STALE, "leased to nobody");
-	world_net(client, 5, &a.leased.handle, "open");
+	world_net(client, 5, &a.leased.handle, "allow");
 	world_expect_refused(w, client, 5, REFUSED_BROKEN, "pretended: no map");
 	assert_string_equal(inspect(w, client, &a.leased.handle).net, "default");
 	world_net(client, 6, &a.leased.handle, "none");
@@ -78,7 +78,7 @@ static void without_networks_none_is_all_that_can_be_had(void **state)
 	(void)state;
 	world_net(client, 3, &a.leased.handle, "none");
 	world_expect(w, client, CONTROL_DONE, 3);
-	world_net(client, 4, &a.leased.handle, "open");
+	world_net(client, 4, &a.leased.handle, "allow");
 	world_expect_refused(w, client, 4, REFUSED_UNSUPPORTED, "[network] enabled = yes");
 	d = inspect(w, client, &a.leased.handle);
 	assert_string_equal(d.net, "none");
@@ -113,6 +113,52 @@ static void another_users_lease_is_for_root_only(void **state)
 	close(owner);
 	close(other);
 	world_close(w);
+}
+
+static void open_is_for_root_or_for_pools_that_have_it(void **state)
+{
+	static const struct {
+		enum role role;
+		const char *config;
+		bool may;
+	} cases[] = {
+		{ROLE_USER, SINGLE, false},
+		{ROLE_ROOT, SINGLE, true},
+		{ROLE_USER, ONE_BUILDER "[pool \"tiny\"]\nnet = open\nmin = 1\nmax = 2\n", true},
+	};
+	static const struct control_acquire own = {.net = "open", .hostname = "box-2"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct world *w = world_open(cases[i].config, NULL);
+		int client = world_connect(w);
+		struct answer a = world_lease(w, client);
+		struct sandbox *sandbox = sandbox_find(w->supervisor, a.leased.handle.sandbox);
+
+		sandbox->owner->role = cases[i].role;
+		world_net(client, 2, &a.leased.handle, "allow");
+		world_expect(w, client, CONTROL_DONE, 2);
+		world_net(client, 3, &a.leased.handle, "open");
+		if (cases[i].may)
+			world_expect(w, client, CONTROL_DONE, 3);
+		else
+			world_expect_refused(w, client, 3, REFUSED_DENIED,
+				"network profile open is for root, or for pools that have it");
+		world_lease_request(client, CONTROL_RELEASE, 4, &a.leased.handle);
+		world_expect(w, client, CONTROL_DONE, 4);
+		close(a.fd);
+		world_acquire_own(client, 5, &own);
+		if (cases[i].may) {
+			a = world_expect(w, client, CONTROL_LEASED, 5);
+			assert_string_equal(a.leased.net, "open");
+			close(a.fd);
+		} else {
+			world_expect_refused(w, client, 5, REFUSED_DENIED,
+				"network profile open is for root, or for pools that have it");
+		}
+		close(client);
+		world_close(w);
+	}
 }
 
 static void inspect_shows_limits_caps_and_counters(void **state)
@@ -180,13 +226,13 @@ static void who_leaves_before_hearth_network_answers_is_forgotten(void **state)
 
 	(void)state;
 	kill(w->network, SIGSTOP);
-	world_net(client, 3, &a.leased.handle, "open");
+	world_net(client, 3, &a.leased.handle, "allow");
 	world_lease_request(client, CONTROL_INSPECT, 4, &a.leased.handle);
 	some_turns(w);
 	close(client);
 	some_turns(w);
 	kill(w->network, SIGCONT);
-	assert_string_equal(inspect(w, other, &a.leased.handle).net, "open");
+	assert_string_equal(inspect(w, other, &a.leased.handle).net, "allow");
 	close(a.fd);
 	close(other);
 	world_close(w);
@@ -210,27 +256,70 @@ static void a_sandbox_that_ends_before_its_counters_come_is_gone(void **state)
 	world_close(w);
 }
 
-static void requests_that_wait_for_hearth_network_have_a_cap(void **state)
+/* So many INSPECTs, with the ids from first on. */
+static void ask_often(struct world *w, int client, uint32_t first, uint32_t count,
+	const struct control_handle *handle)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		world_lease_request(client, CONTROL_INSPECT, first + i, handle);
+		event_base_loop(w->supervisor->events, EVLOOP_NONBLOCK);
+	}
+}
+
+static void requests_that_wait_for_hearth_network_have_a_cap_per_connection(void **state)
 {
 	struct world *w = world_open(SINGLE, NULL);
-	int client = world_connect(w);
+	int client = world_connect(w), other = world_connect(w);
 	struct answer a = world_lease(w, client);
-	struct control_lease m = {.handle = a.leased.handle};
-	const uint32_t last = NETWORK_CLIENT_REQUESTS_MAX + 1;
+	const uint32_t last = NETWORK_REQUESTS_PER_CLIENT + 1;
 
 	(void)state;
 	kill(w->network, SIGSTOP);
-	for (uint32_t id = 1; id <= last; id++) {
-		control_header(&m.header, CONTROL_INSPECT, sizeof(m), id);
-		assert_int_equal(world_send(client, &m, sizeof(m), -1), 0);
-		event_base_loop(w->supervisor->events, EVLOOP_NONBLOCK);
-	}
+	ask_often(w, client, 1, last, &a.leased.handle);
 	world_expect_refused(w, client, last, REFUSED_LIMIT, "wait for hearth-network already");
+	world_net(client, 90, &a.leased.handle, "none");
+	world_expect_refused(w, client, 90, REFUSED_LIMIT, "8 requests of this connection");
+	ask_often(w, other, 1, 1, &a.leased.handle);
 	kill(w->network, SIGCONT);
+	world_expect(w, other, CONTROL_SANDBOX_DETAILS, 1);
 	for (uint32_t id = 1; id < last; id++)
 		world_expect(w, client, CONTROL_SANDBOX_DETAILS, id);
+	for (uint32_t i = 0; i < last; i++) /* each answer makes room */
+		inspect(w, client, &a.leased.handle);
+	close(a.fd);
+	close(client);
+	close(other);
+	world_close(w);
+}
+
+static void requests_that_wait_for_hearth_network_have_a_cap_in_all(void **state)
+{
+	enum { CLIENTS = NETWORK_CLIENT_REQUESTS_MAX / NETWORK_REQUESTS_PER_CLIENT };
+	struct world *w = world_open(SINGLE, NULL);
+	int clients[CLIENTS], client = world_connect(w);
+	struct answer a = world_lease(w, client);
+
+	(void)state;
+	kill(w->network, SIGSTOP);
+	for (int i = 0; i < CLIENTS; i++) {
+		clients[i] = world_connect(w);
+		ask_often(w, clients[i], 1, NETWORK_REQUESTS_PER_CLIENT, &a.leased.handle);
+	}
+	some_turns(w);
+	ask_often(w, client, 2, 1, &a.leased.handle);
+	world_expect_refused(w, client, 2, REFUSED_LIMIT, "or 64 in all");
+	for (int i = 1; i < CLIENTS; i++)
+		close(clients[i]); /* what was asked is under way all the same */
+	some_turns(w);
+	ask_often(w, client, 3, 1, &a.leased.handle);
+	world_expect_refused(w, client, 3, REFUSED_LIMIT, "or 64 in all");
+	kill(w->network, SIGCONT);
+	for (uint32_t id = 1; id <= NETWORK_REQUESTS_PER_CLIENT; id++)
+		world_expect(w, clients[0], CONTROL_SANDBOX_DETAILS, id);
+	some_turns(w);
 	inspect(w, client, &a.leased.handle);
 	close(a.fd);
+	close(clients[0]);
 	close(client);
 	world_close(w);
 }
@@ -241,11 +330,13 @@ int main(void)
 		cmocka_unit_test(net_is_refused_where_it_cannot_be),
 		cmocka_unit_test(without_networks_none_is_all_that_can_be_had),
 		cmocka_unit_test(another_users_lease_is_for_root_only),
+		cmocka_unit_test(open_is_for_root_or_for_pools_that_have_it),
 		cmocka_unit_test(inspect_shows_limits_caps_and_counters),
 		cmocka_unit_test(counters_that_cannot_be_read_are_told),
 		cmocka_unit_test(who_leaves_before_hearth_network_answers_is_forgotten),
 		cmocka_unit_test(a_sandbox_that_ends_before_its_counters_come_is_gone),
-		cmocka_unit_test(requests_that_wait_for_hearth_network_have_a_cap),
+		cmocka_unit_test(requests_that_wait_for_hearth_network_have_a_cap_per_connection),
+		cmocka_unit_test(requests_that_wait_for_hearth_network_have_a_cap_in_all),
 	};
 
 	return cmocka_run_group_tests_name("supervisor_requests_net", tests, NULL, NULL);

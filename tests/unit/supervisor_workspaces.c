@@ -1,17 +1,24 @@
 #define _GNU_SOURCE 1 /* nftw */
-/* Workspaces whose limit no file system holds: how they are measured, and what that is good for. */
+/*
+ * Workspaces: whose limit no file system holds, how they are measured, and what that is good for; that one lease
+ * has one at a time.
+ */
 #include "tests/unit/supervisor_world.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "supervisor/builder_link.h"
+#include "supervisor/sandbox.h"
 #include "supervisor/workspace_size.h"
 #include "supervisor/workspace_watch.h"
 
@@ -19,7 +26,8 @@
 	"[instance]\nbuilders = 1\n[workspaces]\nlimit = 1M\n"                                     \
 	"[pool \"tiny\"]\nmin = 2\nmax = 4\n"
 
-#define MIB (1u << 20)
+#define MIB	 (1u << 20)
+#define TOO_MUCH "workspace w holds more than its limit of 1048576 bytes"
 
 static char directory[64];
 static int dirfd;
@@ -89,6 +97,21 @@ static void holes_cost_nothing_and_a_second_name_neither(void **state)
 	assert_about(workspace_size(dirfd, "w", UINT64_MAX - 1), MIB - 4096);
 }
 
+static void empty_files_and_links_are_not_free(void **state)
+{
+	char name[32];
+
+	(void)state;
+	for (int i = 0; i < 512; i++) {
+		snprintf(name, sizeof(name), "w/%d", i);
+		if (i % 2)
+			write_file(dirfd, name, 0);
+		else
+			assert_int_equal(symlinkat("x", dirfd, name), 0);
+	}
+	assert_about(workspace_size(dirfd, "w", UINT64_MAX - 1), 512 * 4096);
+}
+
 static void what_is_no_file_or_leads_elsewhere_is_not_followed(void **state)
 {
 	(void)state;
@@ -138,9 +161,10 @@ static void a_tree_that_is_too_deep_cannot_be_measured(void **state)
 	assert_true(workspace_size(dirfd, "w", UINT64_MAX - 1) == UINT64_MAX);
 }
 
+static const struct control_acquire own = {.workspace = "w"};
+
 static struct answer acquire(struct world *w, int client)
 {
-	static const struct control_acquire own = {.workspace = "w"};
 	struct answer answer;
 
 	world_acquire_own(client, 1, &own);
@@ -155,6 +179,7 @@ static void release(struct world *w, int client, struct answer *lease)
 	world_lease_request(client, CONTROL_RELEASE, 2, &lease->leased.handle);
 	world_expect(w, client, CONTROL_DONE, 2);
 	close(lease->fd);
+	world_expect(w, client, CONTROL_RECEIPT, 0); /* until then it is in use */
 }
 
 /* The world's directory is that of its workspaces; what is written is removed before its end. */
@@ -177,6 +202,7 @@ static void close_world(struct world *w)
 struct question {
 	int client;
 	uint16_t type;
+	const char *text; /* of a refusal */
 	struct answer answer;
 };
 
@@ -187,7 +213,7 @@ static bool is_answered_so(struct world *w, void *arg)
 
 	q->answer = acquire(w, q->client);
 	if (q->answer.header.type == q->type)
-		return true;
+		return q->type == CONTROL_LEASED || strstr(q->answer.refused.text, q->text);
 	if (q->answer.header.type == CONTROL_LEASED)
 		release(w, q->client, &q->answer);
 	return false;
@@ -196,7 +222,7 @@ static bool is_answered_so(struct world *w, void *arg)
 static void who_left_too_much_gets_it_back_once_there_is_less(void **state)
 {
 	struct world *w = open_world("soft=1");
-	struct question q = {.client = world_connect(w), .type = CONTROL_REFUSED};
+	struct question q = {.client = world_connect(w), .type = CONTROL_REFUSED, .text = TOO_MUCH};
 	struct answer a = acquire(w, q.client);
 
 	(void)state;
@@ -205,8 +231,6 @@ static void who_left_too_much_gets_it_back_once_there_is_less(void **state)
 	release(w, q.client, &a);
 	world_until(w, is_answered_so, &q);
 	assert_int_equal(q.answer.refused.refusal, REFUSED_LIMIT);
-	assert_non_null(strstr(
-		q.answer.refused.text, "workspace w holds more than its limit of 1048576 bytes"));
 	assert_int_equal(unlinkat(w->workspaces_fd, "w/big", 0), 0);
 	q.type = CONTROL_LEASED;
 	world_until(w, is_answered_so, &q);
@@ -218,7 +242,7 @@ static void who_left_too_much_gets_it_back_once_there_is_less(void **state)
 static void it_is_looked_after_while_it_is_leased(void **state)
 {
 	struct world *w = open_world("soft=1");
-	struct question q = {.client = world_connect(w), .type = CONTROL_REFUSED};
+	struct question q = {.client = world_connect(w), .type = CONTROL_REFUSED, .text = TOO_MUCH};
 	int client = world_connect(w);
 	struct answer a = acquire(w, client);
 
@@ -268,6 +292,142 @@ static void an_end_in_the_middle_of_a_measure_leaves_nothing(void **state)
 	close_world(w);
 }
 
+/* Its workspace is in use, by whom ever. */
+static void expect_in_use(struct world *w, int client)
+{
+	struct answer a;
+
+	world_acquire_own(client, 50, &own);
+	a = world_expect(w, client, CONTROL_REFUSED, 50);
+	assert_int_equal(a.refused.refusal, REFUSED_LIMIT);
+	assert_int_equal(a.refused.retry_ms, 20);
+	assert_string_equal(
+		a.refused.text, "workspace w: another lease has it, or has just given it back");
+}
+
+static struct answer expect_free(struct world *w, int client)
+{
+	struct answer a;
+
+	world_acquire_own(client, 51, &own);
+	a = world_expect(w, client, CONTROL_LEASED, 51);
+	assert_string_equal(a.leased.workspace, "w");
+	return a;
+}
+
+static void a_workspace_is_one_leases_until_its_sandbox_is_proven_dead(void **state)
+{
+	static const struct control_acquire another = {.workspace = "v"};
+	struct world *w = world_open(PLAIN, NULL);
+	int client = world_connect(w), other = world_connect(w);
+	struct answer a, b;
+
+	(void)state;
+	world_until_ready(w, 2);
+	a = expect_free(w, client);
+	expect_in_use(w, client);
+	expect_in_use(w, other);
+	world_acquire_own(other, 1, &another);
+	b = world_expect(w, other, CONTROL_LEASED, 1);
+	close(b.fd);
+	kill(w->builder, SIGSTOP);
+	close(a.fd);
+	world_lease_request(client, CONTROL_RELEASE, 2, &a.leased.handle);
+	world_expect(w, client, CONTROL_DONE, 2);
+	expect_in_use(w, other);
+	kill(w->builder, SIGCONT);
+	world_expect(w, client, CONTROL_RECEIPT, 0);
+	a = expect_free(w, other);
+	close(a.fd);
+	close(client);
+	close(other);
+	world_close(w);
+}
+
+static void a_workspace_is_in_use_while_its_acquire_waits(void **state)
+{
+	struct world *w =
+		world_open("[instance]\nbuilders = 1\n[pool \"tiny\"]\nmin = 0\nmax = 1\n", NULL);
+	int client = world_connect(w), waiter = world_connect(w);
+	struct answer a = world_lease(w, client);
+
+	(void)state;
+	world_acquire_own(waiter, 1, &own);
+	world_query(waiter, CONTROL_POOLS, 99);
+	world_expect(w, waiter, CONTROL_POOL_ROW, 99);
+	world_expect(w, waiter, CONTROL_DONE, 99);
+	expect_in_use(w, client);
+	world_expect_closed(w, (shutdown(waiter, SHUT_WR), waiter));
+	world_lease_request(client, CONTROL_RELEASE, 2, &a.leased.handle);
+	world_expect(w, client, CONTROL_DONE, 2);
+	close(a.fd);
+	a = expect_free(w, client);
+	close(a.fd);
+	close(client);
+	world_close(w);
+}
+
+static void what_is_refused_or_fails_leaves_its_workspace_free(void **state)
+{
+	static const struct control_acquire wrong = {.workspace = "w", .memory_bytes = 1};
+	struct world *w = world_open(PLAIN, "fail_binds=1");
+	int client = world_connect(w);
+	struct answer a;
+
+	(void)state;
+	world_until_ready(w, 2);
+	world_acquire_own(client, 1, &wrong);
+	world_expect_refused(w, client, 1, REFUSED_LIMIT, "memory");
+	world_acquire_own(client, 2, &own);
+	world_expect_refused(w, client, 2, REFUSED_BROKEN, "cannot be bound");
+	world_until_leased(w, 0);
+	world_until_ready(w, 2);
+	a = expect_free(w, client);
+	close(a.fd);
+	close(client);
+	world_close(w);
+}
+
+static bool has_started(struct world *w, void *arg)
+{
+	return w->starts == *(unsigned *)arg;
+}
+
+static bool is_gone(struct world *w, void *arg)
+{
+	(void)arg;
+	return list_is_empty(&w->supervisor->workspaces);
+}
+
+/* Its processes end with the start of its replacement; until then another builder has sandboxes. */
+static void a_lost_builders_workspaces_are_in_use_until_it_is_replaced(void **state)
+{
+	struct world *w =
+		world_open("[instance]\nbuilders = 2\n[pool \"tiny\"]\nmin = 2\nmax = 4\n", NULL);
+	int client = world_connect(w);
+	unsigned starts = 3;
+	struct answer a, b;
+
+	(void)state;
+	world_until_ready(w, 2);
+	a = expect_free(w, client);
+	w->behaviour = "hang_at=1";
+	kill(sandbox_find(w->supervisor, a.leased.handle.sandbox)->builder->process.pid, SIGKILL);
+	world_expect(w, client, CONTROL_LEASE_ENDED, 0);
+	close(a.fd);
+	world_until(w, has_started, &starts);
+	expect_in_use(w, client);
+	b = world_lease(w, client); /* of the other builder */
+	close(b.fd);
+	kill(w->builder, SIGKILL);
+	world_until(w, is_gone, NULL);
+	assert_int_equal(w->starts, 4);
+	a = expect_free(w, client);
+	close(a.fd);
+	close(client);
+	world_close(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,6 +435,8 @@ int main(void)
 			files_and_directories_are_added_up, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			holes_cost_nothing_and_a_second_name_neither, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			empty_files_and_links_are_not_free, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			what_is_no_file_or_leads_elsewhere_is_not_followed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
@@ -285,6 +447,10 @@ int main(void)
 		cmocka_unit_test(it_is_looked_after_while_it_is_leased),
 		cmocka_unit_test(a_limit_that_the_file_system_holds_is_not_looked_after),
 		cmocka_unit_test(an_end_in_the_middle_of_a_measure_leaves_nothing),
+		cmocka_unit_test(a_workspace_is_one_leases_until_its_sandbox_is_proven_dead),
+		cmocka_unit_test(a_workspace_is_in_use_while_its_acquire_waits),
+		cmocka_unit_test(what_is_refused_or_fails_leaves_its_workspace_free),
+		cmocka_unit_test(a_lost_builders_workspaces_are_in_use_until_it_is_replaced),
 	};
 
 	return cmocka_run_group_tests_name("supervisor_workspaces", tests, NULL, NULL);
