@@ -104,30 +104,38 @@ static int serve(struct network *n, struct error *err)
 	return r == -EPIPE ? 1 : r;
 }
 
-static bool has_links(const struct network_start *config)
+static bool has_links(const char *instance)
 {
 	struct if_nameindex *links = if_nameindex();
 	char prefix[NETWORK_LINK_PREFIX_SIZE];
 	bool found = !links; /* not known */
 
-	network_link_prefix(config->instance, prefix);
+	network_link_prefix(instance, prefix);
 	for (const struct if_nameindex *l = links; !found && l && l->if_index != 0; l++)
 		found = strncmp(l->if_name, prefix, strlen(prefix)) == 0;
 	if_freenameindex(links);
 	return found;
 }
 
-static void end(struct network *n)
+/* Namespaces end some time after their last process. False: not within LINKS_END_MS. */
+static bool await_end_of_links(const char *instance)
 {
 	const struct timespec look = {.tv_nsec = LOOK_NS};
-	uint64_t deadline_ms;
+	uint64_t deadline_ms = clock_now_ms() + LINKS_END_MS;
 
+	while (has_links(instance)) {
+		if (clock_now_ms() >= deadline_ms)
+			return false;
+		nanosleep(&look, NULL);
+	}
+	return true;
+}
+
+static void end(struct network *n)
+{
 	dns_child_close(n);
 	links_close(n->links);
-	deadline_ms = clock_now_ms() + LINKS_END_MS;
-	while (n->rules && has_links(n->config) && clock_now_ms() < deadline_ms)
-		nanosleep(&look, NULL);
-	if (n->rules && has_links(n->config))
+	if (n->rules && !await_end_of_links(n->config->instance))
 		log_warning("there are still sandboxes with a network: the rules for them stay");
 	else
 		rules_close(n->rules);
@@ -165,8 +173,11 @@ static int recover(const char *instance)
 {
 	struct network n = {.link_fd = PROGRAM_LINK_FD};
 	struct error err = {0}, second;
-	int r = links_recover(instance, &err);
-	int r2 = rules_recover(instance, r < 0 ? &second : &err);
+	int r = links_recover(instance, &err), r2;
+
+	/* All is dead already; whoever still holds a namespace has nobody in it who could send. */
+	await_end_of_links(instance);
+	r2 = rules_recover(instance, r < 0 ? &second : &err);
 
 	if (r < 0 || r2 < 0)
 		request_answer_failed(&n, 1, &err, NULL);

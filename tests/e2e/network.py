@@ -192,10 +192,12 @@ chmod +x /serve; nc -ll -p 80 -e /serve &"""
     def test_the_lease_says_its_profile(self):
         """the receipt and agentd's answer name the profile, and a bound one is a rung of its own"""
         for options, net, rung in ([], "default", "ready"), (["--net", "none"], "none", "bound"):
+            rpc_client.until(lambda: self.instance.pool()["ready"] > 0, "a sandbox is ready")
             said = json.loads(self.hearth("run", "--json", *options, "--", "true").stderr)
             self.assertEqual((said["net"], said["rung"]), (net, rung))
         client = self.instance.agentd()
         self.addCleanup(client.close)
+        rpc_client.until(lambda: self.instance.pool()["ready"] > 0, "a sandbox is ready")
         lease = client.call("sandbox.acquire", net="allow")
         self.assertEqual((lease["net"], lease["rung"]), ("allow", "bound"))
         handle = {"id": lease["id"], "epoch": lease["epoch"]}
