@@ -66,12 +66,14 @@ int network_check_domains(const void *payload, uint32_t length, uint32_t count, 
 	uint32_t found = 0;
 	int r = check_range(count, 0, NETWORK_DOMAINS_MAX, "domain_count", err);
 
-	for (; r == 0 && next < end; next += strlen(next) + 1, found++)
+	if (r < 0)
+		return r;
+	for (; next < end; next += strlen(next) + 1, found++)
 		if (!memchr(next, '\0', (size_t)(end - next)) || *next == '\0')
-			r = error_set(err, EPROTO, "payload: not names, each terminated");
-	if (r == 0 && found != count)
-		r = error_set(err, EPROTO, "domain_count: there are %u names", found);
-	return r;
+			return error_set(err, EPROTO, "payload: not names, each terminated");
+	if (found != count)
+		return error_set(err, EPROTO, "domain_count: there are %u names", found);
+	return 0;
 }
 
 enum network_profile network_profile_find(const char *name)

@@ -4,11 +4,6 @@ tests_unit_dns_protocol_test_SOURCES = tests/unit/dns_protocol.c $(check_fields_
 tests_unit_dns_protocol_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_dns_protocol_test_LDADD = libproto.a libbase.a $(CMOCKA_LIBS)
 
-UNIT_TESTS += tests/unit/dns_filter.test
-tests_unit_dns_filter_test_SOURCES = tests/unit/dns_filter.c dns/filter.c
-tests_unit_dns_filter_test_CPPFLAGS = $(AM_CPPFLAGS) $(SECCOMP_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_dns_filter_test_LDADD = libbase.a $(SECCOMP_LIBS) $(CMOCKA_LIBS)
-
 UNIT_TESTS += tests/unit/dns_domains.test
 tests_unit_dns_domains_test_SOURCES = tests/unit/dns_domains.c
 tests_unit_dns_domains_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
