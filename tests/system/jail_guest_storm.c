@@ -112,10 +112,12 @@ static void check(unsigned i)
 
 static void each_of_ten_thousand_requests_is_replied_once(void **state)
 {
+	const char *fewer = getenv("HEARTH_TEST_ROUNDS"); /* for a slow machine */
+	const unsigned requests = fewer ? REQUESTS / 5 : REQUESTS;
 	unsigned cancelled = 0;
 
 	(void)state;
-	for (unsigned i = 0; i < REQUESTS; i++) {
+	for (unsigned i = 0; i < requests; i++) {
 		unsigned victim = chance(i + 1);
 
 		start(i);
@@ -125,12 +127,12 @@ static void each_of_ten_thousand_requests_is_replied_once(void **state)
 			assert_int_equal(guest_request_cancel(calls[victim].request), 0);
 	}
 	calls_wait(client);
-	for (unsigned i = 0; i < REQUESTS; i++) {
+	for (unsigned i = 0; i < requests; i++) {
 		check(i);
 		cancelled += calls[i].reply.end == GUEST_END_CANCELLED;
 	}
 	print_message("# %u were cancelled\n", cancelled);
-	assert_in_range(cancelled, 1, REQUESTS / 2);
+	assert_in_range(cancelled, 1, requests / 2);
 }
 
 static void nothing_runs_afterwards_and_the_sandbox_works_on(void **state)
