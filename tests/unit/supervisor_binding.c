@@ -22,14 +22,6 @@
 
 static const struct control_acquire with_workspace = {.workspace = "w-1"};
 
-static struct pool_counters counters(const struct world *w)
-{
-	struct pool_counters c;
-
-	pool_get_counters(w->supervisor->pools[0]->pool, &c);
-	return c;
-}
-
 /* Nothing is told of a lease that its client never had; this is only the answer to a question. */
 static void expect_silence(struct world *w, int client)
 {
@@ -128,8 +120,8 @@ static void what_cannot_be_had_is_refused_with_its_reason(void **state)
 		world_acquire_own(client, i + 1, &cases[i].own);
 		world_expect_refused(w, client, i + 1, cases[i].refusal, cases[i].text);
 	}
-	assert_int_equal(counters(w).hits, 0);
-	assert_int_equal(counters(w).ready, 2);
+	assert_int_equal(world_counters(w).hits, 0);
+	assert_int_equal(world_counters(w).ready, 2);
 	close(client);
 	world_close(w);
 }

@@ -48,15 +48,6 @@ static bool has_restarted(struct world *w, void *arg)
 	return w->starts >= *(unsigned *)arg;
 }
 
-static bool has_died(struct world *w, void *arg)
-{
-	struct pool_counters counters;
-
-	(void)arg;
-	pool_get_counters(w->supervisor->pools[0]->pool, &counters);
-	return counters.deaths > 0;
-}
-
 static void a_ready_sandbox_that_hangs_up_is_replaced(void **state)
 {
 	struct world *w = world_open(SINGLE, "hangup=1");
@@ -64,7 +55,7 @@ static void a_ready_sandbox_that_hangs_up_is_replaced(void **state)
 	struct answer a;
 
 	(void)state;
-	world_until(w, has_died, NULL);
+	world_until(w, world_has_died, NULL);
 	a = world_lease(w, client);
 	assert_int_equal(a.leased.handle.sandbox, 2);
 	assert_int_equal(w->starts, 1);

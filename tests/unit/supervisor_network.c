@@ -22,39 +22,15 @@
 #define SINGLE	    ONE_BUILDER POOL("min = 1\nmax = 1\n")
 #define EMPTY	    ONE_BUILDER POOL("min = 0\nmax = 1\n")
 
-static struct control_sandbox_details inspect(
-	struct world *w, int client, const struct control_handle *handle)
-{
-	world_lease_request(client, CONTROL_INSPECT, 77, handle);
-	return world_expect(w, client, CONTROL_SANDBOX_DETAILS, 77).details;
-}
-
 /* What hearth-network was asked in all: see fake_network.c. */
 static void expect_asked(struct world *w, int client, const struct control_handle *handle,
 	unsigned slots, unsigned profiles, unsigned flushes)
 {
-	struct control_sandbox_details d = inspect(w, client, handle);
+	struct control_sandbox_details d = world_inspect(w, client, handle);
 
 	assert_int_equal(d.sent_bytes, slots);
 	assert_int_equal(d.received_bytes, profiles);
 	assert_int_equal(d.denied_packets, flushes);
-}
-
-/* Give it back; until it is proven dead. */
-static void release(struct world *w, int client, struct answer *lease)
-{
-	close(lease->fd);
-	world_lease_request(client, CONTROL_RELEASE, 2, &lease->leased.handle);
-	world_expect(w, client, CONTROL_DONE, 2);
-	world_expect(w, client, CONTROL_RECEIPT, 0);
-}
-
-static void some_turns(struct world *w)
-{
-	for (int i = 0; i < 50; i++) {
-		event_base_loop(w->supervisor->events, EVLOOP_NONBLOCK);
-		usleep(1000);
-	}
 }
 
 static void a_network_is_there_when_a_pool_has_one_or_it_is_switched_on(void **state)
@@ -106,7 +82,7 @@ static void a_slot_that_its_pool_uses_again_costs_a_flush_and_nothing_else(void 
 	for (int i = 0; i < 40; i++) {
 		a = world_lease(w, client);
 		expect_asked(w, client, &a.leased.handle, 1, 1, (unsigned)i);
-		release(w, client, &a);
+		world_release(w, client, &a);
 	}
 	close(client);
 	world_close(w);
@@ -117,29 +93,18 @@ static void a_slot_is_not_built_in_before_it_has_been_flushed(void **state)
 	struct world *w = world_open(SINGLE, NULL);
 	int client = world_connect(w);
 	struct answer a = world_lease(w, client);
-	struct pool_counters counters;
 
 	(void)state;
 	kill(w->network, SIGSTOP);
-	release(w, client, &a);
-	some_turns(w);
-	pool_get_counters(w->supervisor->pools[0]->pool, &counters);
-	assert_int_equal(counters.building, 1);
+	world_release(w, client, &a);
+	world_turns(w);
+	assert_int_equal(world_counters(w).building, 1);
 	assert_false(list_is_empty(&w->supervisor->build_queue)); /* no builder has it */
 	assert_false(slots_has_free(w->supervisor->slots, 0));
 	kill(w->network, SIGCONT);
 	world_until_ready(w, 1);
 	close(client);
 	world_close(w);
-}
-
-static bool has_died(struct world *w, void *arg)
-{
-	struct pool_counters counters;
-
-	(void)arg;
-	pool_get_counters(w->supervisor->pools[0]->pool, &counters);
-	return counters.deaths > 0;
 }
 
 static void a_sandbox_that_nobody_had_costs_no_flush(void **state)
@@ -149,7 +114,7 @@ static void a_sandbox_that_nobody_had_costs_no_flush(void **state)
 	struct answer a;
 
 	(void)state;
-	world_until(w, has_died, NULL);
+	world_until(w, world_has_died, NULL);
 	a = world_lease(w, client);
 	assert_int_equal(a.leased.handle.sandbox, 2);
 	expect_asked(w, client, &a.leased.handle, 1, 1, 0);
@@ -165,10 +130,10 @@ static void a_namespace_that_was_replaced_goes_to_the_builder_anew(void **state)
 	struct answer a = world_lease(w, client);
 
 	(void)state;
-	release(w, client, &a);
+	world_release(w, client, &a);
 	a = world_lease(w, client);
 	expect_asked(w, client, &a.leased.handle, 2, 1, 1);
-	release(w, client, &a);
+	world_release(w, client, &a);
 	a = world_lease(w, client);
 	expect_asked(w, client, &a.leased.handle, 2, 1, 2);
 	close(a.fd);
@@ -183,7 +148,7 @@ static void a_flush_that_fails_is_tried_again(void **state)
 	struct answer a = world_lease(w, client);
 
 	(void)state;
-	release(w, client, &a);
+	world_release(w, client, &a);
 	a = world_lease(w, client);
 	expect_asked(w, client, &a.leased.handle, 1, 1, 1);
 	close(a.fd);
@@ -251,9 +216,9 @@ static void a_sandbox_is_not_ready_before_its_profile_is_in_force(void **state)
 	(void)state;
 	world_net(client, 3, &a.leased.handle, "allow");
 	world_expect(w, client, CONTROL_DONE, 3);
-	release(w, client, &a);
+	world_release(w, client, &a);
 	world_until(w, is_built, &second);
-	some_turns(w);
+	world_turns(w);
 	assert_int_equal(sandbox_find(w->supervisor, second)->core->state, SANDBOX_BUILDING);
 	kill(w->network, SIGKILL);
 	assert_int_equal(world_run(w), -ENETDOWN);
@@ -270,10 +235,10 @@ static void the_next_tenant_has_its_pools_profile_again(void **state)
 	(void)state;
 	world_net(client, 3, &a.leased.handle, "allow");
 	world_expect(w, client, CONTROL_DONE, 3);
-	assert_string_equal(inspect(w, client, &a.leased.handle).net, "allow");
-	release(w, client, &a);
+	assert_string_equal(world_inspect(w, client, &a.leased.handle).net, "allow");
+	world_release(w, client, &a);
 	a = world_lease(w, client);
-	assert_string_equal(inspect(w, client, &a.leased.handle).net, "default");
+	assert_string_equal(world_inspect(w, client, &a.leased.handle).net, "default");
 	expect_asked(w, client, &a.leased.handle, 1, 3, 1);
 	close(a.fd);
 	close(client);
@@ -293,17 +258,17 @@ static void only_a_change_while_it_is_leased_finds_connections(void **state)
 	world_until_ready(w, 1);
 	world_acquire_own(client, 1, &own);
 	a = world_expect(w, client, CONTROL_LEASED, 1);
-	d = inspect(w, client, &a.leased.handle);
+	d = world_inspect(w, client, &a.leased.handle);
 	assert_int_equal(d.received_bytes, 2);
 	assert_int_equal(d.denied_names, 0); /* of them, not fresh: see fake_network.c */
 	world_net(client, 3, &a.leased.handle, "none");
 	world_expect(w, client, CONTROL_DONE, 3);
-	d = inspect(w, client, &a.leased.handle);
+	d = world_inspect(w, client, &a.leased.handle);
 	assert_int_equal(d.received_bytes, 3);
 	assert_int_equal(d.denied_names, 1);
-	release(w, client, &a);
+	world_release(w, client, &a);
 	a = world_lease(w, client);
-	d = inspect(w, client, &a.leased.handle);
+	d = world_inspect(w, client, &a.leased.handle);
 	assert_int_equal(d.received_bytes, 4);
 	assert_int_equal(d.denied_names, 1);
 	close(a.fd);
@@ -344,10 +309,10 @@ static void a_flush_that_outlasts_its_builder_is_not_done_twice(void **state)
 
 	(void)state;
 	kill(w->network, SIGSTOP);
-	release(w, client, &a);
+	world_release(w, client, &a);
 	kill(w->builder, SIGKILL);
 	world_until(w, runs_again, &starts);
-	some_turns(w);
+	world_turns(w);
 	assert_false(slots_has_free(w->supervisor->slots, 0));
 	kill(w->network, SIGCONT);
 	a = world_lease(w, client);
@@ -408,7 +373,7 @@ static void a_built_sandbox_that_waits_for_its_profile_may_lose_its_builder(void
 	world_net(client, 3, &a.leased.handle, "allow");
 	world_expect(w, client, CONTROL_DONE, 3);
 	world_until_ready(w, 1);
-	release(w, client, &a);
+	world_release(w, client, &a);
 	world_until(w, has_free_slot, NULL);
 	kill(w->network, SIGSTOP);
 	a = world_lease(w, client);
@@ -420,7 +385,7 @@ static void a_built_sandbox_that_waits_for_its_profile_may_lose_its_builder(void
 	kill(w->network, SIGCONT);
 	a = world_lease(w, client);
 	assert_int_equal(a.leased.handle.sandbox, third);
-	assert_string_equal(inspect(w, client, &a.leased.handle).net, "default");
+	assert_string_equal(world_inspect(w, client, &a.leased.handle).net, "default");
 	close(a.fd);
 	close(client);
 	world_close(w);

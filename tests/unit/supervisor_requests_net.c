@@ -21,30 +21,6 @@
 #define POOL(size)  "[pool \"tiny\"]\nnet = default\nbuild_concurrency = 1\n" size
 #define SINGLE	    ONE_BUILDER POOL("min = 1\nmax = 1\n")
 
-static struct control_sandbox_details inspect(
-	struct world *w, int client, const struct control_handle *handle)
-{
-	world_lease_request(client, CONTROL_INSPECT, 77, handle);
-	return world_expect(w, client, CONTROL_SANDBOX_DETAILS, 77).details;
-}
-
-/* Give it back; until it is proven dead. */
-static void release(struct world *w, int client, struct answer *lease)
-{
-	close(lease->fd);
-	world_lease_request(client, CONTROL_RELEASE, 2, &lease->leased.handle);
-	world_expect(w, client, CONTROL_DONE, 2);
-	world_expect(w, client, CONTROL_RECEIPT, 0);
-}
-
-static void some_turns(struct world *w)
-{
-	for (int i = 0; i < 50; i++) {
-		event_base_loop(w->supervisor->events, EVLOOP_NONBLOCK);
-		usleep(1000);
-	}
-}
-
 static void net_is_refused_where_it_cannot_be(void **state)
 {
 	struct world *w = world_open_network(SINGLE, NULL, "fail_profile_at=2");
@@ -59,10 +35,10 @@ static void net_is_refused_where_it_cannot_be(void **state)
 	world_expect_refused(w, client, 4, REFUSED_STALE, "leased to nobody");
 	world_net(client, 5, &a.leased.handle, "allow");
 	world_expect_refused(w, client, 5, REFUSED_BROKEN, "pretended: no map");
-	assert_string_equal(inspect(w, client, &a.leased.handle).net, "default");
+	assert_string_equal(world_inspect(w, client, &a.leased.handle).net, "default");
 	world_net(client, 6, &a.leased.handle, "none");
 	world_expect(w, client, CONTROL_DONE, 6);
-	assert_string_equal(inspect(w, client, &a.leased.handle).net, "none");
+	assert_string_equal(world_inspect(w, client, &a.leased.handle).net, "none");
 	close(a.fd);
 	close(client);
 	world_close(w);
@@ -80,7 +56,7 @@ static void without_networks_none_is_all_that_can_be_had(void **state)
 	world_expect(w, client, CONTROL_DONE, 3);
 	world_net(client, 4, &a.leased.handle, "allow");
 	world_expect_refused(w, client, 4, REFUSED_UNSUPPORTED, "[network] enabled = yes");
-	d = inspect(w, client, &a.leased.handle);
+	d = world_inspect(w, client, &a.leased.handle);
 	assert_string_equal(d.net, "none");
 	assert_int_equal(d.connections_max, 0);
 	assert_int_equal(d.connections, 0);
@@ -107,7 +83,7 @@ static void another_users_lease_is_for_root_only(void **state)
 	others->role = ROLE_ROOT;
 	world_net(other, 9, &a.leased.handle, "none");
 	world_expect(w, other, CONTROL_DONE, 9);
-	assert_int_equal(inspect(w, other, &a.leased.handle).owner_uid, geteuid() + 1);
+	assert_int_equal(world_inspect(w, other, &a.leased.handle).owner_uid, geteuid() + 1);
 	close(a.fd);
 	close(b.fd);
 	close(owner);
@@ -176,7 +152,7 @@ static void inspect_shows_limits_caps_and_counters(void **state)
 	(void)state;
 	world_until_ready(w, 2);
 	a = world_lease(w, client);
-	d = inspect(w, client, &a.leased.handle);
+	d = world_inspect(w, client, &a.leased.handle);
 	assert_string_equal(d.template_name, "tiny");
 	assert_string_equal(d.hostname, "box");
 	assert_string_equal(d.workspace, "");
@@ -192,7 +168,7 @@ static void inspect_shows_limits_caps_and_counters(void **state)
 	assert_int_equal(d.bytes_per_second_max, 1 << 20);
 	assert_int_equal(d.connections, 5);
 	ready = (struct control_handle){3 - a.leased.handle.sandbox, a.leased.handle.epoch};
-	d = inspect(w, client, &ready); /* which nobody has */
+	d = world_inspect(w, client, &ready); /* which nobody has */
 	assert_int_equal(d.state, SANDBOX_READY);
 	assert_int_equal(d.owner_pid, 0);
 	ready.epoch++;
@@ -212,7 +188,7 @@ static void counters_that_cannot_be_read_are_told(void **state)
 	(void)state;
 	world_lease_request(client, CONTROL_INSPECT, 3, &a.leased.handle);
 	world_expect_refused(w, client, 3, REFUSED_BROKEN, "pretended: no counters");
-	inspect(w, client, &a.leased.handle);
+	world_inspect(w, client, &a.leased.handle);
 	close(a.fd);
 	close(client);
 	world_close(w);
@@ -228,11 +204,11 @@ static void who_leaves_before_hearth_network_answers_is_forgotten(void **state)
 	kill(w->network, SIGSTOP);
 	world_net(client, 3, &a.leased.handle, "allow");
 	world_lease_request(client, CONTROL_INSPECT, 4, &a.leased.handle);
-	some_turns(w);
+	world_turns(w);
 	close(client);
-	some_turns(w);
+	world_turns(w);
 	kill(w->network, SIGCONT);
-	assert_string_equal(inspect(w, other, &a.leased.handle).net, "allow");
+	assert_string_equal(world_inspect(w, other, &a.leased.handle).net, "allow");
 	close(a.fd);
 	close(other);
 	world_close(w);
@@ -247,8 +223,8 @@ static void a_sandbox_that_ends_before_its_counters_come_is_gone(void **state)
 	(void)state;
 	kill(w->network, SIGSTOP);
 	world_lease_request(other, CONTROL_INSPECT, 4, &a.leased.handle);
-	some_turns(w);
-	release(w, owner, &a);
+	world_turns(w);
+	world_release(w, owner, &a);
 	kill(w->network, SIGCONT);
 	world_expect_refused(w, other, 4, REFUSED_STALE, "there is no sandbox");
 	close(owner);
@@ -285,7 +261,7 @@ static void requests_that_wait_for_hearth_network_have_a_cap_per_connection(void
 	for (uint32_t id = 1; id < last; id++)
 		world_expect(w, client, CONTROL_SANDBOX_DETAILS, id);
 	for (uint32_t i = 0; i < last; i++) /* each answer makes room */
-		inspect(w, client, &a.leased.handle);
+		world_inspect(w, client, &a.leased.handle);
 	close(a.fd);
 	close(client);
 	close(other);
@@ -305,19 +281,19 @@ static void requests_that_wait_for_hearth_network_have_a_cap_in_all(void **state
 		clients[i] = world_connect(w);
 		ask_often(w, clients[i], 1, NETWORK_REQUESTS_PER_CLIENT, &a.leased.handle);
 	}
-	some_turns(w);
+	world_turns(w);
 	ask_often(w, client, 2, 1, &a.leased.handle);
 	world_expect_refused(w, client, 2, REFUSED_LIMIT, "or 64 in all");
 	for (int i = 1; i < CLIENTS; i++)
 		close(clients[i]); /* what was asked is under way all the same */
-	some_turns(w);
+	world_turns(w);
 	ask_often(w, client, 3, 1, &a.leased.handle);
 	world_expect_refused(w, client, 3, REFUSED_LIMIT, "or 64 in all");
 	kill(w->network, SIGCONT);
 	for (uint32_t id = 1; id <= NETWORK_REQUESTS_PER_CLIENT; id++)
 		world_expect(w, clients[0], CONTROL_SANDBOX_DETAILS, id);
-	some_turns(w);
-	inspect(w, client, &a.leased.handle);
+	world_turns(w);
+	world_inspect(w, client, &a.leased.handle);
 	close(a.fd);
 	close(clients[0]);
 	close(client);

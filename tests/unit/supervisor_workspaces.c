@@ -174,14 +174,6 @@ static struct answer acquire(struct world *w, int client)
 	return answer;
 }
 
-static void release(struct world *w, int client, struct answer *lease)
-{
-	world_lease_request(client, CONTROL_RELEASE, 2, &lease->leased.handle);
-	world_expect(w, client, CONTROL_DONE, 2);
-	close(lease->fd);
-	world_expect(w, client, CONTROL_RECEIPT, 0); /* until then it is in use */
-}
-
 /* The world's directory is that of its workspaces; what is written is removed before its end. */
 static struct world *open_world(const char *behaviour)
 {
@@ -215,7 +207,7 @@ static bool is_answered_so(struct world *w, void *arg)
 	if (q->answer.header.type == q->type)
 		return q->type == CONTROL_LEASED || strstr(q->answer.refused.text, q->text);
 	if (q->answer.header.type == CONTROL_LEASED)
-		release(w, q->client, &q->answer);
+		world_release(w, q->client, &q->answer);
 	return false;
 }
 
@@ -228,7 +220,7 @@ static void who_left_too_much_gets_it_back_once_there_is_less(void **state)
 	(void)state;
 	assert_int_equal(a.leased.is_soft, 1);
 	write_file(w->workspaces_fd, "w/big", 2 * MIB);
-	release(w, q.client, &a);
+	world_release(w, q.client, &a);
 	world_until(w, is_answered_so, &q);
 	assert_int_equal(q.answer.refused.refusal, REFUSED_LIMIT);
 	assert_int_equal(unlinkat(w->workspaces_fd, "w/big", 0), 0);
@@ -267,11 +259,11 @@ static void a_limit_that_the_file_system_holds_is_not_looked_after(void **state)
 	assert_int_equal(a.leased.is_soft, 0);
 	write_file(w->workspaces_fd, "w/big", 2 * MIB);
 	workspace_watch_look(w->supervisor->workspace_watch);
-	release(w, client, &a);
+	world_release(w, client, &a);
 	for (int i = 0; i < 3; i++) {
 		a = acquire(w, client);
 		assert_int_equal(a.header.type, CONTROL_LEASED);
-		release(w, client, &a);
+		world_release(w, client, &a);
 	}
 	assert_false(workspace_watch_is_over(w->supervisor->workspace_watch, "w"));
 	close(client);

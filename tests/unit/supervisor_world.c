@@ -164,7 +164,7 @@ void world_until(struct world *w, bool (*check)(struct world *w, void *arg), voi
 	}
 }
 
-static struct pool_counters counters(const struct world *w)
+struct pool_counters world_counters(const struct world *w)
 {
 	struct pool_counters c;
 
@@ -172,9 +172,23 @@ static struct pool_counters counters(const struct world *w)
 	return c;
 }
 
+bool world_has_died(struct world *w, void *arg)
+{
+	(void)arg;
+	return world_counters(w).deaths > 0;
+}
+
+void world_turns(struct world *w)
+{
+	for (int i = 0; i < 50; i++) {
+		event_base_loop(w->supervisor->events, EVLOOP_NONBLOCK);
+		poll(NULL, 0, 1);
+	}
+}
+
 static bool is_ready(struct world *w, void *arg)
 {
-	return counters(w).ready >= *(uint32_t *)arg;
+	return world_counters(w).ready >= *(uint32_t *)arg;
 }
 
 void world_until_ready(struct world *w, uint32_t ready)
@@ -184,7 +198,7 @@ void world_until_ready(struct world *w, uint32_t ready)
 
 static bool is_leased(struct world *w, void *arg)
 {
-	return counters(w).leased == *(uint32_t *)arg;
+	return world_counters(w).leased == *(uint32_t *)arg;
 }
 
 void world_until_leased(struct world *w, uint32_t leased)
@@ -336,4 +350,19 @@ void world_expect_refused(
 		control_refusal_name(answer.refused.refusal), control_refusal_name(refusal));
 	if (!strstr(answer.refused.text, text))
 		fail_msg("'%s' is not in '%s'", text, answer.refused.text);
+}
+
+void world_release(struct world *w, int client, const struct answer *lease)
+{
+	close(lease->fd);
+	world_lease_request(client, CONTROL_RELEASE, 2, &lease->leased.handle);
+	world_expect(w, client, CONTROL_DONE, 2);
+	world_expect(w, client, CONTROL_RECEIPT, 0);
+}
+
+struct control_sandbox_details world_inspect(
+	struct world *w, int client, const struct control_handle *handle)
+{
+	world_lease_request(client, CONTROL_INSPECT, 77, handle);
+	return world_expect(w, client, CONTROL_SANDBOX_DETAILS, 77).details;
 }

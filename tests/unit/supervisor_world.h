@@ -14,6 +14,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "pool/pool.h"
 #include "proto/control.h"
 #include "supervisor/supervisor.h"
 
@@ -62,6 +63,12 @@ void world_until(struct world *w, bool (*check)(struct world *w, void *arg), voi
 /* Until the first pool has at least so many ready, or exactly so many leased. */
 void world_until_ready(struct world *w, uint32_t ready);
 void world_until_leased(struct world *w, uint32_t leased);
+/* Turn the loop for some 50 ms: what might happen, may. */
+void world_turns(struct world *w);
+/* Of the first pool. */
+struct pool_counters world_counters(const struct world *w);
+/* For world_until(): a sandbox of the first pool has died by itself. */
+bool world_has_died(struct world *w, void *arg);
 /* Until supervisor_run() would return. */
 int world_run(struct world *w);
 
@@ -86,6 +93,10 @@ struct answer world_expect(struct world *w, int client, uint16_t type, uint32_t 
 void world_expect_closed(struct world *w, int client);
 /* Acquire from the first pool, id 1, and expect the lease. */
 struct answer world_lease(struct world *w, int client);
+/* Give a lease back; until its sandbox is proven dead. Its fd is closed. */
+void world_release(struct world *w, int client, const struct answer *lease);
+struct control_sandbox_details world_inspect(
+	struct world *w, int client, const struct control_handle *handle);
 /* Expect that request to be refused so. */
 void world_expect_refused(
 	struct world *w, int client, uint32_t id, enum control_refusal refusal, const char *text);
