@@ -11,7 +11,7 @@ static const struct cli_option up_options[] = {
 	{"image", 0, "NAME", "image of the sandboxes; built when the store has none"},
 	{"pool", 0, "N", "sandboxes to keep ready"},
 	{"net", 0, "PROFILE", "their network: none (the default), default, allow, open"},
-	{"except", 0, "CIDR,...", "private addresses that default and allow reach all the same"},
+	{"except", 0, "CIDR,...", "private addresses that default reaches all the same"},
 	{"allow", 0, "TO,...", "what allow reaches: addresses, names, *.names"},
 	END,
 };

@@ -41,7 +41,7 @@ struct network_caps {
 	uint64_t bytes_per_second; /* each way */
 };
 
-/* What default and allow do not reach unless it is excepted: addresses of special purpose (RFC 6890), multicast. */
+/* What default does not reach, and no name resolves to, unless it is excepted: addresses of special purpose (RFC 6890), multicast. */
 #define NETWORK_PRIVATE_COUNT 15
 extern const struct network_cidr network_private[NETWORK_PRIVATE_COUNT];
 

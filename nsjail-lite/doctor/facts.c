@@ -19,7 +19,7 @@
 #define LANDLOCK_VERSION 1
 #define PROJECT_QUOTA	 2
 
-/* Whether the store's file system counts bytes by project, which Hearth does not use. */
+/* Whether the store's file system counts bytes by project, by which workspaces are held to their limit. */
 static const char *project_quota(const char *store)
 {
 	auto_close int fd = open(store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
