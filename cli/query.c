@@ -118,13 +118,27 @@ static void on_sandbox(void *arg, const struct message_header *header)
 		*wanted = *row;
 }
 
+int query_call(struct control_client *client, const struct control_sandbox_row *row, uint16_t type,
+	void *request, uint32_t size, void *ret_answer, uint32_t ret_size, struct error *err)
+{
+	struct control_lease *lease = request;
+	enum control_refusal refusal = 0;
+	int r;
+
+	lease->handle = row->handle;
+	r = control_client_call(client, type, request, size, ret_answer, ret_size, NULL,
+		QUERY_TIMEOUT_MS, &refusal, err);
+	if (r < 0 && refusal == REFUSED_STALE)
+		return error_set(
+			err, ESRCH, "sandbox %" PRIu64 " has ended by itself", row->handle.sandbox);
+	return r;
+}
+
 int query_lease(const char *directory, uint64_t id, uint16_t type, void *request, uint32_t size,
 	void *ret_answer, uint32_t ret_size, struct error *err)
 {
 	struct control_sandbox_row row = {.handle.sandbox = id};
 	struct control_client *client = NULL;
-	struct control_lease *lease = request;
-	enum control_refusal refusal = 0;
 	int r = query_rows(directory, CONTROL_LIST, on_sandbox, &row, err);
 
 	if (r == 0)
@@ -133,11 +147,7 @@ int query_lease(const char *directory, uint64_t id, uint16_t type, void *request
 		r = control_client_connect(directory, &client, err);
 	if (r < 0)
 		return r;
-	lease->handle = row.handle;
-	r = control_client_call(client, type, request, size, ret_answer, ret_size, NULL,
-		QUERY_TIMEOUT_MS, &refusal, err);
+	r = query_call(client, &row, type, request, size, ret_answer, ret_size, err);
 	control_client_destroy(client);
-	if (r < 0 && refusal == REFUSED_STALE)
-		return error_set(err, ESRCH, "sandbox %" PRIu64 " has ended by itself", id);
 	return r;
 }

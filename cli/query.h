@@ -5,6 +5,7 @@
 #define CLI_QUERY_H
 #include "proto/control.h"
 
+struct control_client;
 struct error;
 
 /* row is a struct control_sandbox_row or control_pool_row, as asked. */
@@ -25,10 +26,14 @@ int query_pool(const char *directory, const char *name, struct control_pool_row 
 int query_check_leased(const struct control_sandbox_row *row, uint64_t id, struct error *err);
 
 /*
- * Ask something about somebody's lease: find sandbox id, complete request, which begins as a struct
- * control_lease and has size bytes, send it as a message of this type and keep ret_size bytes of the answer.
- * 0 or -errno: -ESRCH nobody leases it (any more), -EACCES this user may not, -EOPNOTSUPP.
+ * Ask something about somebody's lease, whose row is of a leased sandbox: complete request, which begins as a
+ * struct control_lease and has size bytes, send it as a message of this type and keep ret_size bytes of the
+ * answer. 0 or -errno: -ESRCH nobody leases it any more, -EACCES this user may not, -EOPNOTSUPP.
  */
+int query_call(struct control_client *client, const struct control_sandbox_row *row, uint16_t type,
+	void *request, uint32_t size, void *ret_answer, uint32_t ret_size, struct error *err);
+
+/* The same of sandbox id, over a connection of its own. -ESRCH also: it is not leased, or there is none. */
 int query_lease(const char *directory, uint64_t id, uint16_t type, void *request, uint32_t size,
 	void *ret_answer, uint32_t ret_size, struct error *err);
 #endif

@@ -9,8 +9,6 @@
 #include "cli/query.h"
 #include "proto/control_client.h"
 
-#define KILL_MS 10000 /* for one answer */
-
 struct target {
 	uint64_t id;
 	struct control_sandbox_row row; /* header.type 0: there is no such sandbox */
@@ -47,18 +45,12 @@ static void on_row(void *arg, const struct message_header *header)
 
 static int kill_one(struct control_client *client, const struct target *target, struct error *err)
 {
-	const struct control_sandbox_row *row = &target->row;
-	struct control_lease request = {.handle = row->handle};
-	enum control_refusal refusal = 0;
-	int r = query_check_leased(row, target->id, err);
+	struct control_lease request = {0};
+	int r = query_check_leased(&target->row, target->id, err);
 
-	if (r < 0)
-		return r;
-	r = control_client_call(client, CONTROL_KILL, &request, sizeof(request), NULL, 0, NULL,
-		KILL_MS, &refusal, err);
-	if (r < 0 && refusal == REFUSED_STALE)
-		return error_set(err, ESRCH, "sandbox %" PRIu64 " has ended by itself", target->id);
-	return r;
+	return r < 0 ? r
+		     : query_call(client, &target->row, CONTROL_KILL, &request, sizeof(request),
+			       NULL, 0, err);
 }
 
 /* The first failure is the exit code; the others are killed all the same. */

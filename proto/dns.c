@@ -12,10 +12,6 @@ static int check_start(const void *message, uint32_t size, struct error *err)
 	if (r == 0)
 		r = check_range(m->resolver_count, 0, NETWORK_RESOLVERS_MAX, "resolver_count", err);
 	if (r == 0)
-		r = check_zero(&m->reserved, sizeof(m->reserved), "reserved", err);
-	if (r == 0)
-		r = check_zero(&m->reserved_too, sizeof(m->reserved_too), "reserved_too", err);
-	if (r == 0)
 		r = network_check_domains(m + 1, size - (uint32_t)sizeof(*m), m->domain_count, err);
 	return r;
 }

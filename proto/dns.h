@@ -31,10 +31,9 @@ enum dns_type {
 struct dns_start {
 	struct message_header header;
 	struct network_caps caps;
-	uint32_t except_count, resolver_count, domain_count, reserved;
-	struct network_cidr except[NETWORK_CIDRS_MAX];
+	uint32_t except_count, resolver_count, domain_count;
 	uint32_t resolvers[NETWORK_RESOLVERS_MAX];
-	uint32_t reserved_too;
+	struct network_cidr except[NETWORK_CIDRS_MAX];
 	/* payload: domain_count names, each terminated by NUL */
 };
 

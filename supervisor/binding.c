@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,8 +105,6 @@ static void judge_hostname(const struct judgement *j, struct binding *binding)
 		binding->what |= BIND_HOSTNAME;
 }
 
-#define MEMORY_LEAST (UINT64_C(4) << 20) /* as of a pool */
-
 static int judge_limits(const struct judgement *j, struct binding *binding)
 {
 	const struct pool_section *section = j->pool->section;
@@ -118,7 +115,7 @@ static int judge_limits(const struct judgement *j, struct binding *binding)
 		uint64_t *in_force;
 	} limits[] = {
 		{"memory", BIND_MEMORY, LIMIT_HIT_MEMORY, j->acquire->memory_bytes,
-			section->limits.memory_bytes, MEMORY_LEAST, &binding->memory_bytes},
+			section->limits.memory_bytes, POOL_MEMORY_LEAST, &binding->memory_bytes},
 		{"pids", BIND_PIDS, LIMIT_HIT_PIDS, j->acquire->pids, section->limits.pids, 1,
 			&binding->pids},
 		{"cpus (in thousandths)", BIND_CPU, LIMIT_HIT_CPU, j->acquire->cpu_milli,
@@ -225,7 +222,7 @@ static void progress(struct sandbox *sandbox)
 {
 	struct binding *binding = sandbox->binding;
 
-	if (binding->awaits_builder || binding->awaits_profile)
+	if (sandbox->is_bind_asked || binding->awaits_profile)
 		return;
 	binding->is_pending = false;
 	binding->bind_ns = clock_now_ns() - binding->started_ns;
@@ -267,8 +264,7 @@ void binding_start(struct binding *binding, struct client *client, uint32_t requ
 	binding->started_ns = clock_now_ns();
 	binding->is_pending = true;
 	lease_take(client, sandbox);
-	binding->awaits_builder = binding->what != 0;
-	if (binding->awaits_builder)
+	if (binding->what != 0)
 		ask_builder(sandbox);
 	/* Without a network its profile is the pool's: binding_create() has seen to it. */
 	binding->awaits_profile =
@@ -285,7 +281,6 @@ static void give_up(struct sandbox *sandbox, enum control_refusal refusal, uint3
 	struct binding *binding = sandbox->binding;
 	struct client *client = sandbox->owner;
 
-	binding->is_pending = false;
 	lease_cancel(sandbox);
 	refuse(client, binding->request_id, refusal, retry_ms, "%s: %s", what, why);
 }
@@ -305,9 +300,7 @@ void binding_bound(struct sandbox *sandbox, const struct link_bound *bound)
 
 	if (!binding_is_pending(sandbox))
 		return;
-	binding->awaits_builder = false;
-	binding->is_soft = bound->is_soft;
-	if (binding->is_soft) {
+	if (bound->is_soft) {
 		binding->watch = sandbox->pool->supervisor->workspace_watch;
 		workspace_watch_begin(binding->watch, binding->workspace);
 	}

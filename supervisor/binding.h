@@ -35,10 +35,10 @@ struct binding {
 	char hostname[CONTROL_BIND_MAX];
 	uint64_t memory_bytes, pids, cpu_milli; /* in force, the template's included */
 	uint64_t workspace_bytes;		/* limit; 0: none */
-	bool is_soft;				/* of that limit */
-	struct workspace_watch *watch;		/* which looks after it then; NULL: it does not */
+	struct workspace_watch
+		*watch; /* which looks after it, as no file system does; NULL: one does */
 	/* while it is pending, and what came of it */
-	bool is_pending, awaits_builder, awaits_profile;
+	bool is_pending, awaits_profile; /* its builder: sandbox->is_bind_asked */
 	uint32_t request_id;
 	enum control_rung rung;
 	uint64_t arrived_ns, started_ns, bind_ns;

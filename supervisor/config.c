@@ -186,7 +186,7 @@ static int judge_pool(
 	if (pool->limits.disk_bytes == 0)
 		pool->limits.disk_bytes =
 			pool->limits.memory_bytes > 0 ? pool->limits.memory_bytes / 2 : DISK_NO_MEM;
-	if (pool->limits.memory_bytes > 0 && pool->limits.memory_bytes < 4 * MEBIBYTE)
+	if (pool->limits.memory_bytes > 0 && pool->limits.memory_bytes < POOL_MEMORY_LEAST)
 		return error_set(err, EINVAL, "memory: less than 4M runs nothing");
 	return 0;
 }

@@ -15,6 +15,7 @@ struct error;
 
 #define BUILDERS_MAX	   8
 #define BUILDS_PER_BUILDER 2 /* one being built, one at the door: no round trip between them */
+#define POOL_MEMORY_LEAST  (UINT64_C(4) << 20) /* limit of a sandbox: less runs nothing */
 
 /* [pool "NAME"] */
 struct pool_section {

@@ -225,8 +225,7 @@ int host_start_builder(void *arg, uint32_t index, struct builder *ret_builder, s
 	return builder_start(&config, ret_builder, err);
 }
 
-int host_start_network(
-	void *arg, uint32_t id, struct network_process *ret_process, struct error *err)
+int host_start_network(void *arg, uint32_t id, struct program *ret_process, struct error *err)
 {
 	struct host *host = arg;
 

@@ -13,7 +13,7 @@
 #include "supervisor/config.h"
 
 struct error;
-struct network_process;
+struct program;
 
 struct host {
 	const struct supervisor_config *config;
@@ -39,6 +39,5 @@ void host_close(struct host *host);
 
 /* For struct supervisor_host; arg is the host. */
 int host_start_builder(void *arg, uint32_t index, struct builder *ret_builder, struct error *err);
-int host_start_network(
-	void *arg, uint32_t id, struct network_process *ret_process, struct error *err);
+int host_start_network(void *arg, uint32_t id, struct program *ret_process, struct error *err);
 #endif

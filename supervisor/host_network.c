@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -13,6 +12,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "nsjail-lite/network/network_host.h"
+#include "nsjail-lite/program.h"
 #include "proto/channel.h"
 #include "supervisor/config.h"
 
@@ -84,7 +84,6 @@ int host_network_open(const char *instance_id, struct supervisor_config *config,
 		.first_uid = first_uid,
 		.slot_count = slots,
 		.addresses = *range,
-		.gateway = network_slot_address(range, first_uid, slots),
 		.dns_uid = first_uid + slots * JAIL_UIDS,
 		.caps = config->network.caps,
 		.except_count = egress->except_count,
@@ -92,6 +91,7 @@ int host_network_open(const char *instance_id, struct supervisor_config *config,
 		.resolver_count = egress->resolver_count,
 		.domain_count = egress->domain_count,
 	};
+	m->gateway = network_slot_address(m, slots);
 	memcpy(m->except, egress->except, sizeof(m->except));
 	memcpy(m->allow, egress->allow, sizeof(m->allow));
 	memcpy(m->resolvers, egress->resolvers, sizeof(m->resolvers));
@@ -99,10 +99,10 @@ int host_network_open(const char *instance_id, struct supervisor_config *config,
 }
 
 int host_network_start(const struct supervisor_config *config, struct network_start *start,
-	uint32_t id, struct network_process *ret_process, struct error *err)
+	uint32_t id, struct program *ret_process, struct error *err)
 {
 	const struct egress *egress = &config->network.egress;
-	struct network_process process;
+	struct program process;
 	int r = network_process_start(&process, err);
 
 	if (r < 0)

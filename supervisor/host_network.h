@@ -8,7 +8,7 @@
 #include "nsjail-lite/network/network_link.h"
 
 struct error;
-struct network_process;
+struct program;
 struct supervisor_config;
 
 /*
@@ -21,5 +21,5 @@ int host_network_open(const char *instance_id, struct supervisor_config *config,
 
 /* Start hearth-network and send START with that id. As network_process_start(). */
 int host_network_start(const struct supervisor_config *config, struct network_start *start,
-	uint32_t id, struct network_process *ret_process, struct error *err);
+	uint32_t id, struct program *ret_process, struct error *err);
 #endif

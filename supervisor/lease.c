@@ -33,11 +33,17 @@ void lease_take(struct client *client, struct sandbox *sandbox)
 	client->lease_count++;
 }
 
-void lease_cancel(struct sandbox *sandbox)
+static void disown(struct sandbox *sandbox)
 {
 	list_remove(&sandbox->core->by_lessee);
 	sandbox->owner->lease_count--;
 	sandbox->owner = NULL;
+}
+
+void lease_cancel(struct sandbox *sandbox)
+{
+	sandbox->binding->is_pending = false;
+	disown(sandbox);
 	sandbox->lease = (struct lease){0};
 	list_init(&sandbox->lease.due);
 }
@@ -49,7 +55,7 @@ static void fill_bound(struct control_leased *m, const struct binding *binding)
 	m->cpu_milli = binding->cpu_milli;
 	m->bind_ns = binding->bind_ns;
 	m->workspace_bytes = binding->workspace_bytes;
-	m->is_soft = binding->is_soft;
+	m->is_soft = binding->watch != NULL;
 	text_copy(m->net, sizeof(m->net), network_profile_name(binding->profile));
 	memcpy(m->workspace, binding->workspace, sizeof(m->workspace));
 	memcpy(m->hostname, binding->hostname, sizeof(m->hostname));
@@ -160,13 +166,10 @@ void lease_over(struct sandbox *sandbox, enum lease_end_reason reason)
 	if (!sandbox->owner)
 		return;
 	if (binding_is_pending(sandbox)) { /* its client leaves, without an answer */
-		sandbox->binding->is_pending = false;
 		lease_cancel(sandbox);
 		return;
 	}
-	list_remove(&sandbox->core->by_lessee);
-	sandbox->owner->lease_count--;
-	sandbox->owner = NULL;
+	disown(sandbox);
 	lease->ended_ns = clock_now_ns();
 	lease->reason = reason;
 	list_append(&lease->to->receipts, &lease->due);

@@ -29,7 +29,7 @@ void lease_start(struct client *client, uint32_t request_id, struct sandbox *san
 void lease_take(struct client *client, struct sandbox *sandbox);
 void lease_tell(
 	struct sandbox *sandbox, uint32_t request_id, enum control_rung rung, uint64_t arrived_ns);
-/* In place of the second: it never was. */
+/* In place of the second, while its binding is pending: it never was. */
 void lease_cancel(struct sandbox *sandbox);
 
 /* Anybody's lease with that handle, or NULL: also when its owner has not been told of it yet. */

@@ -4,17 +4,14 @@
 #include <event2/event.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 
-#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "nsjail-lite/network/network_host.h"
+#include "nsjail-lite/program.h"
 #include "pool/pool.h"
 #include "proto/channel.h"
 #include "supervisor/build_queue.h"
@@ -39,7 +36,7 @@ struct ask {
 
 struct network {
 	struct supervisor *supervisor;
-	struct network_process process;
+	struct program process;
 	struct outbox outbox;
 	struct event *readable; /* the link */
 	struct event *late, *flush_again;
@@ -110,9 +107,8 @@ static struct ask *note(struct network *network, struct message_header *header, 
 		set_broken(network);
 		return NULL;
 	}
-	do
+	if (++network->last_id == 0)
 		network->last_id++;
-	while (network->last_id == 0 || find(network, network->last_id));
 	ask->id = network->last_id;
 	ask->type = type;
 	ask->slot = slot;
@@ -398,7 +394,7 @@ int network_create(struct supervisor *supervisor, struct network **ret_network, 
 		return error_set(err, ENOMEM, "network: out of memory");
 	*ret_network = network;
 	network->supervisor = supervisor;
-	network->process = (struct network_process){.pidfd = -1, .link_fd = -1};
+	network->process = (struct program){.pidfd = -1, .link_fd = -1};
 	list_init(&network->asks);
 	network->late = evtimer_new(supervisor->events, on_late, network);
 	network->flush_again = evtimer_new(supervisor->events, on_flush_again, network);
@@ -411,11 +407,11 @@ int network_start(struct network *network, struct error *err)
 {
 	struct supervisor *supervisor = network->supervisor;
 	const struct supervisor_host *host = &supervisor->host;
-	struct network_start start;
+	struct message_header header;
 	int link_fd, r;
 
 	/* The host sends START itself: it knows what is in it. */
-	if (!note(network, &start.header, NETWORK_START, sizeof(start), 0))
+	if (!note(network, &header, NETWORK_START, sizeof(header), 0))
 		return error_set(err, ENOMEM, "network: out of memory");
 	r = host->start_network(host->arg, network->last_id, &network->process, err);
 	if (r < 0)

@@ -20,7 +20,7 @@ struct builder_link;
 struct control;
 struct error;
 struct network;
-struct network_process;
+struct program;
 struct sandbox;
 struct pool_host;
 struct sandbox_table;
@@ -36,7 +36,7 @@ struct supervisor_host {
 	 * configuration has no network.
 	 */
 	int (*start_network)(
-		void *arg, uint32_t id, struct network_process *ret_process, struct error *err);
+		void *arg, uint32_t id, struct program *ret_process, struct error *err);
 	void *arg;
 	int workspaces_fd;  /* their directory, which the builders have; -1: none; borrowed */
 	uint32_t first_uid; /* of slot 0's range */

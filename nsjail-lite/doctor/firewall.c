@@ -6,7 +6,6 @@
  * condition, when no rule of that table names Hearth's links.
  */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>

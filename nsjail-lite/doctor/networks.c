@@ -14,14 +14,12 @@
 #include <linux/sock_diag.h>
 #include <linux/veth.h>
 #include <sched.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "nsjail-lite/doctor/check.h"
 #include "nsjail-lite/doctor/wire.h"
-#include "nsjail-lite/kernel.h"
 
 #define TABLE	  "hearth-doctor"
 #define CHAIN	  "forward"

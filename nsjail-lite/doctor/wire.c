@@ -1,8 +1,6 @@
 #include "nsjail-lite/doctor/wire.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>

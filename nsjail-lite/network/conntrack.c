@@ -62,7 +62,7 @@ static int forget_each(int fd, uint32_t address, uint32_t filter, struct netlink
 	netlink_clear(batch);
 	add(batch, "connections", IPCTNL_MSG_CT_GET, NLM_F_DUMP);
 	put_filter(batch->last, address, filter);
-	return netlink_purge(fd, batch, on_connection, deletions, deletions, err);
+	return netlink_purge(fd, batch, on_connection, deletions, err);
 }
 
 int conntrack_forget(int fd, uint32_t address, struct netlink_batch *batch,

@@ -22,11 +22,6 @@
 #include "nsjail-lite/network/rules.h"
 #include "proto/channel.h"
 
-static uint32_t address_of(const struct network *n, uint32_t slot)
-{
-	return network_slot_address(&n->config->addresses, n->config->first_uid, slot);
-}
-
 int dns_child_open(struct network *n, struct error *err)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET,
@@ -82,7 +77,7 @@ static void send_start(struct network *n)
 
 static void send_sandbox(struct network *n, uint32_t slot)
 {
-	struct dns_sandbox m = {.address = address_of(n, slot),
+	struct dns_sandbox m = {.address = network_slot_address(n->config, slot),
 		.profile = n->slots[slot].profile,
 		.generation = n->slots[slot].generation};
 
@@ -151,7 +146,7 @@ void dns_child_close(struct network *n)
 /* The slot whose present use a message is about. NULL: that is over, or never was. */
 static struct slot_state *find_slot(struct network *n, uint32_t address, uint64_t generation)
 {
-	uint32_t slot = address - address_of(n, 0);
+	uint32_t slot = address - network_slot_address(n->config, 0);
 
 	if (slot >= n->config->slot_count || n->slots[slot].generation != generation)
 		return NULL;

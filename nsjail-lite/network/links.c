@@ -216,14 +216,14 @@ static bool is_made(const struct links *links, uint32_t slot)
 
 int links_forget_connections(struct links *links, uint32_t slot, struct error *err)
 {
-	return conntrack_forget(links->conntrack_fd, links_address(links, slot), &links->batch,
-		&links->deletions, err);
+	return conntrack_forget(links->conntrack_fd, network_slot_address(links->config, slot),
+		&links->batch, &links->deletions, err);
 }
 
 int links_clean(struct links *links, uint32_t slot, bool *ret_is_new, struct error *err)
 {
 	struct link_traffic now = {0};
-	bool is_clean;
+	bool is_clean, is_used;
 	int r = 0;
 
 	if (!is_made(links, slot)) {
@@ -233,11 +233,12 @@ int links_clean(struct links *links, uint32_t slot, bool *ret_is_new, struct err
 	is_clean = links_traffic(links, slot, &now, NULL) == 0 &&
 		   links_clean_inside(links, slot, NULL) == 0;
 	/* Of a link that has carried nothing, nothing is tracked. By now no socket can send more. */
-	if (!is_clean || now.packets != links->slots[slot].clean.packets)
+	is_used = !is_clean || now.packets != links->slots[slot].clean.packets;
+	if (is_used)
 		r = links_forget_connections(links, slot, err);
 	if (r < 0)
 		return error_prefix(err, r, "slot %u", slot);
-	if (is_clean)
+	if (is_clean && is_used)
 		is_clean = links_traffic(links, slot, &links->slots[slot].clean, NULL) == 0;
 	if (!is_clean)
 		links_drop(links, slot);
@@ -258,8 +259,8 @@ int links_count(
 	}
 	r = links_traffic(links, slot, &now, err);
 	if (r == 0)
-		r = conntrack_count(links->conntrack_fd, links_address(links, slot), &links->batch,
-			&counts.connections, err);
+		r = conntrack_count(links->conntrack_fd, network_slot_address(links->config, slot),
+			&links->batch, &counts.connections, err);
 	if (r < 0)
 		return error_prefix(err, r, "slot %u", slot);
 	counts.sent_bytes = now.received_bytes - links->slots[slot].clean.received_bytes;

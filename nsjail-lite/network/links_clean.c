@@ -104,8 +104,7 @@ static int end_connections(struct links *links, uint8_t family, struct error *er
 	request->sdiag_family = family;
 	request->sdiag_protocol = IPPROTO_TCP;
 	request->idiag_states = UINT32_MAX;
-	return netlink_purge(
-		fd, &links->batch, on_socket, &links->deletions, &links->deletions, err);
+	return netlink_purge(fd, &links->batch, on_socket, &links->deletions, err);
 }
 
 static int clean_sockets(struct links *links, struct error *err)
@@ -144,8 +143,7 @@ static int clean_neighbours(struct links *links, int fd, struct error *err)
 {
 	netlink_clear(&links->batch);
 	netlink_add(&links->batch, "neighbours", RTM_GETNEIGH, NLM_F_DUMP, sizeof(struct ndmsg));
-	return netlink_purge(
-		fd, &links->batch, on_neighbour, &links->deletions, &links->deletions, err);
+	return netlink_purge(fd, &links->batch, on_neighbour, &links->deletions, err);
 }
 
 static int clean_tcp_metrics(struct links *links, struct error *err)
@@ -169,8 +167,7 @@ static int on_queue(void *arg, const struct nlmsghdr *message)
 	const struct nlattr *found = netlink_find(message, sizeof(struct tcmsg), TCA_STATS2);
 	struct gnet_stats_queue queue;
 
-	if (found)
-		found = netlink_find_nested(found, TCA_STATS_QUEUE);
+	found = netlink_find_nested(found, TCA_STATS_QUEUE);
 	if (!found || mnl_attr_get_payload_len(found) < sizeof(queue))
 		return 0;
 	memcpy(&queue, mnl_attr_get_payload(found), sizeof(queue));

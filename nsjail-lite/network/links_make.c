@@ -63,14 +63,14 @@ static void add_veth(struct netlink_batch *batch, const struct links *links, uin
 
 	info->ifi_index = LINKS_INSIDE_INDEX;
 	links_name(links, slot, name);
-	put_end(message, links, LINKS_INSIDE, false, links_address(links, slot));
+	put_end(message, links, LINKS_INSIDE, false, network_slot_address(links->config, slot));
 	link_info = mnl_attr_nest_start(message, IFLA_LINKINFO);
 	mnl_attr_put_strz(message, IFLA_INFO_KIND, "veth");
 	data = mnl_attr_nest_start(message, IFLA_INFO_DATA);
 	peer = mnl_attr_nest_start(message, VETH_INFO_PEER);
 	memset(mnl_nlmsg_get_payload_tail(message), 0, sizeof(struct ifinfomsg));
 	message->nlmsg_len += (uint32_t)sizeof(struct ifinfomsg); /* a multiple of 4 */
-	put_end(message, links, name, true, links_address(links, slot));
+	put_end(message, links, name, true, network_slot_address(links->config, slot));
 	mnl_attr_put_u32(message, IFLA_NET_NS_FD, (uint32_t)links->host_netns_fd);
 	mnl_attr_nest_end(message, peer);
 	mnl_attr_nest_end(message, data);
@@ -125,7 +125,8 @@ static void add_route(struct netlink_batch *batch, bool is_new, int index, uint3
 
 void links_add_inside_routes(struct links *links, uint32_t slot, bool is_new)
 {
-	uint32_t address = links_address(links, slot), gateway = links->config->gateway;
+	uint32_t address = network_slot_address(links->config, slot),
+		 gateway = links->config->gateway;
 
 	add_route(&links->batch, is_new, LINKS_INSIDE_INDEX, gateway, 0, address);
 	add_route(&links->batch, is_new, LINKS_INSIDE_INDEX, 0, gateway, address);
@@ -227,7 +228,7 @@ static void add_settings(struct netlink_batch *batch, const struct links *links,
 
 static int set_up_inside(struct links *links, uint32_t slot, int fd, struct error *err)
 {
-	uint32_t address = links_address(links, slot);
+	uint32_t address = network_slot_address(links->config, slot);
 	struct netlink_batch *batch = &links->batch;
 
 	netlink_clear(batch);
@@ -303,7 +304,7 @@ static int set_up_outside(struct links *links, uint32_t first, uint32_t count, s
 
 	netlink_clear(batch);
 	for (uint32_t slot = first; slot < first + count; slot++) {
-		uint32_t address = links_address(links, slot);
+		uint32_t address = network_slot_address(links->config, slot);
 		int index;
 
 		links_name(links, slot, name);

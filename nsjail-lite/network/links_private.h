@@ -32,13 +32,6 @@ struct links {
 	struct link_slot slots[]; /* config->slot_count */
 };
 
-static inline uint32_t links_address(const struct links *links, uint32_t slot)
-{
-	const struct network_start *c = links->config;
-
-	return network_slot_address(&c->addresses, c->first_uid, slot);
-}
-
 /* Back to the host's namespace. Does not return otherwise: nothing may go on in a wrong one. */
 void links_leave(const struct links *links);
 

@@ -147,7 +147,6 @@ static int run(struct network *n, struct error *err)
 	static _Alignas(8) char packet[NETWORK_PACKET_MAX];
 	const struct message_header *m = (const void *)packet;
 	const struct network_done done = {0};
-	struct error failure;
 	int r = read_link(n, packet, sizeof(packet), err);
 
 	if (r == 0 && m->type != NETWORK_START)
@@ -155,11 +154,10 @@ static int run(struct network *n, struct error *err)
 	if (r != 0)
 		return r;
 	n->config = (const void *)packet;
-	r = start(n, &failure);
+	r = start(n, err);
 	if (r < 0) {
-		request_answer_failed(n, m->id, &failure, NULL);
-		r = error_prefix(&failure, r, "start");
-		*err = failure;
+		request_answer_failed(n, m->id, err, NULL);
+		r = error_prefix(err, r, "start");
 	} else {
 		r = request_answer_done(n, &done, NETWORK_STARTED, m->id, -1, err);
 	}
@@ -172,16 +170,17 @@ static int run(struct network *n, struct error *err)
 static int recover(const char *instance)
 {
 	struct network n = {.link_fd = PROGRAM_LINK_FD};
-	struct error err = {0}, second;
-	int r = links_recover(instance, &err), r2;
+	struct error err;
+	int r = links_recover(instance, &err), removed;
 
 	/* All is dead already; whoever still holds a namespace has nobody in it who could send. */
 	await_end_of_links(instance);
-	r2 = rules_recover(instance, r < 0 ? &second : &err);
-
-	if (r < 0 || r2 < 0)
+	removed = rules_recover(instance, r < 0 ? NULL : &err);
+	if (r == 0)
+		r = removed;
+	if (r < 0)
 		request_answer_failed(&n, 1, &err, NULL);
-	return r < 0 || r2 < 0;
+	return r < 0;
 }
 
 /* The link, and nobody after us has it. */

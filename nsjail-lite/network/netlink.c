@@ -124,7 +124,7 @@ int netlink_exchange(int fd, struct netlink_batch *batch, netlink_callback *call
 	return receive(fd, &x);
 }
 
-int netlink_purge(int fd, struct netlink_batch *dump, netlink_callback *callback, void *arg,
+int netlink_purge(int fd, struct netlink_batch *dump, netlink_callback *callback,
 	struct netlink_batch *deletions, struct error *err)
 {
 	deletions->ignored = ENOENT;
@@ -132,7 +132,7 @@ int netlink_purge(int fd, struct netlink_batch *dump, netlink_callback *callback
 		int r;
 
 		netlink_clear(deletions);
-		r = netlink_exchange(fd, dump, callback, arg, err);
+		r = netlink_exchange(fd, dump, callback, deletions, err);
 		if (r < 0 || deletions->count == 0)
 			return r;
 		r = netlink_exchange(fd, deletions, NULL, NULL, err);
@@ -159,8 +159,11 @@ const struct nlattr *netlink_find(const struct nlmsghdr *message, size_t extra_s
 
 const struct nlattr *netlink_find_nested(const struct nlattr *nest, uint16_t type)
 {
-	const char *payload = mnl_attr_get_payload(nest);
+	const char *payload;
 
+	if (!nest)
+		return NULL;
+	payload = mnl_attr_get_payload(nest);
 	return find((const void *)payload, payload + mnl_attr_get_payload_len(nest), type);
 }
 

@@ -49,13 +49,13 @@ int netlink_exchange(int fd, struct netlink_batch *batch, netlink_callback *call
 	struct error *err);
 
 /*
- * Send dump; its callback adds to deletions what has to go (those for which there is no room come in the
+ * Send dump; its callback, whose arg deletions is, adds to it what has to go (those for which there is no room come in the
  * next round); send these; again, until there is nothing to delete. What is gone already is no failure.
  */
-int netlink_purge(int fd, struct netlink_batch *dump, netlink_callback *callback, void *arg,
+int netlink_purge(int fd, struct netlink_batch *dump, netlink_callback *callback,
 	struct netlink_batch *deletions, struct error *err);
 
-/* The attribute of that type behind the fixed header, or in another one; NULL: none. */
+/* The attribute of that type behind the fixed header, or in another one, which may be NULL; NULL: none. */
 const struct nlattr *netlink_find(const struct nlmsghdr *message, size_t extra_size, uint16_t type);
 const struct nlattr *netlink_find_nested(const struct nlattr *nest, uint16_t type);
 

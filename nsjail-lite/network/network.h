@@ -14,10 +14,9 @@ struct error;
 struct links;
 struct rules;
 
-#define DNS_STARTS_MAX	  6	/* the first, and five more ... */
-#define DNS_STARTS_MS	  60000 /* ... within this, then hearth-network gives up */
-#define DNS_SEND_MS	  1000	/* that its link may be full */
-#define DNS_ADDRESS_BYTES 16	/* "255.255.255.255" */
+#define DNS_STARTS_MAX 6     /* the first, and five more ... */
+#define DNS_STARTS_MS  60000 /* ... within this, then hearth-network gives up */
+#define DNS_SEND_MS    1000  /* that its link may be full */
 
 struct dns_child {
 	int socket_fd; /* UDP, gateway:53; outlives every hearth-dns */

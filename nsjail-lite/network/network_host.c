@@ -1,7 +1,6 @@
 #include "nsjail-lite/network/network_host.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -13,17 +12,12 @@
 
 #define PROGRAM "hearth-network"
 
-int network_process_start(struct network_process *ret_process, struct error *err)
+int network_process_start(struct program *ret_process, struct error *err)
 {
 	char *const argv[] = {PROGRAM, NULL};
-	struct program program;
-	int r = program_start(NULL, argv, &program, err);
+	int r = program_start(NULL, argv, ret_process, err);
 
-	if (r < 0)
-		return error_prefix(err, r, PROGRAM);
-	*ret_process = (struct network_process){
-		.pid = program.pid, .pidfd = program.pidfd, .link_fd = program.link_fd};
-	return 0;
+	return r < 0 ? error_prefix(err, r, PROGRAM) : 0;
 }
 
 /* What it says before its end, which is nothing when all went well. */

@@ -17,7 +17,7 @@
  * At the end of the link it removes the gateway's address and what it changed of the host's forwarding, and, as
  * soon as the last slot's namespace has gone, the table; then it exits. So builders and sandboxes end before it,
  * and nobody keeps a namespace's fd. When they do not, the table stays. network_recover() does the same after
- * a kill, without waiting.
+ * a kill, and removes the table also when links are still there after some seconds: then all is dead already.
  */
 #ifndef NSJAIL_LITE_NETWORK_NETWORK_LINK_H
 #define NSJAIL_LITE_NETWORK_NETWORK_LINK_H
@@ -115,9 +115,8 @@ void network_header(struct message_header *h, uint16_t type, uint32_t size, uint
 void network_link_prefix(const char *instance, char ret_prefix[NETWORK_LINK_PREFIX_SIZE]);
 
 /* Uid ranges are unique on the host, so are the addresses made of them. */
-static inline uint32_t network_slot_address(
-	const struct network_cidr *addresses, uint32_t first_uid, uint32_t slot)
+static inline uint32_t network_slot_address(const struct network_start *config, uint32_t slot)
 {
-	return addresses->address + first_uid / JAIL_UIDS + slot;
+	return config->addresses.address + config->first_uid / JAIL_UIDS + slot;
 }
 #endif

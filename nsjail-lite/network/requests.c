@@ -36,11 +36,6 @@ int request_answer_done(struct network *n, const struct network_done *done, uint
 	return answer(n, &m, sizeof(m), fd >= 0 ? &fd : NULL, err);
 }
 
-static uint32_t address_of(const struct network *n, uint32_t slot)
-{
-	return network_slot_address(&n->config->addresses, n->config->first_uid, slot);
-}
-
 /*
  * The rules first: between them and conntrack's forgetting, what was allowed goes on for a moment; the other way
  * round it would be remembered anew. To forget, conntrack looks through its whole table, which is not on the way of
@@ -55,7 +50,7 @@ static int set_profile(
 	if (n->slots[slot].profile == profile)
 		return 0;
 	links_name(n->links, slot, link);
-	r = rules_set_profile(n->rules, link, address_of(n, slot), profile, err);
+	r = rules_set_profile(n->rules, link, network_slot_address(n->config, slot), profile, err);
 	if (r < 0)
 		return r;
 	n->slots[slot].profile = profile;
@@ -63,7 +58,8 @@ static int set_profile(
 	r = is_fresh ? 0 : links_forget_connections(n->links, slot, err);
 	if (r == 0)
 		return 0;
-	rules_set_profile(n->rules, link, address_of(n, slot), NETWORK_NONE, NULL);
+	rules_set_profile(
+		n->rules, link, network_slot_address(n->config, slot), NETWORK_NONE, NULL);
 	n->slots[slot].profile = NETWORK_NONE;
 	dns_child_set(n, slot);
 	n->slots[slot].profile = 0; /* so that it is done anew when it is asked again */
@@ -78,7 +74,7 @@ static int follow_link(struct network *n, uint32_t slot, struct error *err)
 	if (!n->slots[slot].profile)
 		return set_profile(n, slot, NETWORK_NONE, true, err);
 	links_name(n->links, slot, link);
-	return rules_set_profile(n->rules, link, address_of(n, slot),
+	return rules_set_profile(n->rules, link, network_slot_address(n->config, slot),
 		(enum network_profile)n->slots[slot].profile, err);
 }
 
@@ -97,10 +93,11 @@ static int flush(struct network *n, uint32_t slot, bool *ret_is_new, struct erro
 	r = links_clean(n->links, slot, ret_is_new, err);
 	/* What waits on a link that was given up still comes, from what is the next one's address by then. */
 	if (r == 0 && *ret_is_new)
-		r = rules_set_profile(n->rules, link, address_of(n, slot), NETWORK_NONE, err);
+		r = rules_set_profile(
+			n->rules, link, network_slot_address(n->config, slot), NETWORK_NONE, err);
 	if (r == 0 && *ret_is_new)
 		r = links_forget_connections(n->links, slot, err);
-	return r < 0 ? r : rules_forget(n->rules, address_of(n, slot), err);
+	return r < 0 ? r : rules_forget(n->rules, network_slot_address(n->config, slot), err);
 }
 
 static int on_slot(struct network *n, const struct network_slot *m, struct error *err)
@@ -147,7 +144,8 @@ static int on_inspect(struct network *n, const struct network_slot *m, struct er
 	int r = links_count(n->links, m->slot, &counts, &failure);
 
 	if (r == 0)
-		r = rules_denied(n->rules, address_of(n, m->slot), &state.denied_packets, &failure);
+		r = rules_denied(n->rules, network_slot_address(n->config, m->slot),
+			&state.denied_packets, &failure);
 	if (r < 0)
 		return request_answer_failed(n, m->header.id, &failure, err);
 	state.connections = counts.connections;

@@ -93,8 +93,7 @@ int rules_recover(const char *instance, struct error *err)
 static int find_slot(
 	struct rules *rules, uint32_t address, struct rule_slot **ret_slot, struct error *err)
 {
-	uint32_t first =
-		network_slot_address(&rules->config->addresses, rules->config->first_uid, 0);
+	uint32_t first = network_slot_address(rules->config, 0);
 
 	if (address - first >= rules->config->slot_count)
 		return error_set(err, EINVAL, "rules: no slot has the address %#x", address);

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "nsjail-lite/network/netlink.h"
 #include "nsjail-lite/network/rules_private.h"
 
 /* The largest batch forgets DNS_ADMITTED_MAX pairs: twice 20 bytes each. */
@@ -155,33 +156,16 @@ struct answer {
 	uint64_t packets;
 };
 
-/* The attribute of that type between the two; NULL: there is none. */
-static const struct nlattr *find(const struct nlattr *first, const void *end, uint16_t type)
-{
-	for (const struct nlattr *attr = first;
-		mnl_attr_ok(attr, (int)((const char *)end - (const char *)attr));
-		attr = mnl_attr_next(attr))
-		if (mnl_attr_get_type(attr) == type)
-			return attr;
-	return NULL;
-}
-
-static const struct nlattr *find_nested(const struct nlattr *nest, uint16_t type)
-{
-	return nest ? find(mnl_attr_get_payload(nest), mnl_attr_next(nest), type) : NULL;
-}
-
 /* The counter of a message's one element. */
 static void take_element(const struct nlmsghdr *message, struct answer *answer)
 {
 	const struct nlattr *found =
-		find(mnl_nlmsg_get_payload_offset(message, sizeof(struct nfgenmsg)),
-			mnl_nlmsg_get_payload_tail(message), NFTA_SET_ELEM_LIST_ELEMENTS);
+		netlink_find(message, sizeof(struct nfgenmsg), NFTA_SET_ELEM_LIST_ELEMENTS);
 
-	found = find_nested(found, NFTA_LIST_ELEM);
-	found = find_nested(found, NFTA_SET_ELEM_EXPR);
-	found = find_nested(found, NFTA_EXPR_DATA);
-	found = find_nested(found, NFTA_COUNTER_PACKETS);
+	found = netlink_find_nested(found, NFTA_LIST_ELEM);
+	found = netlink_find_nested(found, NFTA_SET_ELEM_EXPR);
+	found = netlink_find_nested(found, NFTA_EXPR_DATA);
+	found = netlink_find_nested(found, NFTA_COUNTER_PACKETS);
 	if (!found || mnl_attr_validate(found, MNL_TYPE_U64) < 0)
 		return;
 	answer->packets = be64toh(mnl_attr_get_u64(found));

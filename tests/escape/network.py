@@ -255,6 +255,18 @@ class Network(unittest.TestCase):
     def token(self, name="x"):
         return self.world.token(name).encode()
 
+    def catch_up(self):
+        """Wait until the host has taken in what the sandbox sent before this."""
+        fence = self.token("fence")
+        frame = frames.udp4(self.wire.host, self.wire.own, self.guest.address, PUBLIC, ANY_UDP, fence)
+
+        def has_come():
+            self.wire.send(frame)
+            self.world.catch_up(self.world.outside)
+            return fence.decode() in self.world.outside.text()
+
+        wait_until("a packet of the sandbox", has_come)
+
     def is_seen(self, token):
         texts = self.all_texts()
         return [name for name, text in texts.items() if token.decode() in text]
@@ -267,11 +279,12 @@ class Network(unittest.TestCase):
             place.send(frame)
             if place is self.wire:
                 Network.attempts += 2
+                self.catch_up()
                 self.assertEqual(self.is_seen(token), [])
                 self.assertEqual(self.guest.probe("frame", "eth0", frame.hex()).outcome, "EAFNOSUPPORT")
             else:
                 Network.controls += 1
-                self.assertNotEqual(self.is_seen(token), [], "control")
+                wait_until("control", lambda: self.is_seen(token))
 
     def test_E87_spoofed_source(self):
         """E87 packets from an address that is not one's own are dropped, control works"""
@@ -284,10 +297,12 @@ class Network(unittest.TestCase):
                 token = self.token("e87")
                 Network.attempts += 1
                 self.wire.send(packet(source, token))
+                self.catch_up()
                 self.assertEqual(self.is_seen(token), [])
         token = self.token("e87")
         Network.controls += 1
         self.wire.send(packet(self.guest.address, token))
+        self.catch_up()
         self.assertEqual(self.is_seen(token), ["outside"])
 
     def test_E87_spoofed_source_6(self):
@@ -319,12 +334,13 @@ class Network(unittest.TestCase):
                 sender = frames.mac("06:66:66:66:66:66")
                 self.wire.send(frames.arp(self.wire.host, sender, claimed, self.guest.gateway))
                 self.wire.send(frames.arp(frames.BROADCAST, sender, claimed, claimed))
+                self.catch_up()
                 self.assertEqual(neighbours(), before)
         Network.controls += 1
         self.addCleanup(says, "ip", "neigh", "flush", "dev", "lan")
         setting("ipv4/neigh/lan/locktime", 0)  # else what is fresh is not changed
         self.lan_wire.send(frames.arp(self.lan_wire.host, frames.mac("06:66:66:66:66:66"), LAN, LAN_HOST))
-        self.assertNotEqual(neighbours(), before)
+        wait_until("control", lambda: neighbours() != before)
 
     def test_E87_neighbour_discovery(self):
         """E87 routers and neighbours that a sandbox invents are not heard of, control works"""
@@ -335,11 +351,12 @@ class Network(unittest.TestCase):
                     wire.send(frames.neighbour_discovery(frames.ALL_NODES, wire.own, kind, "fe80::66", "ff02::1"))
                     if wire is self.wire:
                         Network.attempts += 1
+                        self.catch_up()
                         self.assertEqual(wire.counted(name), before)
                         self.assertEqual(says("ip", "-6", "route") + says("ip", "-6", "neigh"), state)
                     else:
                         Network.controls += 1
-                        self.assertEqual(wire.counted(name), before + 1, "control")
+                        wait_until("control", lambda: wire.counted(name) == before + 1)
 
     # --- E88 ----------------------------------------------------------------------------------------
 
@@ -479,13 +496,14 @@ class Network(unittest.TestCase):
         for router in OUTSIDE, self.guest.address, self.guest.gateway:
             Network.attempts += 1
             self.wire.send(frames.redirect(self.wire.host, self.wire.own, router, HOST, target, self.guest.address))
+            self.catch_up()
             self.assertEqual(says("ip", "route", "get", target), route)
         Network.controls += 1
         wire = self.outside_wire
         # The better gateway has to be known.
         says("ip", "neigh", "replace", "8.8.8.9", "lladdr", "06:00:00:00:00:09", "dev", "outside")
         wire.send(frames.redirect(wire.host, wire.own, OUTSIDE, HOST, target, "8.8.8.9"))
-        self.assertIn("via 8.8.8.9", says("ip", "route", "get", target))
+        wait_until("control", lambda: "via 8.8.8.9" in says("ip", "route", "get", target))
 
 
 def add_tests():

@@ -16,10 +16,10 @@ import struct
 import subprocess
 import tempfile
 import threading
-import time
+
+from network_world import PATIENCE
 
 BUILD = pathlib.Path(os.environ.get("top_builddir", "."))
-PATIENCE = 30  # s, for what must happen
 UID = 65530
 GATEWAY, RESOLVER, STRANGER = "127.0.0.1", "127.0.0.2", "127.0.0.3"
 CLONE_NEWNET, SIOCSIFFLAGS, IFF_UP = 0x40000000, 0x8914, 1
@@ -213,8 +213,8 @@ class Forwarder:
         cidrs = b"".join(struct.pack("=II", int(n.network_address), n.prefixlen) for n in networks)
         addresses = struct.pack(f"={len(resolvers)}I", *map(number, resolvers))
         body = struct.pack("=IIIIQ", 0, 0, rate, 0, 0)
-        body += struct.pack("=IIII", len(networks), len(resolvers), len(domains), 0)
-        body += cidrs.ljust(8 * CIDRS_MAX, b"\0") + addresses.ljust(4 * RESOLVERS_MAX + 4, b"\0")
+        body += struct.pack("=III", len(networks), len(resolvers), len(domains))
+        body += addresses.ljust(4 * RESOLVERS_MAX, b"\0") + cidrs.ljust(8 * CIDRS_MAX, b"\0")
         body += b"".join(d.encode() + b"\0" for d in domains)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -267,11 +267,3 @@ class Forwarder:
             self.process.kill()
             self.process.wait()
             self.log.close()
-
-
-def wait_until(what, condition):
-    until = time.monotonic() + PATIENCE
-    while not condition():
-        if time.monotonic() > until:
-            raise AssertionError(f"{what}: not within {PATIENCE} s")
-        time.sleep(0.002)

@@ -20,7 +20,8 @@ network_faulty_calls = -Wl,--wrap=calloc -Wl,--wrap=file_replace_at -Wl,--wrap=f
 	-Wl,--wrap=if_nametoindex -Wl,--wrap=netlink_exchange -Wl,--wrap=netlink_open \
 	-Wl,--wrap=netlink_purge -Wl,--wrap=open -Wl,--wrap=rtnl_addr_add \
 	-Wl,--wrap=rtnl_route_alloc_cache -Wl,--wrap=syscall -Wl,--wrap=unshare
-tests_system_network_faults_test_SOURCES = tests/system/network_faults.c $(network_world_sources)
+tests_system_network_faults_test_SOURCES = tests/system/network_faults.c \
+	nsjail-lite/network/requests.c $(network_world_sources)
 tests_system_network_faults_test_CPPFLAGS = $(AM_CPPFLAGS) $(NL_ROUTE_CFLAGS) $(CMOCKA_CFLAGS)
 tests_system_network_faults_test_LDADD = $(network_world_libs)
 tests_system_network_faults_test_LDFLAGS = $(AM_LDFLAGS) $(network_faulty_calls)

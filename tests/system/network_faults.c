@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <nftables/libnftables.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -27,6 +27,8 @@
 #include "base/fd.h"
 #include "nsjail-lite/network/links.h"
 #include "nsjail-lite/network/netlink.h"
+#include "nsjail-lite/network/network.h"
+#include "nsjail-lite/network/rules.h"
 #include "tests/system/network_world.h"
 
 #define SLOTS	  3
@@ -37,6 +39,12 @@ enum kind { NOT_DONE, DONE, ALL_FROM_THERE, KINDS };
 static enum kind kind;
 static int faulty = -1, step;
 static bool has_no_filter; /* as a kernel that cannot delete connections by a filter */
+
+union answer {
+	struct message_header header;
+	struct network_done done;
+	struct network_failed failed;
+};
 
 static struct network_start config;
 static struct links *links;
@@ -94,9 +102,9 @@ int __wrap_netlink_exchange(
 	}
 
 WRAP(int, netlink_purge,
-	(int fd, struct netlink_batch *dump, netlink_callback *callback, void *arg,
+	(int fd, struct netlink_batch *dump, netlink_callback *callback,
 		struct netlink_batch *deletions, struct error *e),
-	(fd, dump, callback, arg, deletions, e), error_set(e, EIO, "injected"))
+	(fd, dump, callback, deletions, e), error_set(e, EIO, "injected"))
 WRAP(int, netlink_open, (int protocol, struct error *e), (protocol, e),
 	error_set(e, EIO, "injected"))
 WRAP(int, file_write_at, (int dirfd, const char *name, const char *text, struct error *e),
@@ -135,19 +143,9 @@ int __wrap_open(const char *path, int flags, ...)
 	return fails() ? -1 : __real_open(path, flags, 0644);
 }
 
-static bool has_gone(const char *command, const char *needle)
-{
-	for (int i = 0; i < WORLD_LATER_MS / 2; i++) {
-		if (!world_shows(command, needle))
-			return true;
-		usleep(2000);
-	}
-	return false;
-}
-
 static uint32_t address(uint32_t slot)
 {
-	return network_slot_address(&config.addresses, config.first_uid, slot);
+	return network_slot_address(&config, slot);
 }
 
 static bool is_reached(int netns, uint32_t from)
@@ -159,23 +157,21 @@ static bool is_reached(int netns, uint32_t from)
 	return world_arrives(server, "question", WORLD_LATER_MS);
 }
 
+static uint32_t connections(uint32_t slot)
+{
+	struct links_counts counts;
+
+	assert_int_equal(links_count(links, slot, &counts, &err), 0);
+	return counts.connections;
+}
+
 static int set_up(void **state)
 {
-	struct nft_ctx *nft;
-
 	world_set_up(state);
-	nft = nft_ctx_new(
-		NFT_CTX_DEFAULT); /* it stays in the namespace that is ours from here on */
 	world_config(&config, 0);
 	config.slot_count = SLOTS;
 	config.gateway = address(SLOTS);
-	assert_int_equal(
-		nft_run_cmd_from_buffer(nft,
-			"table inet track {\n"
-			"chain in { type filter hook input priority 0; ct state new accept; }\n"
-			"}\n"),
-		0);
-	nft_ctx_free(nft);
+	world_track_connections();
 	return 0;
 }
 
@@ -185,7 +181,7 @@ static void nothing_is_left(int fds)
 	assert_true(world_shows("sysctl -n net.ipv4.ip_forward", "0"));
 	assert_false(world_shows("ip addr", "10.213."));
 	assert_false(world_shows("cat /run/hearth-forwarding 2>&1", config.instance));
-	assert_true(has_gone("ip link", "hth"));
+	assert_true(world_has_gone("ip link", "hth"));
 }
 
 static bool opening_fails(enum kind which, int nth)
@@ -217,7 +213,7 @@ static bool making_fails(enum kind which, int nth)
 	has_failed = disarm();
 	assert_int_equal(r < 0, has_failed && which == ALL_FROM_THERE);
 	if (r < 0)
-		assert_true(has_gone("ip link", "hth"));
+		assert_true(world_has_gone("ip link", "hth"));
 	assert_int_equal(links_slot(links, 0, &netns, &err), 0);
 	assert_true(is_reached(netns, address(0)));
 	links_close(links);
@@ -281,7 +277,6 @@ static void what_is_handed_on_is_clean(void **state)
 
 static void a_kernel_without_that_filter_forgets_them_one_by_one(void **state)
 {
-	struct links_counts counts;
 	int netns, clients[2];
 
 	(void)state;
@@ -291,18 +286,89 @@ static void a_kernel_without_that_filter_forgets_them_one_by_one(void **state)
 		clients[i] = world_bound(netns, SOCK_DGRAM, address(i), WORLD_PORT);
 		for (uint16_t port = 1; port <= 1000; port++)
 			world_send(clients[i], config.gateway, port, "x");
-		assert_int_equal(links_count(links, i, &counts, &err), 0);
-		assert_int_equal(counts.connections, 1000);
+		WORLD_AWAIT(connections(i) == 1000);
 		close(clients[i]);
 	}
 	has_no_filter = true;
 	assert_int_equal(links_forget_connections(links, 0, &err), 0);
 	has_no_filter = false;
-	assert_int_equal(links_count(links, 0, &counts, &err), 0);
-	assert_int_equal(counts.connections, 0);
-	assert_int_equal(links_count(links, 1, &counts, &err), 0);
-	assert_int_equal(counts.connections, 1000);
+	assert_int_equal(connections(0), 0);
+	assert_int_equal(connections(1), 1000);
 	links_close(links);
+}
+
+/* hearth-dns, as requests.c knows it, hears of nothing here. */
+void dns_child_set(struct network *n, uint32_t slot)
+{
+	(void)n;
+	(void)slot;
+}
+
+/* What PROFILE for slot 0, which has been in use, is answered. */
+static union answer set_profile(struct network *n, int client, enum network_profile profile)
+{
+	struct network_set_profile m = {.profile = profile};
+	union answer answer;
+
+	network_header(&m.header, NETWORK_PROFILE, sizeof(m), 1);
+	assert_int_equal(request_serve(n, &m.header, &err), 0);
+	assert_true(recv(client, &answer, sizeof(answer), 0) > 0);
+	return answer;
+}
+
+static uint64_t denied(const struct network *n)
+{
+	uint64_t packets = 0;
+
+	assert_int_equal(rules_denied(n->rules, address(0), &packets, &err), 0);
+	return packets;
+}
+
+static bool passes(const struct network *n, int from)
+{
+	uint32_t to = world_address("5.5.5.5");
+	auto_close int outside = world_bound(world_outside, SOCK_DGRAM, to, WORLD_PORT);
+	uint64_t before = denied(n);
+	bool has_arrived;
+
+	world_send(from, to, WORLD_PORT, "outward");
+	WORLD_AWAIT((has_arrived = world_arrives(outside, "outward", 0)) || denied(n) > before);
+	return has_arrived;
+}
+
+static void a_profile_whose_old_connections_stay_is_none_until_it_is_asked_for_again(void **state)
+{
+	struct slot_state slots[SLOTS] = {0};
+	struct network n = {.config = &config, .slots = slots};
+	auto_close int client = -1, from = -1;
+	int netns, ends[2];
+	union answer answer;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+	n.link_fd = ends[0];
+	client = ends[1];
+	assert_int_equal(rules_open(&config, &n.rules, &err), 0);
+	assert_int_equal(links_open(&config, &n.links, &err), 0);
+	assert_int_equal(links_slot(n.links, 0, &netns, &err), 0);
+	from = world_bound(netns, SOCK_DGRAM, address(0), WORLD_PORT);
+	answer = set_profile(&n, client, NETWORK_OPEN);
+	assert_int_equal(answer.header.type, NETWORK_PROFILE_SET);
+	assert_true(passes(&n, from));
+
+	arm(NOT_DONE, 0);
+	answer = set_profile(&n, client, NETWORK_DEFAULT);
+	assert_true(disarm());
+	assert_int_equal(answer.header.type, NETWORK_FAILED);
+	assert_non_null(strstr(answer.failed.text, "injected"));
+	assert_false(passes(&n, from));
+
+	answer = set_profile(&n, client, NETWORK_DEFAULT);
+	assert_int_equal(answer.header.type, NETWORK_PROFILE_SET);
+	assert_true(passes(&n, from));
+	links_close(n.links);
+	rules_close(n.rules);
+	close(n.link_fd);
 }
 
 int main(void)
@@ -312,6 +378,8 @@ int main(void)
 		cmocka_unit_test(no_slot_is_left_half_made),
 		cmocka_unit_test(what_is_handed_on_is_clean),
 		cmocka_unit_test(a_kernel_without_that_filter_forgets_them_one_by_one),
+		cmocka_unit_test(
+			a_profile_whose_old_connections_stay_is_none_until_it_is_asked_for_again),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);

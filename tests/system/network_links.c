@@ -39,17 +39,6 @@ static int set_up(void **state)
 	return 0;
 }
 
-/* Links go a while after their namespaces. */
-static bool has_gone(const char *command, const char *needle)
-{
-	for (int i = 0; i < WORLD_LATER_MS / 10; i++) {
-		if (!world_shows(command, needle))
-			return true;
-		usleep(10000);
-	}
-	return false;
-}
-
 static int start(void **state)
 {
 	(void)state;
@@ -71,7 +60,7 @@ static int stop(void **state)
 static int stop_and_wait(void **state)
 {
 	stop(state);
-	return has_gone("ip link", "hth") ? 0 : 1;
+	return world_has_gone("ip link", "hth") ? 0 : 1;
 }
 
 static int slot_fd(uint32_t slot)
@@ -85,7 +74,7 @@ static int slot_fd(uint32_t slot)
 
 static uint32_t address(uint32_t slot)
 {
-	return network_slot_address(&config.addresses, config.first_uid, slot);
+	return network_slot_address(&config, slot);
 }
 
 static void in_slot(int netns)
@@ -329,7 +318,7 @@ static void all_of_it_goes_at_the_end(void **state)
 	int fds = fd_count_open();
 
 	stop(state);
-	assert_true(has_gone("ip link", "hth"));
+	assert_true(world_has_gone("ip link", "hth"));
 	assert_false(world_shows("ip addr", "10.213."));
 	assert_false(world_shows("ip route", "10.213."));
 	assert_false(world_shows("ip neigh", "10.213."));

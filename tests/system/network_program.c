@@ -2,7 +2,6 @@
  * hearth-network by its link, with links and rules as they are and a hearth-dns that only pretends
  * (tests/fake/fake_dns.c), so that a sandbox can have it say and do anything.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/capability.h>
 #include <poll.h>
@@ -14,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +21,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "nsjail-lite/network/network_host.h"
+#include "nsjail-lite/program.h"
 #include "proto/channel.h"
 #include "tests/system/network_world.h"
 
@@ -36,11 +35,10 @@ union packet {
 };
 
 static struct network_start config;
-static struct network_process process = {.pid = -1, .pidfd = -1, .link_fd = -1};
+static struct program process = {.pid = -1, .pidfd = -1, .link_fd = -1};
 static struct error err;
 static uint32_t last_id;
 static int netns[2] = {-1, -1};
-static uint32_t address;
 
 /* Wait for the answer to the last request; *ret_fd: the one that came with it, or -1. */
 static void receive(union packet *answer, int *ret_fd)
@@ -128,7 +126,6 @@ static void start(void)
 	assert_int_equal(answer.header.type, NETWORK_STARTED);
 	for (uint32_t slot = 0; slot < 2; slot++)
 		netns[slot] = get_slot(slot);
-	address = network_slot_address(&config.addresses, config.first_uid, 0);
 	set_profile(NETWORK_DEFAULT);
 }
 
@@ -182,9 +179,9 @@ static void expect_answer(const char *order, const char *wanted)
 /* As a resolver's client: it asks until it is answered. */
 static void expect_answer_later(const char *order)
 {
-	for (int i = 0; i < WORLD_LATER_MS / 100; i++) {
-		auto_close int fd = world_socket(netns[0], AF_INET, SOCK_DGRAM, 0);
+	auto_close int fd = world_socket(netns[0], AF_INET, SOCK_DGRAM, 0);
 
+	for (int i = 0; i < WORLD_LATER_MS / 100; i++) {
 		world_send(fd, config.gateway, 53, order);
 		if (world_arrives(fd, order, 100))
 			return;
@@ -251,7 +248,6 @@ static void a_slot_that_there_is_not_is_refused(void **state)
 static void what_a_sandbox_did_is_told_and_flushed(void **state)
 {
 	struct network_state before, after;
-	union packet answer;
 
 	(void)state;
 	expect_answer("denied 3", "told");
@@ -263,11 +259,7 @@ static void what_a_sandbox_did_is_told_and_flushed(void **state)
 	assert_true(before.connections >= 1);
 	assert_true(before.sent_bytes > 0);
 
-	answer = ask(NETWORK_FLUSH, 0, 0, NETWORK_FLUSHED);
-	if (answer.done.is_new) {
-		fd_close(netns[0]);
-		netns[0] = get_slot(0);
-	}
+	assert_int_equal(ask(NETWORK_FLUSH, 0, 0, NETWORK_FLUSHED).done.is_new, 0);
 	after = inspect();
 	assert_int_equal(after.profile, NETWORK_DEFAULT); /* it keeps that */
 	assert_int_equal(after.denied_packets, 0);
@@ -275,6 +267,21 @@ static void what_a_sandbox_did_is_told_and_flushed(void **state)
 	assert_int_equal(after.connections, 0);
 	assert_int_equal(after.sent_bytes, 0);
 	assert_int_equal(after.received_bytes, 0);
+	assert_true(reaches("5.5.5.5"));
+	assert_false(reaches("10.1.2.3"));
+}
+
+static void a_namespace_given_up_loses_its_profile_and_the_next_one_has_it(void **state)
+{
+	auto_close int held = world_socket(netns[0], AF_INET, SOCK_RAW, IPPROTO_ICMP);
+
+	(void)state;
+	assert_true(reaches("5.5.5.5"));
+	assert_int_equal(ask(NETWORK_FLUSH, 0, 0, NETWORK_FLUSHED).done.is_new, 1);
+	assert_false(reaches("5.5.5.5")); /* from the old one, which we still have */
+	fd_close(netns[0]);
+	netns[0] = get_slot(0);
+	assert_int_equal(inspect().profile, NETWORK_DEFAULT);
 	assert_true(reaches("5.5.5.5"));
 	assert_false(reaches("10.1.2.3"));
 }
@@ -317,10 +324,7 @@ static void nothing_is_admitted_to_another_use_or_sandbox(void **state)
 	assert_false(reaches("5.5.5.5"));
 	/* The next one in the slot has nothing of the last. */
 	expect_answer("admit 5.5.5.5", "0");
-	if (ask(NETWORK_FLUSH, 0, 0, NETWORK_FLUSHED).done.is_new) {
-		fd_close(netns[0]);
-		netns[0] = get_slot(0);
-	}
+	assert_int_equal(ask(NETWORK_FLUSH, 0, 0, NETWORK_FLUSHED).done.is_new, 0);
 	expect_answer("profile", "3");
 	assert_false(reaches("5.5.5.5"));
 }
@@ -418,6 +422,7 @@ static void after_a_kill_the_rules_hold_until_recovery(void **state)
 	assert_int_equal(network_recover(WORLD_INSTANCE, &err), 0);
 	assert_false(world_shows("nft list tables", "hearth"));
 	assert_false(world_shows("ip addr", "10.213."));
+	assert_false(world_shows("ip link", "hth"));
 	assert_true(world_shows("cat /proc/sys/net/ipv4/ip_forward", "0"));
 	assert_int_equal(network_recover(WORLD_INSTANCE, &err), 0); /* also when there is nothing */
 }
@@ -463,6 +468,7 @@ int main(void)
 		TEST(a_slot_has_the_profile_that_it_was_given),
 		TEST(a_slot_that_there_is_not_is_refused),
 		TEST(what_a_sandbox_did_is_told_and_flushed),
+		TEST(a_namespace_given_up_loses_its_profile_and_the_next_one_has_it),
 		TEST(names_admit_addresses_to_profile_allow),
 		TEST(nothing_is_admitted_to_another_use_or_sandbox),
 		TEST(hearth_dns_hears_of_every_profile),

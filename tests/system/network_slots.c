@@ -43,8 +43,7 @@ int slots_set_up(void **state)
 
 		if (links_slot(slots_links[i / 2], i % 2, &slots_netns[i], &err) < 0)
 			fail_msg("%s", err.text);
-		slots_address[i] =
-			network_slot_address(&config->addresses, config->first_uid, i % 2);
+		slots_address[i] = network_slot_address(config, i % 2);
 		slots_set_profile(i, NETWORK_OPEN);
 	}
 	return 0;

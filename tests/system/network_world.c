@@ -16,6 +16,8 @@
 
 #include <cmocka.h>
 
+#define LOOK_MS 2
+
 int world_host = -1, world_outside = -1;
 
 static int new_namespace(void)
@@ -73,8 +75,7 @@ void world_config(struct network_start *ret_config, unsigned nth)
 	strcpy(ret_config->instance, WORLD_INSTANCE);
 	ret_config->instance[strlen(WORLD_INSTANCE) - 1] += (char)nth;
 	ret_config->dns_uid = ret_config->first_uid + WORLD_SLOTS * JAIL_UIDS;
-	ret_config->gateway =
-		network_slot_address(&ret_config->addresses, ret_config->first_uid, WORLD_SLOTS);
+	ret_config->gateway = network_slot_address(ret_config, WORLD_SLOTS);
 	network_header(&ret_config->header, NETWORK_START, sizeof(*ret_config), 1);
 }
 
@@ -101,6 +102,32 @@ bool world_shows(const char *command, const char *needle)
 	output[n] = '\0';
 	pclose(f);
 	return strstr(output, needle) != NULL;
+}
+
+bool world_has_gone(const char *command, const char *needle)
+{
+	for (int waited_ms = 0; waited_ms < WORLD_LATER_MS; waited_ms += LOOK_MS) {
+		if (!world_shows(command, needle))
+			return true;
+		usleep(LOOK_MS * 1000);
+	}
+	return false;
+}
+
+void world_track_connections(void)
+{
+	world_run("nft 'table inet track {\n"
+		  "chain in { type filter hook input priority 0; ct state new accept; }\n"
+		  "chain out { type filter hook output priority 0; ct state new accept; }\n"
+		  "}'");
+}
+
+void world_look_again(int *waited_ms, const char *awaited)
+{
+	if (*waited_ms >= WORLD_LATER_MS)
+		fail_msg("not within %d ms: %s", WORLD_LATER_MS, awaited);
+	usleep(LOOK_MS * 1000);
+	*waited_ms += LOOK_MS;
 }
 
 uint32_t world_address(const char *dotted)

@@ -32,6 +32,16 @@ void world_config(struct network_start *ret_config, unsigned nth);
 void world_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Whether the host has a table, link, address or setting that the command's output shows. */
 bool world_shows(const char *command, const char *needle);
+/* Whether the output shows it no more, now or in a moment: links go a while after their namespaces. */
+bool world_has_gone(const char *command, const char *needle);
+/* The kernel tracks connections only where somebody asks for their state: from now on the host. */
+void world_track_connections(void);
+
+/* For what is to hold in a moment: packets may still be under way when send() has returned. Fails the test if not. */
+#define WORLD_AWAIT(condition)                                                                     \
+	for (int waited_ms = 0; !(condition);)                                                     \
+	world_look_again(&waited_ms, #condition)
+void world_look_again(int *waited_ms, const char *awaited);
 
 uint32_t world_address(const char *dotted);
 

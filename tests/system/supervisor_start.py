@@ -123,6 +123,24 @@ class Start(unittest.TestCase):
         instance.stop()
         self.assertEqual(instance.left(), [])
 
+    def test_addresses_too_few(self):
+        """addresses that do not reach as far as the instance's last sandbox are refused"""
+        instance = self.instance('[network]\naddresses = 10.213.0.0/28\n[pool "tiny"]\nnet = default\nmin = 30\n')
+        self.refused("[network] addresses 10.213.0.0/28: too few", "--dir", instance.directory)
+        self.assertEqual(instance.left(), [])
+
+    def test_addresses_in_use(self):
+        """addresses that the host reaches by a route already are refused with that route"""
+        instance = self.instance('[network]\naddresses = 10.213.0.0/16\n[pool "tiny"]\nnet = default\n')
+        routes = "ip link set lo up && ip route add 10.213.7.0/24 dev lo && exec"
+        run = subprocess.run(["unshare", "--net", "sh", "-c", f'{routes} "$0" --dir "$1"',
+                              self.tree / "sbin/hearth-supervisor", instance.directory], timeout=PATIENCE,
+                             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        self.assertEqual(run.returncode, 1, run.stderr)
+        self.assertIn("addresses 10.213.0.0/16: the host has a route to 10.213.7.0/24 by lo",
+                      json.loads(run.stderr.splitlines()[-1])["message"])
+        self.assertEqual(instance.left(), [])
+
     def test_stop(self):
         """SIGTERM ends leases with the reason shutdown and leaves nothing"""
         for signum in signal.SIGTERM, signal.SIGINT:

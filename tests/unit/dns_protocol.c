@@ -36,10 +36,8 @@ static const struct field start_fields[] = {
 	OTHER(dns_start, except_count), /* as many as except has */
 	RANGE(dns_start, resolver_count, 0, NETWORK_RESOLVERS_MAX),
 	OTHER(dns_start, domain_count), /* as many as the payload has */
-	ZERO(dns_start, reserved),
-	OTHER(dns_start, except),
 	ANY(dns_start, resolvers),
-	ZERO(dns_start, reserved_too),
+	OTHER(dns_start, except),
 };
 
 static void set_except(struct packet *packet, uint32_t address, uint32_t prefix)

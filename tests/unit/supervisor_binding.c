@@ -3,16 +3,11 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "pool/pool.h"
 #include "supervisor/builder_link.h"
-#include "supervisor/network.h"
-#include "supervisor/pool_host.h"
-#include "supervisor/sandbox.h"
 
 #define ONE_BUILDER "[instance]\nbuilders = 1\n"
 #define LIMITS	    "memory = 64M\npids = 99\ncpus = 1.5\nhostname = box\n"
@@ -67,6 +62,26 @@ static void all_that_is_asked_is_bound_in_and_told(void **state)
 	close(a.fd);
 	close(client);
 	world_until_leased(w, 0);
+	world_close(w);
+}
+
+static void the_limit_that_is_told_when_memory_ran_out_is_the_leases_own(void **state)
+{
+	static const struct control_acquire own = {.memory_bytes = 16 << 20};
+	struct world *w = world_open(PLAIN, NULL);
+	int client = world_connect(w);
+	struct answer a, ended;
+
+	(void)state;
+	world_acquire_own(client, 1, &own);
+	a = world_expect(w, client, CONTROL_LEASED, 1);
+	assert_int_equal(world_send(a.fd, "oom", strlen("oom"), -1), 0);
+	ended = world_expect(w, client, CONTROL_LEASE_ENDED, 0);
+	assert_string_equal(
+		control_reason_name(ended.ended.reason), control_reason_name(LEASE_OOM));
+	assert_int_equal(ended.ended.limit, 16 << 20);
+	close(a.fd);
+	close(client);
 	world_close(w);
 }
 
@@ -455,6 +470,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_that_is_asked_is_bound_in_and_told),
+		cmocka_unit_test(the_limit_that_is_told_when_memory_ran_out_is_the_leases_own),
 		cmocka_unit_test(what_the_template_has_already_is_not_bound),
 		cmocka_unit_test(what_cannot_be_had_is_refused_with_its_reason),
 		cmocka_unit_test(a_limit_that_this_host_does_not_enforce_is_refused),

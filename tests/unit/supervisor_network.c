@@ -3,14 +3,11 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "pool/pool.h"
 #include "supervisor/builder_link.h"
-#include "supervisor/client.h"
 #include "supervisor/network.h"
 #include "supervisor/pool_host.h"
 #include "supervisor/sandbox.h"
@@ -391,6 +388,36 @@ static void a_built_sandbox_that_waits_for_its_profile_may_lose_its_builder(void
 	world_close(w);
 }
 
+static bool is_condemned(struct world *w, void *arg)
+{
+	struct sandbox *sandbox = sandbox_find(w->supervisor, 1);
+
+	(void)arg;
+	return sandbox && sandbox->is_condemned;
+}
+
+static bool has_started(struct world *w, void *arg)
+{
+	return w->starts == *(unsigned *)arg;
+}
+
+/* Its BUILD has no answer, and it cannot have its profile: it is not built once more by the replacement. */
+static void a_build_that_has_failed_already_is_not_tried_again_after_its_builder(void **state)
+{
+	struct world *w = world_open_network(SINGLE, "hang_at=3", "fail_profile_at=1");
+	unsigned starts = 2;
+
+	(void)state;
+	world_until(w, is_condemned, NULL);
+	assert_int_equal(world_counters(w).build_failures, 0);
+	kill(w->builder, SIGKILL);
+	world_until(w, has_started, &starts);
+	assert_int_equal(world_counters(w).build_failures, 1); /* before that can have built any */
+	world_until_ready(w, 1);
+	assert_int_equal(world_counters(w).build_failures, 1);
+	world_close(w);
+}
+
 static void the_loss_of_hearth_network_ends_the_supervisor(void **state)
 {
 	static const char *const wrongs[] = {"die_at=1", "die_at=2", "die_at=3", "wrong_at=1",
@@ -471,6 +498,8 @@ int main(void)
 		cmocka_unit_test(a_flush_that_outlasts_its_builder_is_not_done_twice),
 		cmocka_unit_test(a_builder_may_be_lost_while_a_namespace_is_on_its_way),
 		cmocka_unit_test(a_built_sandbox_that_waits_for_its_profile_may_lose_its_builder),
+		cmocka_unit_test(
+			a_build_that_has_failed_already_is_not_tried_again_after_its_builder),
 		cmocka_unit_test(the_loss_of_hearth_network_ends_the_supervisor),
 		cmocka_unit_test(owners_and_waiters_are_told_when_hearth_network_is_lost),
 		cmocka_unit_test(a_hearth_network_that_hangs_is_as_good_as_lost),

@@ -1,20 +1,14 @@
 /* What a client may ask of a lease's network: NET and INSPECT, who may, and what comes of those who leave. */
 #include "tests/unit/supervisor_world.h"
 
-#include <errno.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "pool/pool.h"
-#include "supervisor/builder_link.h"
 #include "supervisor/client.h"
 #include "supervisor/network.h"
-#include "supervisor/pool_host.h"
 #include "supervisor/sandbox.h"
-#include "supervisor/slots.h"
 
 #define ONE_BUILDER "[instance]\nbuilders = 1\n"
 #define PLAIN	    ONE_BUILDER "[pool \"tiny\"]\nmin = 2\nmax = 4\n"

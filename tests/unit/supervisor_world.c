@@ -22,8 +22,8 @@
 #include "base/file.h"
 #include "base/unix_socket.h"
 #include "nsjail-lite/builder/link.h"
-#include "nsjail-lite/network/network_host.h"
 #include "nsjail-lite/network/network_link.h"
+#include "nsjail-lite/program.h"
 #include "pool/pool.h"
 #include "proto/channel.h"
 #include "proto/instance.h"
@@ -74,7 +74,7 @@ static int start_fake(void *arg, uint32_t index, struct builder *ret_builder, st
 
 /* Its START says nothing, for it looks at nothing. */
 static int start_fake_network(
-	void *arg, uint32_t id, struct network_process *ret_process, struct error *err)
+	void *arg, uint32_t id, struct program *ret_process, struct error *err)
 {
 	struct world *w = arg;
 	struct network_start start = {0};
