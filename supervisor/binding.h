@@ -35,8 +35,7 @@ struct binding {
 	char hostname[CONTROL_BIND_MAX];
 	uint64_t memory_bytes, pids, cpu_milli; /* in force, the template's included */
 	uint64_t workspace_bytes;		/* limit; 0: none */
-	struct workspace_watch
-		*watch; /* which looks after it, as no file system does; NULL: one does */
+	struct workspace_watch *watch; /* which looks after it; NULL: the file system does */
 	/* while it is pending, and what came of it */
 	bool is_pending, awaits_profile; /* its builder: sandbox->is_bind_asked */
 	uint32_t request_id;

@@ -108,7 +108,8 @@ static const struct config_option options[] = {
 		"Bytes a second of one sandbox each way; 0: no limit."),
 
 	EGRESS("except", CONFIG_LIST, network.except_text, 0, 0, "", NULL,
-		"Private address ranges that default and allow reach all the same."),
+		"Private address ranges that default reaches all the same, and that names may "
+		"resolve to."),
 	EGRESS("allow", CONFIG_LIST, network.allow_text, 0, 0, "", NULL,
 		"Address ranges and names that the profile allow reaches."),
 	EGRESS("resolvers", CONFIG_LIST, network.resolvers_text, 0, 0, "", NULL,

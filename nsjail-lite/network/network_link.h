@@ -60,8 +60,8 @@ struct network_start {
 	uint32_t dns_uid; /* uid and gid of the process that answers DNS */
 	struct network_caps caps;
 	uint32_t except_count, allow_count, resolver_count, domain_count;
-	struct network_cidr
-		except[NETWORK_CIDRS_MAX]; /* private, but reached by default and allow */
+	/* private, but reached by default, and by names of allow */
+	struct network_cidr except[NETWORK_CIDRS_MAX];
 	struct network_cidr allow[NETWORK_CIDRS_MAX];
 	uint32_t resolvers[NETWORK_RESOLVERS_MAX];
 	uint32_t reserved;
