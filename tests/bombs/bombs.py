@@ -94,9 +94,10 @@ def socket_bytes():
 def stand_back():
     """Whoever lights the bombs and reads their output is no sandbox: it leaves the host to those."""
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    autogroup = pathlib.Path("/proc/self/autogroup")
-    if autogroup.exists():
-        autogroup.write_text("19")
+    group = pathlib.Path("/proc/self/autogroup")
+    if group.exists() and group.read_text():  # else the scheduler has no group for our session
+        group.write_text("19")
+        unittest.addModuleCleanup(group.write_text, "0")
 
 
 class Meter:
