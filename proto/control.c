@@ -37,10 +37,6 @@ static int check_acquire(const void *message, uint32_t size, struct error *err)
 		r = check_range(m->idle_ms, 0, CONTROL_DEADLINE_MAX, "idle_ms", err);
 	if (r == 0)
 		r = check_bound(m->workspace, m->hostname, err);
-	if (r == 0)
-		r = check_range(m->count, 0, m->workspace[0] ? 1 : CONTROL_BATCH_MAX, "count", err);
-	if (r == 0)
-		r = check_zero(&m->reserved, sizeof(m->reserved), "reserved", err);
 	return r;
 }
 
@@ -112,7 +108,7 @@ static int check_sandbox_row(const void *message, uint32_t size, struct error *e
 	if (r == 0)
 		r = check_range(m->state, SANDBOX_BUILDING, SANDBOX_DISCARDING, "state", err);
 	if (r == 0)
-		r = check_range(m->is_frozen, 0, 1, "is_frozen", err);
+		r = check_zero(&m->reserved, sizeof(m->reserved), "reserved", err);
 	return r;
 }
 
@@ -173,12 +169,6 @@ static int check_lease_ended(const void *message, uint32_t size, struct error *e
 	return r;
 }
 
-static int check_lease_frozen(const void *message, uint32_t size, struct error *err)
-{
-	(void)size;
-	return check_handle(&((const struct control_lease_frozen *)message)->handle, err);
-}
-
 static int check_receipt(const void *message, uint32_t size, struct error *err)
 {
 	const struct control_receipt *m = message;
@@ -217,7 +207,6 @@ static const struct message_rule rules[] = {
 	ROW(LEASE_ENDED, CLIENT, control_lease_ended, 0, false, check_lease_ended),
 	ROW(RECEIPT, CLIENT, control_receipt, 0, false, check_receipt),
 	ROW(SANDBOX_DETAILS, CLIENT, control_sandbox_details, 0, true, check_sandbox_details),
-	ROW(LEASE_FROZEN, CLIENT, control_lease_frozen, 0, false, check_lease_frozen),
 };
 
 const struct message_protocol control_protocol = {

@@ -3,8 +3,7 @@
  *
  * SEQPACKET, one fixed struct per packet. Names and numbers only: no path, uid, mount or command
  * comes from a client. No message from a client carries fds; LEASED carries the sandbox's channel.
- * Every request gets exactly one answer with its id (LIST and POOLS: rows, then DONE; ACQUIRE: one for
- * each sandbox that was asked for).
+ * Every request gets exactly one answer with its id (LIST and POOLS: rows, then END).
  */
 #ifndef PROTO_CONTROL_H
 #define PROTO_CONTROL_H
@@ -16,7 +15,6 @@
 #define CONTROL_BIND_MAX     64	 /* with terminator: workspace, hostname */
 #define CONTROL_PACKET_MAX   512
 #define CONTROL_DEADLINE_MAX (24u * 3600u * 1000u)
-#define CONTROL_BATCH_MAX    64 /* sandboxes that one ACQUIRE may ask for */
 
 enum control_type {
 	/* client to supervisor */
@@ -37,7 +35,6 @@ enum control_type {
 	CONTROL_LEASE_ENDED = 37, /* unasked, id 0: at once, unless the owner released it */
 	CONTROL_RECEIPT = 38, /* unasked, id 0: of every lease, when its sandbox is proven dead */
 	CONTROL_SANDBOX_DETAILS = 39,
-	CONTROL_LEASE_FROZEN = 40, /* unasked, id 0: idle for too long; TOUCH thaws it */
 };
 
 enum control_on_empty { ON_EMPTY_DEFAULT, ON_EMPTY_BUILD, ON_EMPTY_WAIT, ON_EMPTY_FAIL };
@@ -113,9 +110,6 @@ struct control_acquire {
 	char workspace[CONTROL_BIND_MAX];	/* its opaque id, as text_is_name() */
 	char hostname[CONTROL_BIND_MAX];	/* likewise */
 	uint64_t memory_bytes, pids, cpu_milli; /* at most the template's */
-	uint32_t
-		count; /* sandboxes, 0..CONTROL_BATCH_MAX; 0: 1; more than 1 not with a workspace */
-	uint32_t reserved;
 };
 
 struct control_lease { /* RELEASE, TOUCH, KILL, INSPECT */
@@ -142,7 +136,7 @@ struct control_leased {
 	uint64_t pids;
 	uint64_t cpu_milli; /* thousandths of a CPU; 0: no quota */
 	uint64_t open_files;
-	uint64_t wait_ns;  /* from the request's arrival to this answer: what follows included */
+	uint64_t wait_ns;  /* from the request's arrival to this answer */
 	uint64_t build_ns; /* what building this sandbox took, whenever that was */
 	uint64_t bind_ns;  /* what binding took; 0: nothing was bound */
 	char net[CONTROL_NAME_MAX];
@@ -151,7 +145,6 @@ struct control_leased {
 	uint64_t workspace_bytes; /* its limit; 0: none */
 	uint32_t is_soft;	  /* 1: that limit is only looked after now and then */
 	uint32_t reserved;
-	uint64_t queue_ns; /* of wait_ns, until there was a sandbox for it; 0: one was ready */
 };
 
 struct control_net {
@@ -178,7 +171,7 @@ struct control_sandbox_row {
 	uint32_t state;	    /* enum sandbox_state */
 	uint32_t owner_pid; /* 0: none */
 	uint32_t owner_uid;
-	uint32_t is_frozen; /* 1: its lease is idle for too long */
+	uint32_t reserved;
 	uint64_t age_ms;
 	uint64_t lease_age_ms; /* 0 when not leased */
 	uint64_t build_ns;
@@ -211,7 +204,7 @@ struct control_pool_row {
 	char net[CONTROL_NAME_MAX];
 	uint32_t min, max; /* configured */
 	uint32_t building, ready, leased, discarding, waiting;
-	uint32_t target;		       /* ready sandboxes wanted now, by demand: min..max */
+	uint32_t reserved;
 	uint64_t hits, built, waited, refused; /* acquires by rung since start; refused */
 	uint64_t build_failures;
 	uint64_t build_p50_ns, build_p99_ns; /* 0 before the first */
@@ -220,8 +213,6 @@ struct control_pool_row {
 	uint64_t budget_bytes;	       /* of the instance, the same in all rows; 0: none */
 	uint64_t promised_bytes;       /* of it */
 	char broken[CONTROL_TEXT_MAX]; /* why builds fail now; empty: they do not */
-	uint32_t frozen;	       /* of leased */
-	uint32_t reserved;
 };
 
 struct control_lease_ended {
@@ -230,13 +221,6 @@ struct control_lease_ended {
 	uint32_t reason;     /* enum lease_end_reason */
 	uint32_t limits_hit; /* enum limit_hit, a set */
 	uint64_t limit;	     /* of the limit that ended it, in its unit; 0: none */
-};
-
-struct control_lease_frozen {
-	struct message_header header;
-	struct control_handle handle;
-	uint32_t idle_ms; /* the limit that has passed without TOUCH */
-	uint32_t ends_ms; /* from now, without TOUCH: LEASE_ENDED, IDLE */
 };
 
 /* What a sandbox used from its birth to its end. */

@@ -137,12 +137,6 @@ void control_client_on_receipt(
 	client->receipt_arg = arg;
 }
 
-void control_client_on_frozen(struct control_client *client, control_frozen_fn on_frozen, void *arg)
-{
-	client->on_frozen = on_frozen;
-	client->frozen_arg = arg;
-}
-
 int control_client_fd(const struct control_client *client)
 {
 	return client->socket;
@@ -214,13 +208,6 @@ static struct pending *next_slot(struct control_client *client)
 	return pending;
 }
 
-static uint16_t answers_to(uint16_t type, const void *request)
-{
-	const struct control_acquire *acquire = request;
-
-	return type == CONTROL_ACQUIRE && acquire->count > 1 ? (uint16_t)acquire->count : 1;
-}
-
 int control_client_send(struct control_client *client, uint16_t type, void *request, uint32_t size,
 	control_answer_fn on_answer, void *arg, struct error *err)
 {
@@ -246,7 +233,6 @@ int control_client_send(struct control_client *client, uint16_t type, void *requ
 	*pending = (struct pending){.id = client->last_id,
 		.type = type,
 		.size = (uint16_t)size,
-		.answers = answers_to(type, request),
 		.is_unsent = r == -EAGAIN,
 		.on_answer = on_answer,
 		.arg = arg};
@@ -290,10 +276,7 @@ static bool take_news(struct control_client *client, uint16_t type, const void *
 		client->on_ended(client->ended_arg, packet);
 	if (type == CONTROL_RECEIPT && client->on_receipt)
 		client->on_receipt(client->receipt_arg, packet);
-	if (type == CONTROL_LEASE_FROZEN && client->on_frozen)
-		client->on_frozen(client->frozen_arg, packet);
-	return type == CONTROL_LEASE_ENDED || type == CONTROL_RECEIPT ||
-	       type == CONTROL_LEASE_FROZEN;
+	return type == CONTROL_LEASE_ENDED || type == CONTROL_RECEIPT;
 }
 
 int control_client_receive(
@@ -340,9 +323,7 @@ static int dispatch(
 			"the supervisor broke the protocol: nothing asked for message %u, id %u",
 			h->type, h->id);
 	}
-	if (!is_row(h->type))
-		pending->answers--;
-	answer(client, pending, h, fd, pending->answers == 0);
+	answer(client, pending, h, fd, !is_row(h->type));
 	return 0;
 }
 

@@ -90,8 +90,6 @@ void lease_tell(
 		fill_bound(&m, sandbox->binding);
 	sandbox->lease.started_ns = clock_now_ns();
 	m.wait_ns = sandbox->lease.started_ns - arrived_ns;
-	if (rung == RUNG_BUILT || rung == RUNG_WAITED)
-		m.queue_ns = m.wait_ns - m.bind_ns;
 	client_send_fd(client, &m, sizeof(m), sandbox->channel_fd);
 	supervisor_tidy_later(client->supervisor, sandbox);
 }

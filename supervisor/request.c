@@ -56,7 +56,7 @@ static void note_acquire(struct supervisor *supervisor, uint64_t arrived_ns)
 		supervisor->awake_until_ns = arrived_ns + SOON_US * NS_PER_US;
 }
 
-static void acquire_one(struct client *client, const struct control_acquire *m, uint64_t arrived_ns)
+static void on_acquire(struct client *client, const struct control_acquire *m, uint64_t arrived_ns)
 {
 	const struct supervisor_config *config = &client->supervisor->config;
 	struct pool_host *pool = admit_acquire(client, m);
@@ -78,6 +78,7 @@ static void acquire_one(struct client *client, const struct control_acquire *m, 
 	if (!pool || binding_create(client, pool, m, &binding) < 0)
 		return;
 	request.data = binding;
+	note_acquire(client->supervisor, arrived_ns);
 	/* The pool counts waiters in all; that one connection has too many is asked when it would wait. */
 	if (client->waiter_count >= config->waiters_per_connection)
 		request.on_empty = ON_EMPTY_FAIL;
@@ -104,16 +105,6 @@ static void acquire_one(struct client *client, const struct control_acquire *m, 
 	else
 		refuse_acquire(client, m->header.id, pool, refusal, retry_ms);
 	pool_host_changed(pool);
-}
-
-/* Each of the count sandboxes is granted, waited for or refused by itself. */
-static void on_acquire(struct client *client, const struct control_acquire *m, uint64_t arrived_ns)
-{
-	uint32_t count = m->count > 1 ? m->count : 1;
-
-	note_acquire(client->supervisor, arrived_ns);
-	while (count-- > 0)
-		acquire_one(client, m, arrived_ns);
 }
 
 static struct sandbox *own_lease(struct client *client, const struct control_lease *m)

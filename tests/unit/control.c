@@ -35,8 +35,6 @@ static const struct field acquire_fields[] = {
 	ANY(control_acquire, memory_bytes), /* against the pool's limits */
 	ANY(control_acquire, pids),
 	ANY(control_acquire, cpu_milli),
-	RANGE(control_acquire, count, 0, 1), /* with a workspace */
-	ZERO(control_acquire, reserved),
 };
 
 static void fill_lease(struct packet *packet)
@@ -87,7 +85,6 @@ static const struct field leased_fields[] = {
 	ANY(control_leased, workspace_bytes),
 	RANGE(control_leased, is_soft, 0, 1),
 	ZERO(control_leased, reserved),
-	ANY(control_leased, queue_ns),
 };
 
 static void fill_net(struct packet *packet)
@@ -136,7 +133,7 @@ static const struct field sandbox_row_fields[] = {
 	RANGE(control_sandbox_row, state, SANDBOX_BUILDING, SANDBOX_DISCARDING),
 	ANY(control_sandbox_row, owner_pid),
 	ANY(control_sandbox_row, owner_uid),
-	RANGE(control_sandbox_row, is_frozen, 0, 1),
+	ZERO(control_sandbox_row, reserved),
 	ANY(control_sandbox_row, age_ms),
 	ANY(control_sandbox_row, lease_age_ms),
 	ANY(control_sandbox_row, build_ns),
@@ -202,7 +199,7 @@ static const struct field pool_row_fields[] = {
 	ANY(control_pool_row, leased),
 	ANY(control_pool_row, discarding),
 	ANY(control_pool_row, waiting),
-	ANY(control_pool_row, target),
+	ZERO(control_pool_row, reserved),
 	ANY(control_pool_row, hits),
 	ANY(control_pool_row, built),
 	ANY(control_pool_row, waited),
@@ -215,8 +212,6 @@ static const struct field pool_row_fields[] = {
 	ANY(control_pool_row, budget_bytes),
 	ANY(control_pool_row, promised_bytes),
 	TEXT(control_pool_row, broken),
-	ANY(control_pool_row, frozen),
-	ZERO(control_pool_row, reserved),
 };
 
 static void fill_lease_ended(struct packet *packet)
@@ -235,22 +230,6 @@ static const struct field lease_ended_fields[] = {
 	RANGE(control_lease_ended, reason, LEASE_RELEASED, LEASE_KILLED),
 	BITS(control_lease_ended, limits_hit, LIMIT_HIT_ALL),
 	ANY(control_lease_ended, limit),
-};
-
-static void fill_lease_frozen(struct packet *packet)
-{
-	struct control_lease_frozen *m = (void *)packet->bytes;
-
-	m->handle = (struct control_handle){.sandbox = 3, .epoch = 9};
-	m->idle_ms = 60000;
-	m->ends_ms = 5000;
-}
-
-static const struct field lease_frozen_fields[] = {
-	RANGE(control_lease_frozen, handle.sandbox, 1, UINT64_MAX),
-	RANGE(control_lease_frozen, handle.epoch, 1, UINT64_MAX),
-	ANY(control_lease_frozen, idle_ms),
-	ANY(control_lease_frozen, ends_ms),
 };
 
 static void fill_receipt(struct packet *packet)
@@ -301,7 +280,6 @@ static const struct message_case cases[] = {
 	CASE(LEASE_ENDED, fill_lease_ended, lease_ended_fields),
 	CASE(RECEIPT, fill_receipt, receipt_fields),
 	CASE(SANDBOX_DETAILS, fill_sandbox_details, sandbox_details_fields),
-	CASE(LEASE_FROZEN, fill_lease_frozen, lease_frozen_fields),
 };
 
 /* Each value of first..last has a name of its own, and no other value has one. */
