@@ -49,8 +49,8 @@ int netlink_exchange(int fd, struct netlink_batch *batch, netlink_callback *call
 	struct error *err);
 
 /*
- * Send dump; its callback, whose arg deletions is, adds to it what has to go (those for which there is no room come in the
- * next round); send these; again, until there is nothing to delete. What is gone already is no failure.
+ * Send dump; its callback gets deletions as its arg and adds what has to go (what there is no room for comes
+ * in the next round); send these; again, until there is nothing to delete. What is gone already is no failure.
  */
 int netlink_purge(int fd, struct netlink_batch *dump, netlink_callback *callback,
 	struct netlink_batch *deletions, struct error *err);

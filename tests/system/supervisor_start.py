@@ -30,8 +30,9 @@ class Start(unittest.TestCase):
         self.addCleanup(instance.remove)
         return instance
 
-    def run_supervisor(self, *arguments, **how):
-        return subprocess.run([self.tree / "sbin/hearth-supervisor", *arguments], timeout=PATIENCE,
+    def run_supervisor(self, *arguments, under=(), **how):
+        """under: the words of a command that runs it."""
+        return subprocess.run([*under, self.tree / "sbin/hearth-supervisor", *arguments], timeout=PATIENCE,
                               stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               check=False, **how)
 
@@ -132,13 +133,9 @@ class Start(unittest.TestCase):
     def test_addresses_in_use(self):
         """addresses that the host reaches by a route already are refused with that route"""
         instance = self.instance('[network]\naddresses = 10.213.0.0/16\n[pool "tiny"]\nnet = default\n')
-        routes = "ip link set lo up && ip route add 10.213.7.0/24 dev lo && exec"
-        run = subprocess.run(["unshare", "--net", "sh", "-c", f'{routes} "$0" --dir "$1"',
-                              self.tree / "sbin/hearth-supervisor", instance.directory], timeout=PATIENCE,
-                             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-        self.assertEqual(run.returncode, 1, run.stderr)
-        self.assertIn("addresses 10.213.0.0/16: the host has a route to 10.213.7.0/24 by lo",
-                      json.loads(run.stderr.splitlines()[-1])["message"])
+        host = 'ip link set lo up && ip route add 10.213.7.0/24 dev lo && exec "$0" "$@"'
+        self.refused("addresses 10.213.0.0/16: the host has a route to 10.213.7.0/24 by lo",
+                     "--dir", instance.directory, under=("unshare", "--net", "sh", "-c", host))
         self.assertEqual(instance.left(), [])
 
     def test_stop(self):
