@@ -202,6 +202,7 @@ def make_tree():
     (tree / "libexec/hearth").mkdir(parents=True)
     shutil.copy(build / "hearth-supervisor", tree / "sbin")
     shutil.copy(build / "hearth-agentd", tree / "sbin")
-    shutil.copy(build / "nsjail-lite/hearth-builder", tree / "libexec/hearth")
+    for program in "nsjail-lite/hearth-builder", "hearth-network", "hearth-dns":
+        shutil.copy(build / program, tree / "libexec/hearth")
     tree.chmod(0o755)
     return tree
