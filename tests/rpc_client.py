@@ -106,18 +106,18 @@ class Client:
         """What has come so far of a command's output: (stdout, stderr) as bytes."""
         import base64
 
-        out = {"stdout": b"", "stderr": b""}
+        out = {"stdout": [], "stderr": []}
         rest = []
         for message in self.notifications:
             params = message["params"]
             if message["method"] != "sandbox.output" or params["request"] != request_id:
                 rest.append(message)
             elif "data" in params:
-                out[params["stream"]] += params["data"].encode()
+                out[params["stream"]].append(params["data"].encode())
             else:
-                out[params["stream"]] += base64.b64decode(params["data_base64"])
+                out[params["stream"]].append(base64.b64decode(params["data_base64"]))
         self.notifications = rest
-        return out["stdout"], out["stderr"]
+        return b"".join(out["stdout"]), b"".join(out["stderr"])
 
     # Sandboxes
 
