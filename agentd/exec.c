@@ -8,7 +8,9 @@
 #include "agentd/call.h"
 #include "proto/receipt.h"
 #include "agentd/sandbox.h"
+#include "agentd/server.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/error.h"
 
 static void destroy(struct exec *exec)
@@ -139,6 +141,7 @@ static void on_reply(void *arg, const struct guest_reply *reply)
 
 	call->exec = NULL;
 	call->on_cancel = NULL;
+	metrics_count_exec(&call->server->metrics, clock_now_ns() - call->started_ns);
 	end_writers(exec, reply->end == GUEST_END_LOST);
 	output_finish(&exec->output, call);
 	destroy(exec);

@@ -28,13 +28,15 @@ hearth_agentd_SOURCES = \
 	agentd/method_lease.c \
 	agentd/method_list.c \
 	agentd/method_tool.c \
+	agentd/metrics.c agentd/metrics.h \
+	agentd/metrics_http.c agentd/metrics_http.h \
 	agentd/output.c agentd/output.h \
 	agentd/privilege.c agentd/privilege.h \
 	agentd/release.c agentd/release.h \
 	agentd/sandbox.c agentd/sandbox.h \
 	agentd/server.c agentd/server.h
-hearth_agentd_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS) $(JANSSON_CFLAGS)
+hearth_agentd_CPPFLAGS = $(AM_CPPFLAGS) $(EVDNS_CFLAGS) $(JANSSON_CFLAGS)
 hearth_agentd_LDADD = libtool.a librpc.a libproto.a libbase.a \
-	$(EVENT_LIBS) $(JANSSON_LIBS) $(INIH_LIBS)
+	$(EVDNS_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS) $(INIH_LIBS)
 EXTRA_DIST += docs/rpc.md examples/main_job.py examples/main_job.json
 dist_man_MANS += man/hearth-agentd.8

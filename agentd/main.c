@@ -4,12 +4,13 @@
  * It leases sandboxes from the supervisor for its clients and speaks to each guest over the channel
  * that comes with the lease. JSON ends here, and so does everything hostile: requests of clients,
  * output of commands, files of sandboxes. So it is user hearth without a capability: started as root
- * it opens DIR, connects to DIR/control.sock, listens on DIR/agentd.sock and then drops, before the
- * first client is let in. After the drop nothing is opened by path.
+ * it opens DIR, connects to DIR/control.sock, listens on DIR/agentd.sock and DIR/metrics.sock and then
+ * drops, before the first client is let in. After the drop nothing is opened by path.
  *
  *   clients --agentd.sock--> client -> method -> call -> sandbox --channel--> guest
  *                                       |                  |
- *                                       +------ control.sock: ACQUIRE RELEASE TOUCH LIST POOLS
+ *                                       +------ control.sock: ACQUIRE RELEASE TOUCH LIST POOLS STATS
+ *   Prometheus --metrics.sock, 127.0.0.1--> metrics_http
  *
  * One thread, one libevent loop, no callback that waits. A lease belongs to the connection that
  * acquired it and ends with it. Each request has exactly one answer, whatever dies: the client, the
@@ -33,6 +34,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "base/unix_socket.h"
 #include "proto/instance.h"
 
@@ -41,16 +43,24 @@
 
 static void show_usage(FILE *to)
 {
-	fprintf(to, "usage: hearth-agentd [--dir DIR]\n"
-		    "Serve JSON-RPC on DIR/agentd.sock (" INSTANCE_DIRECTORY_DEFAULT
-		    ") with sandboxes of the supervisor at DIR/control.sock.\n");
+	fprintf(to,
+		"usage: hearth-agentd [--dir DIR] [--metrics-port PORT]\n"
+		"Serve JSON-RPC on DIR/agentd.sock (" INSTANCE_DIRECTORY_DEFAULT
+		") with sandboxes of the supervisor at DIR/control.sock,\n"
+		"and metrics on DIR/metrics.sock and, with --metrics-port, on 127.0.0.1:PORT.\n");
 }
 
-/* 0: go on with *ret_directory. Otherwise 1 + the exit status. */
-static int parse_options(int argc, char **argv, const char **ret_directory)
+struct options {
+	const char *directory;
+	uint64_t metrics_port; /* 0: none */
+};
+
+/* 0: go on with *ret_options. Otherwise 1 + the exit status. */
+static int parse_options(int argc, char **argv, struct options *ret_options)
 {
 	static const struct option options[] = {
 		{"dir", required_argument, NULL, 'd'},
+		{"metrics-port", required_argument, NULL, 'm'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'v'},
 		{NULL, 0, NULL, 0},
@@ -60,8 +70,14 @@ static int parse_options(int argc, char **argv, const char **ret_directory)
 	while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
 		switch (c) {
 		case 'd':
-			*ret_directory = optarg;
+			ret_options->directory = optarg;
 			break;
+		case 'm':
+			if (number_parse(optarg, 1, 65535, &ret_options->metrics_port) == 0)
+				break;
+			fprintf(stderr, "--metrics-port '%s': a port is wanted, 1 to 65535\n",
+				optarg);
+			return 1 + 2;
 		case 'h':
 			show_usage(stdout);
 			return 1;
@@ -79,30 +95,43 @@ static int parse_options(int argc, char **argv, const char **ret_directory)
 	return 1 + 2;
 }
 
-/* Everything that has a path: after it, privileges are dropped. */
-static int open_all(const char *directory, struct control_client **ret_control, int *ret_listener,
-	struct error *err)
+static int listen_all(int dirfd, const struct options *options, gid_t gid,
+	struct server_listeners *listeners, struct error *err)
 {
-	auto_close int dirfd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int *port = &listeners->metrics[1];
+	int r;
+
+	r = listeners->agentd = unix_socket_listen(
+		dirfd, INSTANCE_AGENTD_SOCKET, SOCK_STREAM, SOCKET_MODE, gid, err);
+	if (r >= 0)
+		r = listeners->metrics[0] = unix_socket_listen(
+			dirfd, INSTANCE_METRICS_SOCKET, SOCK_STREAM, SOCKET_MODE, gid, err);
+	if (r >= 0 && options->metrics_port)
+		r = *port = metrics_http_open_port((unsigned)options->metrics_port, err);
+	return r < 0 ? r : 0;
+}
+
+/* Everything that has a path: after it, privileges are dropped. */
+static int open_all(const struct options *options, struct control_client **ret_control,
+	struct server_listeners *listeners, struct error *err)
+{
+	auto_close int dirfd = open(options->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct privilege_user user = {.gid = (gid_t)-1};
 	struct control_client *control = NULL;
 	bool is_root = geteuid() == 0;
 	int r = 0;
 
 	if (dirfd < 0)
-		return error_errno(err, "open %s", directory);
+		return error_errno(err, "open %s", options->directory);
 	if (is_root)
 		r = privilege_find(USER_NAME, &user, err);
 	if (r == 0)
-		r = control_client_connect(directory, &control, err);
+		r = control_client_connect(options->directory, &control, err);
 	if (r < 0)
 		return r;
-	r = unix_socket_listen(
-		dirfd, INSTANCE_AGENTD_SOCKET, SOCK_STREAM, SOCKET_MODE, user.gid, err);
-	if (r >= 0) {
-		*ret_listener = r;
+	r = listen_all(dirfd, options, user.gid, listeners, err);
+	if (r == 0)
 		r = privilege_drop(&user, err);
-	}
 	if (r < 0) {
 		control_client_destroy(control);
 		return r;
@@ -142,13 +171,14 @@ static void hold_signals(bool on)
 	signal(SIGINT, ignore_signal);
 }
 
-static int serve(struct event_base *base, struct control_client *control, int listener)
+static int serve(struct event_base *base, struct control_client *control,
+	const struct server_listeners *listeners)
 {
 	static struct server server;
 	struct event *term, *interrupt;
 	struct error err;
 
-	if (server_init(&server, base, listener, control, &err) < 0) {
+	if (server_init(&server, base, listeners, control, &err) < 0) {
 		log_error("%s", err.text);
 		server_finish(&server);
 		return 1;
@@ -173,20 +203,20 @@ static int serve(struct event_base *base, struct control_client *control, int li
 
 int main(int argc, char **argv)
 {
-	const char *directory = INSTANCE_DIRECTORY_DEFAULT;
+	struct options options = {.directory = INSTANCE_DIRECTORY_DEFAULT};
+	struct server_listeners listeners = {-1, {-1, -1}};
 	struct control_client *control = NULL;
 	struct event_base *base;
 	struct error err;
-	int listener = -1;
 	int code;
-	int r = parse_options(argc, argv, &directory);
+	int r = parse_options(argc, argv, &options);
 
 	if (r > 0)
 		return r - 1;
 	log_open("hearth-agentd");
 	signal(SIGPIPE, SIG_IGN);
 	hold_signals(true);
-	if (open_all(directory, &control, &listener, &err) < 0) {
+	if (open_all(&options, &control, &listeners, &err) < 0) {
 		log_error("%s", err.text);
 		return 1;
 	}
@@ -195,7 +225,7 @@ int main(int argc, char **argv)
 		log_error("event loop: out of memory");
 		return 1;
 	}
-	code = serve(base, control, listener);
+	code = serve(base, control, &listeners);
 	event_base_free(base);
 	return code;
 }

@@ -49,19 +49,20 @@ static json_t *describe_sandbox(
 
 static json_t *describe_pool(const struct control_pool_row *row)
 {
-	return json_pack("{s:s,s:s,s:s,s:i,s:i,s:i,s:i,s:i,s:i,s:i,"
+	return json_pack("{s:s,s:s,s:s,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:i,"
 			 "s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:I,s:I,s:I,s:I,s:o}",
 		"template", row->template_name, "image", row->image, "net", row->net, "min",
-		(int)row->min, "max", (int)row->max, "building", (int)row->building, "ready",
-		(int)row->ready, "leased", (int)row->leased, "discarding", (int)row->discarding,
-		"waiting", (int)row->waiting, "hits", (json_int_t)row->hits, "built",
-		(json_int_t)row->built, "waited", (json_int_t)row->waited, "refused",
-		(json_int_t)row->refused, "build_failures", (json_int_t)row->build_failures,
-		"build_p50_us", (double)row->build_p50_ns / 1e3, "build_p99_us",
-		(double)row->build_p99_ns / 1e3, "idle_bytes", (json_int_t)row->idle_bytes,
-		"lease_bytes", (json_int_t)row->lease_bytes, "promised_bytes",
-		(json_int_t)row->promised_bytes, "budget_bytes", (json_int_t)row->budget_bytes,
-		"broken", utf8_to_json(row->broken, strlen(row->broken)));
+		(int)row->min, "max", (int)row->max, "target", (int)row->target, "building",
+		(int)row->building, "ready", (int)row->ready, "leased", (int)row->leased, "frozen",
+		(int)row->frozen, "discarding", (int)row->discarding, "waiting", (int)row->waiting,
+		"hits", (json_int_t)row->hits, "built", (json_int_t)row->built, "waited",
+		(json_int_t)row->waited, "refused", (json_int_t)row->refused, "build_failures",
+		(json_int_t)row->build_failures, "build_p50_us", (double)row->build_p50_ns / 1e3,
+		"build_p99_us", (double)row->build_p99_ns / 1e3, "idle_bytes",
+		(json_int_t)row->idle_bytes, "lease_bytes", (json_int_t)row->lease_bytes,
+		"promised_bytes", (json_int_t)row->promised_bytes, "budget_bytes",
+		(json_int_t)row->budget_bytes, "broken",
+		utf8_to_json(row->broken, strlen(row->broken)));
 }
 
 static void add_row(struct listing *listing, const struct message_header *message)

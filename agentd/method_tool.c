@@ -45,6 +45,13 @@ static json_t *describe_result(const struct work *work, const struct tool_result
 		"is_error", result->is_error, "receipt", receipt);
 }
 
+static enum metrics_tool_result judge(const struct tool_result *result)
+{
+	if (result->reply->end == GUEST_END_LOST)
+		return METRICS_TOOL_LOST;
+	return result->is_error ? METRICS_TOOL_ERROR : METRICS_TOOL_OK;
+}
+
 static void on_done(void *arg, const struct tool_result *result)
 {
 	struct work *work = arg;
@@ -52,6 +59,7 @@ static void on_done(void *arg, const struct tool_result *result)
 	bool is_lost = result->reply->end == GUEST_END_LOST;
 	json_t *described = is_lost ? NULL : describe_result(work, result);
 
+	metrics_count_tool(&call->server->metrics, work->run->request.tool, judge(result));
 	call->work = NULL;
 	call->on_cancel = NULL;
 	output_finish(&work->output, call);

@@ -268,6 +268,19 @@ void sandbox_on_lease_ended(void *arg, const struct control_lease_ended *ended)
 	sandbox_end(sandbox, &end, true);
 }
 
+void sandbox_on_lease_frozen(void *arg, const struct control_lease_frozen *frozen)
+{
+	struct sandbox *sandbox = sandbox_find(arg, frozen->handle.sandbox);
+	json_t *params;
+
+	if (!sandbox || sandbox->lease.handle.epoch != frozen->handle.epoch)
+		return;
+	params = sandbox_handle(&frozen->handle);
+	json_object_set_new(params, "idle_ms", json_integer((json_int_t)frozen->idle_ms));
+	json_object_set_new(params, "ends_ms", json_integer((json_int_t)frozen->ends_ms));
+	client_notify(sandbox->owner, "sandbox.frozen", params);
+}
+
 static void on_shell_found(void *arg, const struct guest_reply *reply)
 {
 	struct sandbox *sandbox = arg;

@@ -63,6 +63,9 @@ void sandbox_release(struct sandbox *sandbox, bool is_told, struct call *answer)
 /* LEASE_ENDED: the control client's callback; arg is the server. */
 void sandbox_on_lease_ended(void *arg, const struct control_lease_ended *ended);
 
+/* LEASE_FROZEN: likewise. */
+void sandbox_on_lease_frozen(void *arg, const struct control_lease_frozen *frozen);
+
 struct sandbox *sandbox_find(struct server *server, uint64_t id);
 
 /* After requests were sent, or a call began or ended: watch what there is to watch. */

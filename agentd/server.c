@@ -159,12 +159,14 @@ void server_stop(struct server *server, const char *reason, int exit_code)
 	drop_control(server);
 	list_for_each_safe(member, next, &server->clients)
 		client_close(list_entry(member, struct client, in_server));
+	metrics_http_stop(&server->metrics_http);
 	server_on_client_gone(server);
 }
 
 void server_on_client_gone(struct server *server)
 {
-	if (server->is_stopping && server->client_count == 0)
+	if (server->is_stopping && server->client_count == 0 &&
+		!metrics_http_is_busy(&server->metrics_http))
 		event_base_loopbreak(server->base);
 }
 
@@ -201,24 +203,44 @@ static int make_events(struct server *server)
 	return 0;
 }
 
-int server_init(struct server *server, struct event_base *base, int listener,
-	struct control_client *control, struct error *err)
+static int listen_for_metrics(
+	struct server *server, const struct server_listeners *listeners, struct error *err)
+{
+	int r = metrics_http_init(&server->metrics_http, server, err);
+
+	for (size_t i = 0; i < METRICS_LISTENERS_MAX; i++) {
+		int fd = listeners->metrics[i];
+
+		if (r == 0 && fd >= 0)
+			r = metrics_http_listen(&server->metrics_http, fd, err);
+		else
+			fd_close(fd);
+	}
+	return r;
+}
+
+int server_init(struct server *server, struct event_base *base,
+	const struct server_listeners *listeners, struct control_client *control, struct error *err)
 {
 	int r;
 
 	memset(server, 0, sizeof(*server));
 	server->base = base;
-	server->listener = listener;
+	server->listener = listeners->agentd;
 	server->control = control;
 	list_init(&server->clients);
 	list_init(&server->releases);
 	for (size_t i = 0; i < SERVER_BUCKETS; i++)
 		list_init(&server->sandboxes[i]);
+	r = listen_for_metrics(server, listeners, err);
+	if (r < 0)
+		return r;
 	server->lease_max = find_lease_max();
 	if (server->lease_max == 0)
 		return error_set(err, EMFILE, "RLIMIT_NOFILE is below %d: raise it",
 			SERVER_CLIENTS_MAX + SERVER_SPARE_FDS + 1);
 	control_client_on_ended(control, sandbox_on_lease_ended, server);
+	control_client_on_frozen(control, sandbox_on_lease_frozen, server);
 	control_client_on_receipt(control, release_on_receipt, server);
 	server->warned = json_object();
 	r = method_load(server, err);
@@ -241,6 +263,7 @@ void server_finish(struct server *server)
 		client_destroy(list_entry(member, struct client, in_server));
 	if (server->control)
 		control_client_destroy(take_ptr(&server->control));
+	metrics_http_finish(&server->metrics_http); /* its requests have their answers */
 	free_event(server->control_event);
 	free_event(server->accept_event);
 	free_event(server->accept_timer);

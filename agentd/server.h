@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "agentd/metrics_http.h"
 #include "base/list.h"
 #include "proto/control_client.h"
 
@@ -39,13 +40,22 @@ struct server {
 	unsigned asked_count; /* acquires and lists without an answer */
 	json_t *method_schemas[SERVER_METHODS_MAX];
 	json_t *tools; /* what tool.list answers; also the schemas */
+	struct metrics metrics;
+	struct metrics_http metrics_http;
 	bool is_stopping;
 	int exit_code;
 };
 
-/* Listener (an fd) and control become the server's. 0 or -errno. */
-int server_init(struct server *server, struct event_base *base, int listener,
-	struct control_client *control, struct error *err);
+/* Sockets that listen; -1: none. */
+struct server_listeners {
+	int agentd;
+	int metrics[METRICS_LISTENERS_MAX];
+};
+
+/* Listeners and control become the server's, also on failure: server_finish() ends them. 0 or -errno. */
+int server_init(struct server *server, struct event_base *base,
+	const struct server_listeners *listeners, struct control_client *control,
+	struct error *err);
 /* Everything that is left. Accepts a half-built one. */
 void server_finish(struct server *server);
 
@@ -60,6 +70,6 @@ int server_ask(struct server *server, uint16_t type, void *request, uint32_t siz
 	control_answer_fn on_answer, void *arg, struct error *err);
 void server_answered(struct server *server);
 
-/* A client has gone: when stopping, leave with the last one. */
+/* A client, of whichever socket, has gone: when stopping, leave with the last one. */
 void server_on_client_gone(struct server *server);
 #endif

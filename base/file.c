@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -59,8 +60,8 @@ int file_write_at(int dirfd, const char *name, const char *text, struct error *e
 	return 0;
 }
 
-int file_replace_at(
-	int dirfd, const char *name, const void *data, size_t size, mode_t mode, struct error *err)
+static int replace(int dirfd, const char *name, const void *data, size_t size, mode_t mode,
+	bool lasts, struct error *err)
 {
 	auto_close int fd = -1;
 	char temporary[256];
@@ -72,7 +73,7 @@ int file_replace_at(
 	if (fd < 0)
 		return error_errno(err, "create %s", temporary);
 	r = fd_write_full(fd, data, size);
-	if (r == 0 && fsync(fd) < 0)
+	if (r == 0 && lasts && fsync(fd) < 0)
 		r = -errno;
 	if (r == 0 && renameat(dirfd, temporary, dirfd, name) < 0)
 		r = -errno;
@@ -81,6 +82,18 @@ int file_replace_at(
 		return error_set(err, -r, "replace %s: %s", name, strerror(-r));
 	}
 	return 0;
+}
+
+int file_replace_at(
+	int dirfd, const char *name, const void *data, size_t size, mode_t mode, struct error *err)
+{
+	return replace(dirfd, name, data, size, mode, true, err);
+}
+
+int file_replace_volatile_at(
+	int dirfd, const char *name, const void *data, size_t size, mode_t mode, struct error *err)
+{
+	return replace(dirfd, name, data, size, mode, false, err);
 }
 
 int file_make_directories(const char *path, mode_t mode, struct error *err)

@@ -24,6 +24,9 @@ int file_write_at(int dirfd, const char *name, const char *text, struct error *e
 /* Create or replace atomically: temporary name, fsync, rename. 0 or -errno. */
 int file_replace_at(
 	int dirfd, const char *name, const void *data, size_t size, mode_t mode, struct error *err);
+/* Likewise without the fsync: what means nothing once the machine has stopped. */
+int file_replace_volatile_at(
+	int dirfd, const char *name, const void *data, size_t size, mode_t mode, struct error *err);
 
 /* mkdir -p. Existing directories are kept as they are. 0 or -errno. */
 int file_make_directories(const char *path, mode_t mode, struct error *err);

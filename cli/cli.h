@@ -116,7 +116,11 @@ int cli_sandbox_kill(struct cli *cli, int argc, char **argv);
 int cli_sandbox_net(struct cli *cli, int argc, char **argv);
 int cli_sandbox_inspect(struct cli *cli, int argc, char **argv);
 int cli_pool_ls(struct cli *cli, int argc, char **argv);
-int cli_bench_acquire(struct cli *cli, int argc, char **argv);
+int cli_pool_set(struct cli *cli, int argc, char **argv);
+int cli_top(struct cli *cli, int argc, char **argv);
+/* bench acquire | exec | churn | miss | burst: argv[0] says which. */
+int cli_bench(struct cli *cli, int argc, char **argv);
+int cli_bench_compare(struct cli *cli, int argc, char **argv);
 int cli_version(struct cli *cli, int argc, char **argv);
 /*
  * image build NAME | ls | verify NAME | rm NAME: argv[0] is the verb. In cli/image.c, linked into

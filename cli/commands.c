@@ -43,11 +43,54 @@ static const struct cli_option exec_options[] = {
 	END,
 };
 
-static const struct cli_option bench_options[] = {
-	{"count", 'n', "N", "samples (default 1000)"},
-	{"pause-us", 0, "U", "microseconds of rest before each sample (default 0)"},
+#define BENCH_COMMON                                                                               \
+	{"image", 0, "NAME", "image to measure (default: the instance's first pool)"},             \
+		{"csv", 0, "FILE", "write every sample to FILE"},                                  \
+	{                                                                                          \
+		"svg", 0, "FILE", "draw latency over percentile, and the floor, to FILE"           \
+	}
+#define BENCH_LOOP                                                                                 \
+	{"count", 'n', "N", "samples (default 1000)"},                                             \
+		{"clients", 'c', "N", "processes that do so at once (default 1)"},                 \
+		{"warmup", 0, "N", "samples before, not counted (default 0)"},                     \
+	{                                                                                          \
+		"pause-us", 0, "U", "microseconds of rest before each sample (default 0)"          \
+	}
+
+static const struct cli_option bench_acquire_options[] = {
+	BENCH_LOOP,
+	{"rate", 0, "R", "R acquires a second, at fixed times, from which the latency counts"},
 	{"refill", 0, NULL, "measure while the pool refills; a miss is then no failure"},
-	{"image", 0, "NAME", "image to measure (default: the instance's first pool)"},
+	BENCH_COMMON,
+	END,
+};
+
+static const struct cli_option bench_exec_options[] = {
+	BENCH_LOOP,
+	{"fresh", 0, NULL, "acquire and run: a new sandbox for each"},
+	BENCH_COMMON,
+	END,
+};
+
+static const struct cli_option bench_loop_options[] = {
+	BENCH_LOOP,
+	BENCH_COMMON,
+	END,
+};
+
+static const struct cli_option bench_burst_options[] = {
+	{"count", 'n', "N", "sandboxes asked for at once (default 100)"},
+	{"clients", 'c', "N", "processes that ask, a part each (default 1)"},
+	{"batch", 0, "K", "sandboxes in one message (default 64)"},
+	{"rounds", 0, "B", "bursts (default 1)"},
+	BENCH_COMMON,
+	END,
+};
+
+static const struct cli_option top_options[] = {
+	{"once", 0, NULL, "show one frame and end"},
+	{"count", 'n', "COUNT", "end after so many frames"},
+	{"interval", 0, "SECONDS", "from frame to frame (default 1)"},
 	END,
 };
 
@@ -102,6 +145,17 @@ const struct cli_command cli_commands[] = {
 	{"pool ls", "[OPTION...]", "list the pools",
 		"Lists the pools: what they hold, how acquires were served, what builds took.",
 		NULL, 0, 0, CLI_NO_COMMAND_LINE, false, cli_pool_ls},
+	{"pool set", "NAME [min=N] [max=N]", "change how many sandboxes a pool keeps",
+		"Changes min, max or both of a pool at once, until the supervisor ends: its\n"
+		"configuration stays as it is. max cannot go beyond what the instance was started\n"
+		"with. Needs root.",
+		NULL, 2, 3, CLI_NO_COMMAND_LINE, false, cli_pool_set},
+	{"top", "[OPTION...]", "watch pools, leases and the latency of acquires",
+		"Shows pools, leases, how long acquires took and why some missed, again and "
+		"again.\n"
+		"On a terminal q quits; elsewhere each frame is plain text, with --json one "
+		"object a line.",
+		top_options, 0, 0, CLI_NO_COMMAND_LINE, false, cli_top},
 	{"image build", "NAME", "build an image by its recipe and put it into the store",
 		"Builds the image and replaces one of that name when it is whole. Needs root.",
 		image_options, 1, 1, CLI_NO_COMMAND_LINE, false, cli_image},
@@ -123,12 +177,34 @@ const struct cli_command cli_commands[] = {
 		doctor_options, 0, 0, CLI_NO_COMMAND_LINE, false, cli_doctor},
 	{"bench acquire", "[OPTION...]", "measure the round trip of an acquire",
 		"Times one ACQUIRE round trip per sample, in rounds that take at most half of the\n"
-		"ready sandboxes, and no more than is granted; they are released and refilled "
-		"between rounds, untimed. The "
-		"floor is\n"
-		"an echo between two processes with messages of the same sizes and the same "
-		"pauses.",
-		bench_options, 0, 0, CLI_NO_COMMAND_LINE, false, cli_bench_acquire},
+		"ready sandboxes, and no more than is granted; they are released and refilled\n"
+		"between rounds, untimed. The floor is an echo between two processes: messages of\n"
+		"the same sizes, the same pauses.",
+		bench_acquire_options, 0, 0, CLI_NO_COMMAND_LINE, false, cli_bench},
+	{"bench exec", "[OPTION...] [--] [COMMAND [ARGUMENT...]]", "measure a command in a sandbox",
+		"Times COMMAND (default /bin/true) in a sandbox that is held, or with --fresh\n"
+		"together with the acquire of one for each. The floor is posix_spawn of the same\n"
+		"command on the host, as user hearth, after each sample.",
+		bench_exec_options, 0, -1, 0, false, cli_bench},
+	{"bench churn", "[OPTION...] [--] [COMMAND [ARGUMENT...]]",
+		"measure sandboxes from creation to death",
+		"Times acquire, COMMAND (default /bin/true) and destruction, until the sandbox is\n"
+		"proven dead, and tells how many a second. The floor is posix_spawn of the same\n"
+		"command on the host, as user hearth.",
+		bench_loop_options, 0, -1, 0, false, cli_bench},
+	{"bench miss", "[OPTION...]", "measure an acquire that finds nothing ready",
+		"Takes all ready sandboxes and times the acquires after that, which wait for a\n"
+		"build. For builds that nothing has begun before, measure a pool with min = 0.",
+		bench_loop_options, 0, 0, CLI_NO_COMMAND_LINE, false, cli_bench},
+	{"bench burst", "[OPTION...]", "measure many acquires at once on an empty pool",
+		"Takes all ready sandboxes, then asks for N at once: when the first, the middle\n"
+		"and the last one came, and whether they came in the order of the requests.",
+		bench_burst_options, 0, 0, CLI_NO_COMMAND_LINE, false, cli_bench},
+	{"bench --compare", "A.json B.json", "say whether two results of --json differ",
+		"Compares median and p99 of two results of hearth bench --json. The interval (95\n"
+		"percent, block bootstrap) knows only what varied within the runs: take several\n"
+		"runs of each in turn, because the machine changes between them too.",
+		NULL, 2, 2, CLI_NO_COMMAND_LINE, false, cli_bench_compare},
 	{"version", "[OPTION...]", "show the version",
 		"Shows the versions of program and protocols.", NULL, 0, 0, CLI_NO_COMMAND_LINE,
 		false, cli_version},

@@ -1,7 +1,11 @@
 #include "cli/inside.h"
 
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "base/cleanup.h"
 #include "base/number.h"
@@ -42,6 +46,48 @@ int inside_parse(const struct cli *cli, char **argv, struct inside *ret_inside)
 		return cli_usage_error(
 			cli, "--cwd '%s': an absolute path is wanted", inside->command.cwd);
 	return 0;
+}
+
+/* A pipe without a name (one with a name is a file, whose mode is not ours to change), opened anew; else -1. */
+static int reopen_pipe(int fd, int access)
+{
+	auto_close int again = -1;
+	struct statfs fs;
+	struct stat st;
+	char path[32];
+
+	if (fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode) || fstatfs(fd, &fs) < 0 ||
+		fs.f_type != PIPEFS_MAGIC || (fcntl(fd, F_GETFL) & O_ACCMODE) != access)
+		return -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = open(path, access | O_CLOEXEC);
+	if (again < 0 ||
+		fchmod(again, (st.st_mode & 0777) | (access == O_RDONLY ? S_IROTH : S_IWOTH)) < 0)
+		return -1;
+	return take_fd(&again);
+}
+
+void inside_pass_pipes(const struct cli *cli, struct inside *inside)
+{
+	struct console_command *command = &inside->command;
+
+	if (cli->json || command->has_tty || command->output_max)
+		return;
+	for (int fd = command->has_stdin ? 0 : 1; fd < GUEST_EXEC_FDS_MAX; fd++) {
+		command->stdio[fd] = reopen_pipe(fd, fd == 0 ? O_RDONLY : O_WRONLY);
+		if (command->stdio[fd] >= 0)
+			command->passed |= guest_exec_fd_flag(fd);
+	}
+}
+
+void inside_close_pipes(struct inside *inside)
+{
+	struct console_command *command = &inside->command;
+
+	for (int fd = 0; fd < GUEST_EXEC_FDS_MAX; fd++)
+		if (command->passed & guest_exec_fd_flag(fd))
+			fd_close(command->stdio[fd]);
+	command->passed = 0;
 }
 
 void inside_say_limits(

@@ -17,6 +17,17 @@ struct inside {
 /* From the options env, cwd, timeout, output-max, interactive, tty. 0, or the exit code of a printed usage error. */
 int inside_parse(const struct cli *cli, char **argv, struct inside *ret_inside);
 
+/*
+ * Let the command have those of stdin, stdout and stderr that are pipes: bulk data then goes past the guest.
+ * Not where its bytes are counted or limited. Before privileges are dropped: only who made a pipe can open
+ * it again, so that no flag that is set inside stays on the caller's own, and to the sandbox's users, so
+ * that /dev/stdout can be opened there. Files are left alone: whoever runs inside could cut and overwrite
+ * them, and see their names.
+ */
+void inside_pass_pipes(const struct cli *cli, struct inside *inside);
+/* The command has them, or never will. Again: nothing. */
+void inside_close_pipes(struct inside *inside);
+
 /* One line on stderr for all limits that the command hit, but that of its time. None with --json: there is a receipt. */
 void inside_say_limits(
 	const struct cli *cli, uint32_t limits_hit, const struct limit_values *values);

@@ -206,6 +206,7 @@ int instance_stop(const char *directory, unsigned *ret_stopped, struct error *er
 	if (r < 0)
 		return r;
 	unlinkat(dirfd, INSTANCE_AGENTD_SOCKET, 0);
+	unlinkat(dirfd, INSTANCE_METRICS_SOCKET, 0);
 	unlinkat(dirfd, INSTANCE_CONTROL_SOCKET, 0);
 	wait_until_reaped(agentd);
 	wait_until_reaped(supervisor);

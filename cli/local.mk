@@ -4,7 +4,20 @@
 noinst_LIBRARIES += libcli.a
 libcli_a_SOURCES = \
 	cli/bench.c cli/bench.h \
-	cli/bench_floor.c \
+	cli/bench_client.c cli/bench_client.h \
+	cli/bench_command.c cli/bench_command.h \
+	cli/bench_compare.c \
+	cli/bench_csv.c \
+	cli/bench_environment.c cli/bench_environment.h \
+	cli/bench_figures.c cli/bench_figures.h \
+	cli/bench_floor.c cli/bench_floor.h \
+	cli/bench_json.c \
+	cli/bench_report.c cli/bench_report.h \
+	cli/bench_run.c cli/bench_run.h \
+	cli/bench_sample.c cli/bench_sample.h \
+	cli/bench_stats.c cli/bench_stats.h \
+	cli/bench_svg.c cli/bench_svg.h \
+	cli/bench_worker.c cli/bench_worker.h \
 	cli/cli.c cli/cli.h \
 	cli/commands.c \
 	cli/doctor_program.c \
@@ -16,6 +29,7 @@ libcli_a_SOURCES = \
 	cli/lease_options.c cli/lease_options.h \
 	cli/parse.c cli/parse.h \
 	cli/pool.c \
+	cli/pool_set.c \
 	cli/query.c cli/query.h \
 	cli/program.c \
 	cli/progress.c cli/progress.h \
@@ -26,11 +40,23 @@ libcli_a_SOURCES = \
 	cli/sandbox_kill.c \
 	cli/sandbox_net.c \
 	cli/table.c cli/table.h \
+	cli/top.c \
+	cli/top_view.c cli/top_view.h \
 	cli/up.c \
 	cli/up_config.c cli/up_config.h \
 	cli/version.c
 libcli_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(SMARTCOLS_CFLAGS) \
 	-DHEARTH_SBINDIR='"$(sbindir)"'
+# The commit that bench's figures are of: looked at in each build, written when it is another.
+cli/commit.h: FORCE
+	@test -d cli || mkdir cli
+	@commit=`git -C $(srcdir) --no-optional-locks describe --always --dirty 2>/dev/null || echo unknown`; \
+	echo "#define HEARTH_COMMIT \"$$commit\"" >$@.new; \
+	if cmp -s $@.new $@; then rm -f $@.new; else mv $@.new $@; fi
+FORCE:
+.PHONY: FORCE
+cli/libcli_a-bench_environment.$(OBJEXT): cli/commit.h
+CLEANFILES += cli/commit.h
 cli_libraries = libcli.a libjail.a librpc.a libproto.a libbase.a
 cli_system_libraries = $(JANSSON_LIBS) $(SMARTCOLS_LIBS)
 

@@ -156,6 +156,21 @@ static void read_letters(struct parse *p, const char *letters)
 	}
 }
 
+/* "bench --compare" is a command although its second word looks like an option. */
+static bool completes_command(const struct parse *p, const char *word)
+{
+	const size_t length = strlen(p->noun);
+
+	if (p->cli->command || !length)
+		return false;
+	for (unsigned i = 0; i < cli_command_count; i++)
+		if (strncmp(cli_commands[i].name, p->noun, length) == 0 &&
+			cli_commands[i].name[length] == ' ' &&
+			strcmp(cli_commands[i].name + length + 1, word) == 0)
+			return true;
+	return false;
+}
+
 /* The first word, or the first two, name the command. */
 static void read_command(struct parse *p, char *word)
 {
@@ -198,6 +213,8 @@ static void read_all(struct parse *p)
 
 		if (!is_ended && strcmp(word, "--") == 0)
 			is_ended = true;
+		else if (!is_ended && completes_command(p, word))
+			read_command(p, word);
 		else if (!is_ended && strncmp(word, "--", 2) == 0)
 			read_long(p, word + 2);
 		else if (!is_ended && word[0] == '-' && word[1])

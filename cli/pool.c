@@ -11,9 +11,11 @@ static const struct cli_column columns[] = {
 	{"NET", false},
 	{"MIN", true},
 	{"MAX", true},
+	{"TARGET", true},
 	{"BUILDING", true},
 	{"READY", true},
 	{"LEASED", true},
+	{"FROZEN", true},
 	{"DISCARDING", true},
 	{"WAITING", true},
 	{"HITS", true},
@@ -33,10 +35,11 @@ static const struct cli_column columns[] = {
 static void on_row(void *arg, const struct message_header *header)
 {
 	const struct control_pool_row *row = (const void *)header;
-	const uint64_t numbers[] = {row->min, row->max, row->building, row->ready, row->leased,
-		row->discarding, row->waiting, row->hits, row->built, row->waited, row->refused,
-		row->build_failures, row->build_p50_ns / 1000, row->build_p99_ns / 1000,
-		row->idle_bytes, row->lease_bytes, row->promised_bytes, row->budget_bytes};
+	const uint64_t numbers[] = {row->min, row->max, row->target, row->building, row->ready,
+		row->leased, row->frozen, row->discarding, row->waiting, row->hits, row->built,
+		row->waited, row->refused, row->build_failures, row->build_p50_ns / 1000,
+		row->build_p99_ns / 1000, row->idle_bytes, row->lease_bytes, row->promised_bytes,
+		row->budget_bytes};
 	struct cli_table *table = arg;
 
 	cli_table_add(table, "%s", row->template_name);

@@ -29,7 +29,7 @@ static void on_answer(void *arg, const struct message_header *answer, int fd, bo
 	if (answer->type == CONTROL_REFUSED)
 		error_set(&query->refused, EPERM, "%s",
 			((const struct control_refused *)(const void *)answer)->text);
-	else if (answer->type == CONTROL_SANDBOX_ROW || answer->type == CONTROL_POOL_ROW)
+	else if (answer->type != CONTROL_DONE)
 		query->on_row(query->arg, answer);
 }
 

@@ -8,11 +8,11 @@
 struct control_client;
 struct error;
 
-/* row is a struct control_sandbox_row or control_pool_row, as asked. */
+/* row is a struct control_sandbox_row, control_pool_row or control_stat_row, as asked. */
 typedef void (*query_row_fn)(void *arg, const struct message_header *row);
 
 /*
- * Over a connection of its own to DIRECTORY/control.sock. type: CONTROL_LIST or CONTROL_POOLS. Calls
+ * Over a connection of its own to DIRECTORY/control.sock. type: CONTROL_LIST, CONTROL_POOLS or CONTROL_STATS. Calls
  * on_row for each row. 0 or -errno.
  */
 int query_rows(

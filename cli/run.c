@@ -252,6 +252,7 @@ int cli_run(struct cli *cli, int argc, char **argv)
 		r = lease_options_parse(cli, &run.request);
 	if (r != 0)
 		return r;
+	inside_pass_pipes(cli, &run.inside);
 	r = acquire(&run, &channel, &err);
 	note_limits(&run);
 	if (r == 0) {
@@ -264,6 +265,7 @@ int cli_run(struct cli *cli, int argc, char **argv)
 		r = guest_client_create(take_fd(&channel), &run.guest, &err);
 	if (r == 0)
 		r = console_start(&run.console, run.guest, &run.inside.command, &err);
+	inside_close_pipes(&run.inside); /* or their end would not show while the command runs */
 	if (r == 0)
 		r = attend(&run, &err);
 	console_finish(&run.console);

@@ -20,14 +20,14 @@ int builder_find(char *ret_path, size_t size, struct error *err)
 	return program_find("hearth-builder", ret_path, size, err);
 }
 
-static int spawn(const char *program, struct builder *builder, struct error *err)
+int builder_spawn(const char *program, struct builder *ret_builder, struct error *err)
 {
 	char *const argv[] = {"hearth-builder", NULL};
 	struct program started;
 	int r = program_start(program, argv, &started, err);
 
 	if (r == 0)
-		*builder = (struct builder){
+		*ret_builder = (struct builder){
 			.pid = started.pid, .pidfd = started.pidfd, .link_fd = started.link_fd};
 	return r;
 }
@@ -43,7 +43,9 @@ static int send_packet(int link_fd, const void *message, size_t size, const void
 static int send_base(const struct builder_config *config, int link_fd, struct error *err)
 {
 	struct link_base m = {.has_v2 = config->base->v2_fd >= 0,
+		.has_freezer = config->base->v1_fd[CGROUP_FREEZER] >= 0,
 		.normal_priority = config->normal_priority,
+		.is_one_shot = config->is_one_shot,
 		.nameserver = config->nameserver};
 	int fds[CGROUP_HIERARCHIES];
 	size_t count = 0;
@@ -57,6 +59,8 @@ static int send_base(const struct builder_config *config, int link_fd, struct er
 		if (m.place[c] == CGROUP_V1)
 			fds[count++] = config->base->v1_fd[c];
 	}
+	if (m.has_freezer)
+		fds[count++] = config->base->v1_fd[CGROUP_FREEZER];
 	return send_packet(link_fd, &m, sizeof(m), NULL, 0, fds, count, err);
 }
 
@@ -138,8 +142,10 @@ static int send_workspaces(int workspaces_fd, int link_fd, struct error *err)
 	return send_packet(link_fd, &m, sizeof(m), NULL, 0, &fd, 1, err);
 }
 
-static int configure(const struct builder_config *config, int link_fd, struct error *err)
+int builder_configure(
+	const struct builder_config *config, const struct builder *builder, struct error *err)
 {
+	const int link_fd = builder->link_fd;
 	struct link_start start;
 	int r = send_base(config, link_fd, err);
 
@@ -159,10 +165,10 @@ int builder_start(
 	const struct builder_config *config, struct builder *ret_builder, struct error *err)
 {
 	struct builder builder = {.pid = -1, .pidfd = -1, .link_fd = -1};
-	int r = spawn(config->program, &builder, err);
+	int r = builder_spawn(config->program, &builder, err);
 
 	if (r == 0)
-		r = configure(config, builder.link_fd, err);
+		r = builder_configure(config, &builder, err);
 	if (r < 0) {
 		fd_close(builder.link_fd); /* ends it, if it lives */
 		fd_close(builder.pidfd);

@@ -36,6 +36,7 @@ struct builder_config {
 	int workspaces_fd;	 /* directory of the workspaces, borrowed; -1: none */
 	uint32_t nameserver;	 /* IPv4, host byte order, for /etc/resolv.conf; 0: the image's */
 	bool normal_priority;
+	bool is_one_shot; /* one sandbox will be built, none after it */
 };
 
 struct builder {
@@ -50,6 +51,11 @@ struct builder {
  */
 int builder_start(
 	const struct builder_config *config, struct builder *ret_builder, struct error *err);
+
+/* Its two halves, for one who has something to do while the program starts. After the first the same holds. */
+int builder_spawn(const char *program, struct builder *ret_builder, struct error *err);
+int builder_configure(
+	const struct builder_config *config, const struct builder *builder, struct error *err);
 
 /* Path of hearth-builder: beside this program's tree (../libexec/hearth), else where it was installed. */
 int builder_find(char *ret_path, size_t size, struct error *err);

@@ -13,6 +13,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -49,6 +50,11 @@
 #endif
 #ifndef P_PIDFD
 #define P_PIDFD 3
+#endif
+/* Of a pidfd, since 6.11. */
+#ifndef PIDFD_GET_USER_NAMESPACE
+#define PIDFD_GET_MNT_NAMESPACE	 _IO(0xff, 3)
+#define PIDFD_GET_USER_NAMESPACE _IO(0xff, 9)
 #endif
 
 static inline int kernel_open_tree(int dirfd, const char *path, unsigned flags)

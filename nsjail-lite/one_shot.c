@@ -114,7 +114,8 @@ int one_shot_start(struct one_shot *s, const struct builder_template *template, 
 		.templates = template,
 		.template_count = 1,
 		.workspaces_fd = -1,
-		.normal_priority = true};
+		.normal_priority = true,
+		.is_one_shot = true};
 	struct link_slot slot = {.slot = 0};
 	struct link_build build = {.sandbox = SANDBOX};
 	int r;
@@ -123,7 +124,9 @@ int one_shot_start(struct one_shot *s, const struct builder_template *template, 
 		.builder = {.pid = -1, .pidfd = -1, .link_fd = -1},
 		.channel_fd = -1};
 	snprintf(s->instance, sizeof(s->instance), ONE_SHOT_PREFIX "%d", getpid());
-	r = one_shot_sweep(err);
+	r = builder_spawn(NULL, &s->builder, err); /* starts while the rest is prepared */
+	if (r == 0)
+		r = one_shot_sweep(err);
 	if (r == 0)
 		r = cgroup_base_open(s->instance, NULL, &s->base, err);
 	if (r == 0)
@@ -131,7 +134,7 @@ int one_shot_start(struct one_shot *s, const struct builder_template *template, 
 	if (r == 0)
 		r = seccomp_compile(&filter, err);
 	if (r == 0)
-		r = builder_start(&config, &s->builder, err);
+		r = builder_configure(&config, &s->builder, err);
 	if (r == 0)
 		r = send_message(s, &slot, LINK_SLOT, sizeof(slot), err);
 	if (r == 0)

@@ -58,5 +58,5 @@ int run_file_write(const char *name, const char *text, size_t size, struct error
 {
 	auto_close int dirfd = open_directory(err);
 
-	return dirfd < 0 ? dirfd : file_replace_at(dirfd, name, text, size, 0644, err);
+	return dirfd < 0 ? dirfd : file_replace_volatile_at(dirfd, name, text, size, 0644, err);
 }

@@ -22,7 +22,6 @@
 struct span {
 	uint32_t first, count; /* in ranges */
 	char instance[64];
-	bool is_live;
 };
 
 struct spans {
@@ -32,7 +31,6 @@ struct spans {
 
 static bool parse_span(const char *line, struct span *span)
 {
-	span->is_live = false;
 	return sscanf(line, LINE_FORMAT, &span->first, &span->count, span->instance) == 3 &&
 	       span->first >= FIRST_RANGE && span->first <= LAST_RANGE && span->count > 0 &&
 	       span->count <= LAST_RANGE + 1 - span->first;
@@ -79,18 +77,23 @@ static int spans_write(const struct spans *spans, struct error *err)
 	return run_file_write(RANGES_NAME, text, used, err);
 }
 
-static void mark_live(void *arg, const char *instance)
-{
-	struct spans *spans = arg;
-
-	for (unsigned i = 0; i < spans->count; i++)
-		if (strcmp(spans->span[i].instance, instance) == 0)
-			spans->span[i].is_live = true;
-}
-
 static void remove_span(struct spans *spans, unsigned i)
 {
 	spans->span[i] = spans->span[--spans->count];
+}
+
+/* Those of instances that have no cgroup: nothing of them lives. */
+static int drop_dead(struct spans *spans, struct error *err)
+{
+	for (unsigned i = spans->count; i-- > 0;) {
+		int r = cgroup_base_exists(spans->span[i].instance, err);
+
+		if (r < 0)
+			return r;
+		if (r == 0)
+			remove_span(spans, i);
+	}
+	return 0;
 }
 
 /* First free run of `count` ranges, or 0. Spans are few: try the end of each. */
@@ -121,12 +124,9 @@ int uid_ranges_take(
 
 	if (fd < 0)
 		return fd;
-	r = cgroup_base_list(mark_live, &spans, err);
+	r = drop_dead(&spans, err);
 	if (r < 0)
 		return error_prefix(err, r, "uid ranges");
-	for (unsigned i = spans.count; i-- > 0;)
-		if (!spans.span[i].is_live)
-			remove_span(&spans, i);
 	first = count == 0 || count > LAST_RANGE ? 0 : find_free(&spans, count);
 	if (first == 0 || spans.count == SPANS_MAX)
 		return error_set(err, EUSERS,

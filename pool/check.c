@@ -2,11 +2,44 @@
 #include <errno.h>
 
 #include "base/error.h"
+#include "pool/leases.h"
 #include "pool/policy.h"
 
 static int broken(struct error *err, const char *what)
 {
 	return error_set(err, EINVAL, "%s", what);
+}
+
+static int check_leased(
+	const struct pool *pool, const struct pool_sandbox *sandbox, struct error *err)
+{
+	uint32_t index = sandbox->due_index;
+	uint64_t due_ms = leases_due_ms(sandbox);
+
+	if (list_is_empty(&sandbox->same_bucket))
+		return broken(err, "a leased sandbox is not in the table of lessees");
+	if (index > pool->due.count || (index > 0 && pool->due.heap[index].sandbox != sandbox))
+		return broken(err, "a lease is not where it should be among those due");
+	if (index > 1 && pool->due.heap[index].ms < pool->due.heap[index / 2].ms)
+		return broken(err, "the first to be due does not stand first");
+	if (due_ms != UINT64_MAX && (index == 0 || due_ms < pool->due.heap[index].ms))
+		return broken(err, "a lease's limit would be slept through");
+	if (sandbox->is_frozen && !pool->ops.freeze)
+		return broken(err, "a lease is frozen where nothing can freeze");
+	return 0;
+}
+
+static int check_unleased(const struct pool_sandbox *sandbox, struct error *err)
+{
+	if (sandbox->lessee)
+		return broken(err, "a sandbox that is not leased has a lessee");
+	if (!list_is_empty(&sandbox->by_lessee) || !list_is_empty(&sandbox->same_bucket))
+		return broken(err, "a sandbox that is not leased is in a lessee's list");
+	if (sandbox->due_index != 0)
+		return broken(err, "a sandbox that is not leased has a limit of a lease");
+	if (sandbox->is_frozen && sandbox->state != SANDBOX_DISCARDING)
+		return broken(err, "a sandbox is frozen that was never leased");
+	return 0;
 }
 
 static int check_sandbox(const struct pool *pool, const struct pool_sandbox *sandbox,
@@ -16,18 +49,25 @@ static int check_sandbox(const struct pool *pool, const struct pool_sandbox *san
 		return broken(err, "a sandbox is in the list of another state");
 	if (sandbox->id >= *pool->next_id)
 		return broken(err, "a sandbox has an id that was never given");
-	if (state != SANDBOX_LEASED) {
-		if (sandbox->lessee)
-			return broken(err, "a sandbox that is not leased has a lessee");
-		if (!list_is_empty(&sandbox->by_lessee))
-			return broken(err, "a sandbox that is not leased is in a lessee's list");
-		return 0;
+	return state == SANDBOX_LEASED ? check_leased(pool, sandbox, err)
+				       : check_unleased(sandbox, err);
+}
+
+static int check_frozen(const struct pool *pool, struct error *err)
+{
+	uint32_t frozen = 0, limited = 0;
+
+	list_for_each(pos, &pool->sandboxes[SANDBOX_LEASED])
+	{
+		const struct pool_sandbox *sandbox = list_entry(pos, struct pool_sandbox, list);
+
+		frozen += sandbox->is_frozen;
+		limited += sandbox->due_index > 0;
 	}
-	if (sandbox->deadline_ms < pool->wake_ms)
-		return broken(err, "a lease's deadline would be slept through");
-	if (sandbox->idle_ms > 0 &&
-		policy_add_ms(sandbox->touched_ms, sandbox->idle_ms) < pool->wake_ms)
-		return broken(err, "a lease's idle limit would be slept through");
+	if (frozen != pool->frozen)
+		return broken(err, "the frozen leases do not match their count");
+	if (limited != pool->due.count)
+		return broken(err, "something is due that is not leased");
 	return 0;
 }
 
@@ -49,16 +89,17 @@ static int check_sandboxes(const struct pool *pool, struct error *err)
 		if (count != pool->count[state])
 			return broken(err, "a state's list is shorter than its count");
 	}
-	if (pool_total(pool) > pool->config.max)
-		return broken(err, "there are more sandboxes than max");
+	if (pool->count[SANDBOX_READY] > 0 && pool_alive(pool) > pool->config.max)
+		return broken(err, "a sandbox is ready beyond max");
 	if (pool->count[SANDBOX_BUILDING] > pool->config.build_concurrency)
 		return broken(err, "more builds are in flight than build concurrency allows");
-	return 0;
+	return check_frozen(pool, err);
 }
 
 static int check_waiters(const struct pool *pool, struct error *err)
 {
 	uint32_t waiting = 0, builds_wanted = 0;
+	uint64_t turn = pool->turn;
 
 	list_for_each(pos, &pool->waiters)
 	{
@@ -67,7 +108,10 @@ static int check_waiters(const struct pool *pool, struct error *err)
 		if (++waiting > pool->waiting)
 			return broken(err, "the queue is longer than its count");
 		builds_wanted += waiter->wants_build;
-		if (waiter->until_ms < pool->wake_ms)
+		if (waiter->turn < turn)
+			return broken(err, "the turns of those that wait are out of order");
+		turn = waiter->turn;
+		if (waiter->until_ms < pool->waiters_until_ms)
 			return broken(err, "a waiter's deadline would be slept through");
 	}
 	if (waiting != pool->waiting || builds_wanted != pool->builds_wanted)
@@ -87,17 +131,17 @@ static int check_refill(const struct pool *pool, struct error *err)
 {
 	const struct pool_config *c = &pool->config;
 
+	if (pool->target < c->min || pool->target > c->max)
+		return broken(err, "the target is not in min..max");
 	if (pool->backing_off) {
 		if (pool->backoff_ms < c->backoff_min_ms || pool->backoff_ms > c->backoff_max_ms)
 			return broken(err, "the back-off is out of its range");
-		if (pool->backoff_until_ms < pool->wake_ms)
-			return broken(err, "the end of the back-off would be slept through");
 		return 0;
 	}
-	if (pool->running && !pool->starved &&
+	if (pool->running && !pool->stirred && !pool->starved &&
 		pool->count[SANDBOX_BUILDING] < c->build_concurrency && pool_total(pool) < c->max &&
 		(uint64_t)pool->count[SANDBOX_READY] + pool->count[SANDBOX_BUILDING] <
-			(uint64_t)c->min + pool->builds_wanted)
+			(uint64_t)pool->target + pool->builds_wanted)
 		return broken(err, "a build is due and not started");
 	return 0;
 }

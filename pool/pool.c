@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "pool/leases.h"
 #include "pool/policy.h"
+#include "pool/waiters.h"
 
 #define WAIT_MS	       UINT64_C(10000)
 #define BACKOFF_MIN_MS UINT64_C(100)
@@ -49,17 +51,40 @@ int pool_create(const struct pool_config *config, const struct pool_ops *ops, vo
 		return error_prefix(err, r, "pool");
 
 	pool = calloc(1, sizeof(*pool));
-	if (!pool)
+	if (!pool || due_init(&pool->due) < 0) {
+		free(pool);
 		return error_set(err, ENOMEM, "pool: out of memory");
+	}
 	pool->config = complete;
 	pool->ops = *ops;
 	pool->arg = arg;
 	pool->next_id = next_id;
-	pool->wake_ms = UINT64_MAX;
+	pool->target = complete.min;
+	pool->waiters_until_ms = pool->shrink_ms = pool->look_ms = UINT64_MAX;
 	list_init(&pool->waiters);
 	for (unsigned state = 0; state < POOL_STATES; state++)
 		list_init(&pool->sandboxes[state]);
+	for (unsigned i = 0; i < 1 << POOL_LESSEE_BITS; i++)
+		list_init(&pool->lessees[i]);
 	*ret_pool = pool;
+	return 0;
+}
+
+int pool_set_limits(
+	struct pool *pool, uint64_t now_ms, uint32_t min, uint32_t max, struct error *err)
+{
+	struct pool_config changed = pool->config;
+	int r;
+
+	changed.min = min;
+	changed.max = max;
+	r = config_complete(&changed, err);
+	if (r < 0)
+		return error_prefix(err, r, "pool");
+	pool->config = changed;
+	pool->stirred = true;
+	policy_aim(pool, now_ms);
+	policy_keep_max(pool, now_ms);
 	return 0;
 }
 
@@ -70,8 +95,8 @@ void pool_destroy(struct pool *pool)
 	for (unsigned state = 0; state < POOL_STATES; state++)
 		list_for_each_safe(pos, next, &pool->sandboxes[state])
 			pool_forget(pool, list_entry(pos, struct pool_sandbox, list));
-	list_for_each_safe(pos, next, &pool->waiters)
-		policy_forget_waiter(pool, list_entry(pos, struct pool_waiter, list));
+	waiters_destroy(pool);
+	due_finish(&pool->due);
 	free(pool);
 }
 
@@ -79,6 +104,16 @@ uint32_t pool_total(const struct pool *pool)
 {
 	return pool->count[SANDBOX_BUILDING] + pool->count[SANDBOX_READY] +
 	       pool->count[SANDBOX_LEASED] + pool->count[SANDBOX_DISCARDING];
+}
+
+uint32_t pool_alive(const struct pool *pool)
+{
+	return pool_total(pool) - pool->count[SANDBOX_DISCARDING];
+}
+
+struct pool_sandbox *pool_oldest_ready(const struct pool *pool)
+{
+	return list_first(&pool->sandboxes[SANDBOX_READY], struct pool_sandbox, list);
 }
 
 void pool_set_state(
@@ -93,56 +128,26 @@ void pool_set_state(
 	sandbox->state_since_ms = now_ms;
 }
 
-void pool_forget(struct pool *pool, struct pool_sandbox *sandbox)
+void pool_discard(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox)
 {
-	pool->count[sandbox->state]--;
-	budget_release(pool, sandbox->promised_bytes);
-	list_remove(&sandbox->list);
-	list_remove(&sandbox->by_lessee);
-	free(sandbox);
-}
-
-/* The asked limit, but never beyond the pool's; 0 is none. */
-static uint64_t limit_ms(uint32_t asked_ms, uint64_t pool_ms)
-{
-	if (asked_ms == 0 || (pool_ms > 0 && pool_ms < asked_ms))
-		return pool_ms;
-	return asked_ms;
-}
-
-static uint64_t idle_until(const struct pool_sandbox *sandbox)
-{
-	return sandbox->idle_ms == 0 ? UINT64_MAX
-				     : policy_add_ms(sandbox->touched_ms, sandbox->idle_ms);
-}
-
-static void lease(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox, void *lessee,
-	uint32_t lease_ms, uint32_t idle_ms)
-{
-	uint64_t longest_ms = limit_ms(lease_ms, pool->config.lease_ms);
-
-	pool_set_state(pool, now_ms, sandbox, SANDBOX_LEASED);
-	sandbox->lessee = lessee;
-	sandbox->deadline_ms = longest_ms == 0 ? UINT64_MAX : policy_add_ms(now_ms, longest_ms);
-	sandbox->idle_ms = limit_ms(idle_ms, pool->config.idle_ms);
-	sandbox->touched_ms = now_ms;
-	policy_wake_at(pool, sandbox->deadline_ms);
-	policy_wake_at(pool, idle_until(sandbox));
-}
-
-static void discard(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox)
-{
+	if (sandbox->state == SANDBOX_LEASED)
+		leases_leave(pool, now_ms, sandbox);
 	list_remove(&sandbox->by_lessee);
 	sandbox->lessee = NULL;
 	pool_set_state(pool, now_ms, sandbox, SANDBOX_DISCARDING);
+	pool->stirred = true;
 	pool->ops.discard(pool->arg, sandbox);
 }
 
-static void end_lease(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox,
-	enum lease_end_reason reason)
+void pool_forget(struct pool *pool, struct pool_sandbox *sandbox)
 {
-	pool->ops.ended(pool->arg, sandbox, reason);
-	discard(pool, now_ms, sandbox);
+	pool->count[sandbox->state]--;
+	pool->stirred = true;
+	budget_release(pool, sandbox->promised_bytes);
+	list_remove(&sandbox->list);
+	list_remove(&sandbox->by_lessee);
+	list_remove(&sandbox->same_bucket);
+	free(sandbox);
 }
 
 /* From now on it counts with what its lease was promised. */
@@ -156,15 +161,15 @@ static void promise_lease(struct pool *pool, struct pool_sandbox *sandbox, uint6
 void pool_start(struct pool *pool, uint64_t now_ms)
 {
 	pool->running = true;
-	policy_refill(pool, now_ms);
+	pool->stirred = true;
+	policy_aim(pool, now_ms);
 }
 
 int pool_acquire(struct pool *pool, uint64_t now_ms, const struct pool_request *request,
 	struct pool_sandbox **ret_sandbox, enum control_refusal *ret_refusal,
 	uint32_t *ret_retry_ms)
 {
-	struct pool_sandbox *sandbox =
-		list_first(&pool->sandboxes[SANDBOX_READY], struct pool_sandbox, list);
+	struct pool_sandbox *sandbox = pool_oldest_ready(pool);
 	uint64_t lease_bytes;
 	int r;
 
@@ -174,19 +179,21 @@ int pool_acquire(struct pool *pool, uint64_t now_ms, const struct pool_request *
 		*ret_retry_ms = 0;
 		return -EAGAIN;
 	}
+	pool->demand.arrived++;
+	pool->shrink_ms = UINT64_MAX;
+	pool->stirred = true;
 	if (!sandbox) {
-		r = policy_wait(pool, now_ms, request, ret_refusal, ret_retry_ms);
+		r = waiters_add(pool, now_ms, request, ret_refusal, ret_retry_ms);
 		return r < 0 ? r : -EINPROGRESS;
 	}
 	lease_bytes = budget_lease_cost(pool, sandbox);
 	if (!budget_fits(pool, lease_bytes - sandbox->promised_bytes))
-		return policy_refuse_limit(pool, ret_refusal, ret_retry_ms);
+		return waiters_refuse_limit(pool, now_ms, ret_refusal, ret_retry_ms);
 
 	promise_lease(pool, sandbox, lease_bytes);
-	lease(pool, now_ms, sandbox, request->lessee, request->lease_ms, request->idle_ms);
+	leases_start(pool, now_ms, sandbox, request->lessee, request->lease_ms, request->idle_ms);
 	pool->counters.hits++;
 	*ret_sandbox = sandbox;
-	policy_refill(pool, now_ms);
 	return 0;
 }
 
@@ -194,41 +201,27 @@ void pool_release(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandb
 {
 	/* The lease may have ended by itself a moment before. */
 	if (sandbox->state == SANDBOX_LEASED)
-		discard(pool, now_ms, sandbox);
+		pool_discard(pool, now_ms, sandbox);
 }
 
 int pool_kill(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox)
 {
 	if (sandbox->state != SANDBOX_LEASED)
 		return -ESTALE;
-	end_lease(pool, now_ms, sandbox, LEASE_KILLED);
+	leases_end(pool, now_ms, sandbox, LEASE_KILLED);
 	return 0;
 }
 
 void pool_touch(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox)
 {
-	(void)pool;
 	if (sandbox->state == SANDBOX_LEASED)
-		sandbox->touched_ms = now_ms;
+		leases_touch(pool, now_ms, sandbox);
 }
 
 void pool_lessee_gone(struct pool *pool, uint64_t now_ms, void *lessee)
 {
-	list_for_each_safe(pos, next, &pool->waiters)
-	{
-		struct pool_waiter *waiter = list_entry(pos, struct pool_waiter, list);
-
-		if (waiter->lessee != lessee)
-			continue;
-		policy_forget_waiter(pool, waiter);
-	}
-	list_for_each_safe(pos, next, &pool->sandboxes[SANDBOX_LEASED])
-	{
-		struct pool_sandbox *sandbox = list_entry(pos, struct pool_sandbox, list);
-
-		if (sandbox->lessee == lessee)
-			discard(pool, now_ms, sandbox);
-	}
+	waiters_lessee_gone(pool, lessee);
+	leases_lessee_gone(pool, now_ms, lessee);
 }
 
 static void grant(struct pool *pool, uint64_t now_ms, struct pool_waiter *waiter,
@@ -236,9 +229,9 @@ static void grant(struct pool *pool, uint64_t now_ms, struct pool_waiter *waiter
 {
 	enum control_rung rung = sandbox->for_waiter ? RUNG_BUILT : RUNG_WAITED;
 
-	policy_take_waiter(pool, waiter);
+	waiters_take(pool, waiter);
 	promise_lease(pool, sandbox, waiter->promised_bytes);
-	lease(pool, now_ms, sandbox, waiter->lessee, waiter->lease_ms, waiter->idle_ms);
+	leases_start(pool, now_ms, sandbox, waiter->lessee, waiter->lease_ms, waiter->idle_ms);
 	if (rung == RUNG_BUILT)
 		pool->counters.built++;
 	else
@@ -249,18 +242,20 @@ static void grant(struct pool *pool, uint64_t now_ms, struct pool_waiter *waiter
 
 void pool_built(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox, uint64_t build_ns)
 {
-	struct pool_waiter *waiter = list_first(&pool->waiters, struct pool_waiter, list);
+	struct pool_waiter *waiter = waiters_first(pool);
 
 	if (sandbox->state != SANDBOX_BUILDING)
 		return;
+	pool->stirred = true;
 	sandbox->build_ns = build_ns;
-	policy_build_succeeded(pool);
+	policy_build_succeeded(pool, now_ms, sandbox);
 	pool_set_state(pool, now_ms, sandbox, SANDBOX_READY);
 	if (!pool->running)
-		discard(pool, now_ms, sandbox);
+		pool_discard(pool, now_ms, sandbox);
 	else if (waiter)
 		grant(pool, now_ms, waiter, sandbox);
-	policy_refill(pool, now_ms);
+	else
+		policy_keep_max(pool, now_ms);
 }
 
 void pool_build_failed(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox)
@@ -278,6 +273,7 @@ void pool_died(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox,
 		return;
 	case SANDBOX_LEASED:
 		pool->ops.ended(pool->arg, sandbox, reason);
+		leases_leave(pool, now_ms, sandbox);
 		pool->counters.deaths++;
 		break;
 	case SANDBOX_READY:
@@ -287,13 +283,12 @@ void pool_died(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox,
 		break;
 	}
 	pool_forget(pool, sandbox);
-	policy_refill(pool, now_ms);
 }
 
 void pool_gone(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox)
 {
+	(void)now_ms;
 	pool_forget(pool, sandbox);
-	policy_refill(pool, now_ms);
 }
 
 void pool_suspect(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandbox)
@@ -301,49 +296,36 @@ void pool_suspect(struct pool *pool, uint64_t now_ms, struct pool_sandbox *sandb
 	if (sandbox->state != SANDBOX_READY)
 		return;
 	pool->counters.deaths++;
-	discard(pool, now_ms, sandbox);
-	policy_refill(pool, now_ms);
-}
-
-static void expire_leases(struct pool *pool, uint64_t now_ms)
-{
-	list_for_each_safe(pos, next, &pool->sandboxes[SANDBOX_LEASED])
-	{
-		struct pool_sandbox *sandbox = list_entry(pos, struct pool_sandbox, list);
-		bool idle_first = idle_until(sandbox) < sandbox->deadline_ms;
-		uint64_t until_ms = idle_first ? idle_until(sandbox) : sandbox->deadline_ms;
-
-		if (now_ms < until_ms)
-			policy_wake_at(pool, until_ms);
-		else if (until_ms != UINT64_MAX)
-			end_lease(pool, now_ms, sandbox, idle_first ? LEASE_IDLE : LEASE_DEADLINE);
-	}
+	pool_discard(pool, now_ms, sandbox);
 }
 
 uint64_t pool_tick(struct pool *pool, uint64_t now_ms)
 {
-	if (now_ms >= pool->wake_ms) {
-		pool->wake_ms = UINT64_MAX;
-		expire_leases(pool, now_ms);
-		policy_expire_waiters(pool, now_ms);
-		policy_refill(pool, now_ms);
-		if (pool->backing_off)
-			policy_wake_at(pool, pool->backoff_until_ms);
-	} else if (pool->starved) {
-		policy_refill(pool, now_ms);
-	}
-	return pool->wake_ms == UINT64_MAX ? UINT64_MAX : pool->wake_ms - now_ms;
+	const struct due_entry *first;
+	uint64_t next_ms;
+
+	policy_look_at_clock(pool, now_ms);
+	leases_expire(pool, now_ms);
+	waiters_expire(pool, now_ms);
+	policy_aim(pool, now_ms);
+	policy_refill(pool, now_ms);
+	pool->stirred = false;
+
+	first = due_first(&pool->due);
+	next_ms = first && first->ms < pool->look_ms ? first->ms : pool->look_ms;
+	if (pool->waiters_until_ms < next_ms)
+		next_ms = pool->waiters_until_ms;
+	return next_ms == UINT64_MAX ? UINT64_MAX : next_ms - now_ms;
 }
 
 void pool_drain(struct pool *pool, uint64_t now_ms)
 {
 	pool->running = false;
-	list_for_each_safe(pos, next, &pool->waiters)
-		policy_refuse(pool, list_entry(pos, struct pool_waiter, list), REFUSED_STOPPING, 0);
-	list_for_each_safe(pos, next, &pool->sandboxes[SANDBOX_LEASED])
-		end_lease(pool, now_ms, list_entry(pos, struct pool_sandbox, list), LEASE_SHUTDOWN);
+	waiters_refuse_all(pool, REFUSED_STOPPING);
+	list_for_each_safe(pos, next, &pool->sandboxes[SANDBOX_LEASED]) leases_end(
+		pool, now_ms, list_entry(pos, struct pool_sandbox, list), LEASE_SHUTDOWN);
 	list_for_each_safe(pos, next, &pool->sandboxes[SANDBOX_READY])
-		discard(pool, now_ms, list_entry(pos, struct pool_sandbox, list));
+		pool_discard(pool, now_ms, list_entry(pos, struct pool_sandbox, list));
 	/* What is being built is discarded when it is: a builder cannot be interrupted halfway. */
 }
 
@@ -360,6 +342,12 @@ void pool_get_counters(const struct pool *pool, struct pool_counters *ret_counte
 	ret_counters->leased = pool->count[SANDBOX_LEASED];
 	ret_counters->discarding = pool->count[SANDBOX_DISCARDING];
 	ret_counters->waiting = pool->waiting;
+	ret_counters->frozen = pool->frozen;
+}
+
+uint32_t pool_target(const struct pool *pool)
+{
+	return pool->target;
 }
 
 void pool_for_each(

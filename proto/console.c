@@ -67,6 +67,7 @@ int console_start(struct console *console, struct guest_client *guest,
 	const struct console_command *command, struct error *err)
 {
 	static const struct stream_ops ops = {credit, input, pass_signal, resize};
+	const bool has_input = command->has_stdin && !(command->passed & GUEST_EXEC_FD_STDIN);
 	const struct guest_callbacks callbacks = {
 		.on_output = on_output, .on_reply = on_reply, .arg = console};
 	struct guest_exec_options options = {
@@ -75,8 +76,9 @@ int console_start(struct console *console, struct guest_client *guest,
 		.cwd = command->cwd,
 		.timeout_ms = command->timeout_ms,
 		.output_max = command->output_max,
-		.flags = (command->has_stdin ? GUEST_EXEC_STDIN : 0u) |
-			 (command->has_tty ? GUEST_EXEC_PTY : 0u),
+		.flags = (has_input ? GUEST_EXEC_STDIN : 0u) |
+			 (command->has_tty ? GUEST_EXEC_PTY : 0u) | command->passed,
+		.stdio = {command->stdio[0], command->stdio[1], command->stdio[2]},
 	};
 	int r;
 
@@ -85,8 +87,7 @@ int console_start(struct console *console, struct guest_client *guest,
 	console->timeout_ms = command->timeout_ms;
 	if (command->has_tty)
 		terminal_size(&options.rows, &options.columns);
-	r = stream_start(
-		&console->stream, command->has_stdin, command->has_tty, &ops, console, err);
+	r = stream_start(&console->stream, has_input, command->has_tty, &ops, console, err);
 	if (r < 0)
 		return r;
 	return guest_client_exec(guest, &options, &callbacks, &console->request, err);

@@ -16,6 +16,9 @@ struct console_command {
 	uint32_t timeout_ms;	 /* 0: none */
 	uint64_t output_max;	 /* bytes of stdout and stderr together; 0: no limit */
 	bool has_stdin, has_tty;
+	uint32_t
+		passed; /* GUEST_EXEC_FD_*: these fds are the command's own; see guest_exec_options */
+	int stdio[GUEST_EXEC_FDS_MAX];
 };
 
 struct console {

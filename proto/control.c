@@ -37,6 +37,8 @@ static int check_acquire(const void *message, uint32_t size, struct error *err)
 		r = check_range(m->idle_ms, 0, CONTROL_DEADLINE_MAX, "idle_ms", err);
 	if (r == 0)
 		r = check_bound(m->workspace, m->hostname, err);
+	if (r == 0)
+		r = check_range(m->count, 0, m->workspace[0] ? 1 : CONTROL_BATCH_MAX, "count", err);
 	return r;
 }
 
@@ -55,6 +57,20 @@ static int check_net(const void *message, uint32_t size, struct error *err)
 	r = check_handle(&m->handle, err);
 	if (r == 0)
 		r = check_name(m->net, sizeof(m->net), false, "net", err);
+	return r;
+}
+
+static int check_pool_set(const void *message, uint32_t size, struct error *err)
+{
+	const struct control_pool_set *m = message;
+	int r;
+
+	(void)size;
+	r = check_name(m->template_name, sizeof(m->template_name), false, "template_name", err);
+	if (r == 0)
+		r = check_range(m->what, 1, POOL_SET_ALL, "what", err);
+	if (r == 0)
+		r = check_zero(&m->reserved, sizeof(m->reserved), "reserved", err);
 	return r;
 }
 
@@ -108,7 +124,7 @@ static int check_sandbox_row(const void *message, uint32_t size, struct error *e
 	if (r == 0)
 		r = check_range(m->state, SANDBOX_BUILDING, SANDBOX_DISCARDING, "state", err);
 	if (r == 0)
-		r = check_zero(&m->reserved, sizeof(m->reserved), "reserved", err);
+		r = check_range(m->is_frozen, 0, 1, "is_frozen", err);
 	return r;
 }
 
@@ -169,6 +185,12 @@ static int check_lease_ended(const void *message, uint32_t size, struct error *e
 	return r;
 }
 
+static int check_lease_frozen(const void *message, uint32_t size, struct error *err)
+{
+	(void)size;
+	return check_handle(&((const struct control_lease_frozen *)message)->handle, err);
+}
+
 static int check_receipt(const void *message, uint32_t size, struct error *err)
 {
 	const struct control_receipt *m = message;
@@ -180,6 +202,20 @@ static int check_receipt(const void *message, uint32_t size, struct error *err)
 		r = check_range(m->reason, LEASE_RELEASED, LEASE_KILLED, "reason", err);
 	if (r == 0)
 		r = check_range(m->limits_hit, 0, LIMIT_HIT_ALL, "limits_hit", err);
+	return r;
+}
+
+static int check_stat_row(const void *message, uint32_t size, struct error *err)
+{
+	const struct stat_sample *sample = &((const struct control_stat_row *)message)->sample;
+	int r;
+
+	(void)size;
+	r = check_range(sample->family, STAT_ACQUIRE_DURATION, STAT_FAMILY_LAST, "family", err);
+	for (size_t i = 0; r == 0 && i < STAT_LABELS_MAX; i++)
+		r = check_string(sample->labels[i], sizeof(sample->labels[i]), "labels", err);
+	if (r == 0)
+		r = check_zero(&sample->reserved, sizeof(sample->reserved), "reserved", err);
 	return r;
 }
 
@@ -199,6 +235,8 @@ static const struct message_rule rules[] = {
 	ROW(KILL, SERVER, control_lease, 0, true, check_lease),
 	ROW(NET, SERVER, control_net, 0, true, check_net),
 	ROW(INSPECT, SERVER, control_lease, 0, true, check_lease),
+	ROW(STATS, SERVER, control_query, 0, true, NULL),
+	ROW(POOL_SET, SERVER, control_pool_set, 0, true, check_pool_set),
 	ROW(LEASED, CLIENT, control_leased, 1, true, check_leased),
 	ROW(DONE, CLIENT, control_done, 0, true, NULL),
 	ROW(REFUSED, CLIENT, control_refused, 0, true, check_refused),
@@ -207,6 +245,8 @@ static const struct message_rule rules[] = {
 	ROW(LEASE_ENDED, CLIENT, control_lease_ended, 0, false, check_lease_ended),
 	ROW(RECEIPT, CLIENT, control_receipt, 0, false, check_receipt),
 	ROW(SANDBOX_DETAILS, CLIENT, control_sandbox_details, 0, true, check_sandbox_details),
+	ROW(LEASE_FROZEN, CLIENT, control_lease_frozen, 0, false, check_lease_frozen),
+	ROW(STAT_ROW, CLIENT, control_stat_row, 0, true, check_stat_row),
 };
 
 const struct message_protocol control_protocol = {

@@ -3,11 +3,13 @@
  *
  * SEQPACKET, one fixed struct per packet. Names and numbers only: no path, uid, mount or command
  * comes from a client. No message from a client carries fds; LEASED carries the sandbox's channel.
- * Every request gets exactly one answer with its id (LIST and POOLS: rows, then END).
+ * Every request gets exactly one answer with its id (LIST, POOLS, STATS: rows, then DONE; ACQUIRE: one for
+ * each sandbox that was asked for).
  */
 #ifndef PROTO_CONTROL_H
 #define PROTO_CONTROL_H
 #include "proto/check.h"
+#include "proto/stat.h"
 
 #define CONTROL_VERSION	     1
 #define CONTROL_NAME_MAX     32	 /* with terminator: template, image, profile */
@@ -15,6 +17,7 @@
 #define CONTROL_BIND_MAX     64	 /* with terminator: workspace, hostname */
 #define CONTROL_PACKET_MAX   512
 #define CONTROL_DEADLINE_MAX (24u * 3600u * 1000u)
+#define CONTROL_BATCH_MAX    64 /* sandboxes that one ACQUIRE may ask for */
 
 enum control_type {
 	/* client to supervisor */
@@ -26,15 +29,19 @@ enum control_type {
 	CONTROL_KILL = 6, /* end somebody's lease: root, or the owner's uid; so the next two */
 	CONTROL_NET = 7,  /* change a lease's egress profile */
 	CONTROL_INSPECT = 8,
+	CONTROL_STATS = 9,
+	CONTROL_POOL_SET = 10, /* root */
 	/* supervisor to client */
 	CONTROL_LEASED = 32, /* + 1 fd: the sandbox's channel (guest.h) */
-	CONTROL_DONE = 33,   /* RELEASE, TOUCH, KILL, NET; end of LIST and POOLS rows */
+	CONTROL_DONE = 33, /* RELEASE, TOUCH, KILL, NET, POOL_SET; end of LIST, POOLS, STATS rows */
 	CONTROL_REFUSED = 34,
 	CONTROL_SANDBOX_ROW = 35,
 	CONTROL_POOL_ROW = 36,
 	CONTROL_LEASE_ENDED = 37, /* unasked, id 0: at once, unless the owner released it */
 	CONTROL_RECEIPT = 38, /* unasked, id 0: of every lease, when its sandbox is proven dead */
 	CONTROL_SANDBOX_DETAILS = 39,
+	CONTROL_LEASE_FROZEN = 40, /* unasked, id 0: idle for too long; TOUCH thaws it */
+	CONTROL_STAT_ROW = 41,
 };
 
 enum control_on_empty { ON_EMPTY_DEFAULT, ON_EMPTY_BUILD, ON_EMPTY_WAIT, ON_EMPTY_FAIL };
@@ -110,6 +117,8 @@ struct control_acquire {
 	char workspace[CONTROL_BIND_MAX];	/* its opaque id, as text_is_name() */
 	char hostname[CONTROL_BIND_MAX];	/* likewise */
 	uint64_t memory_bytes, pids, cpu_milli; /* at most the template's */
+	uint32_t count; /* sandboxes: 0..CONTROL_BATCH_MAX, 0: 1; with a workspace at most 1 */
+	uint32_t cpu;	/* + 1, on which the client runs: a hint where to answer; 0: none */
 };
 
 struct control_lease { /* RELEASE, TOUCH, KILL, INSPECT */
@@ -117,7 +126,7 @@ struct control_lease { /* RELEASE, TOUCH, KILL, INSPECT */
 	struct control_handle handle;
 };
 
-struct control_query { /* LIST, POOLS */
+struct control_query { /* LIST, POOLS, STATS */
 	struct message_header header;
 };
 
@@ -136,7 +145,7 @@ struct control_leased {
 	uint64_t pids;
 	uint64_t cpu_milli; /* thousandths of a CPU; 0: no quota */
 	uint64_t open_files;
-	uint64_t wait_ns;  /* from the request's arrival to this answer */
+	uint64_t wait_ns;  /* from the request's arrival to this answer: what follows included */
 	uint64_t build_ns; /* what building this sandbox took, whenever that was */
 	uint64_t bind_ns;  /* what binding took; 0: nothing was bound */
 	char net[CONTROL_NAME_MAX];
@@ -145,12 +154,29 @@ struct control_leased {
 	uint64_t workspace_bytes; /* its limit; 0: none */
 	uint32_t is_soft;	  /* 1: that limit is only looked after now and then */
 	uint32_t reserved;
+	uint64_t queue_ns; /* of wait_ns, until there was a sandbox for it; 0: one was ready */
 };
 
 struct control_net {
 	struct message_header header;
 	struct control_handle handle;
 	char net[CONTROL_NAME_MAX];
+};
+
+/* What POOL_SET changes: a set, not empty. */
+enum pool_set_what {
+	POOL_SET_MIN = 1 << 0,
+	POOL_SET_MAX = 1 << 1,
+};
+#define POOL_SET_ALL 3
+
+/* Until the supervisor ends: no file is changed. */
+struct control_pool_set {
+	struct message_header header;
+	char template_name[CONTROL_NAME_MAX]; /* as in ACQUIRE, but not empty */
+	uint32_t what;			      /* enum pool_set_what */
+	uint32_t min, max;		      /* those not in `what` mean nothing */
+	uint32_t reserved;
 };
 
 struct control_done {
@@ -171,7 +197,7 @@ struct control_sandbox_row {
 	uint32_t state;	    /* enum sandbox_state */
 	uint32_t owner_pid; /* 0: none */
 	uint32_t owner_uid;
-	uint32_t reserved;
+	uint32_t is_frozen; /* 1: its lease is idle for too long */
 	uint64_t age_ms;
 	uint64_t lease_age_ms; /* 0 when not leased */
 	uint64_t build_ns;
@@ -204,7 +230,7 @@ struct control_pool_row {
 	char net[CONTROL_NAME_MAX];
 	uint32_t min, max; /* configured */
 	uint32_t building, ready, leased, discarding, waiting;
-	uint32_t reserved;
+	uint32_t target;		       /* ready sandboxes wanted now, by demand: min..max */
 	uint64_t hits, built, waited, refused; /* acquires by rung since start; refused */
 	uint64_t build_failures;
 	uint64_t build_p50_ns, build_p99_ns; /* 0 before the first */
@@ -213,6 +239,8 @@ struct control_pool_row {
 	uint64_t budget_bytes;	       /* of the instance, the same in all rows; 0: none */
 	uint64_t promised_bytes;       /* of it */
 	char broken[CONTROL_TEXT_MAX]; /* why builds fail now; empty: they do not */
+	uint32_t frozen;	       /* of leased */
+	uint32_t reserved;
 };
 
 struct control_lease_ended {
@@ -221,6 +249,13 @@ struct control_lease_ended {
 	uint32_t reason;     /* enum lease_end_reason */
 	uint32_t limits_hit; /* enum limit_hit, a set */
 	uint64_t limit;	     /* of the limit that ended it, in its unit; 0: none */
+};
+
+struct control_lease_frozen {
+	struct message_header header;
+	struct control_handle handle;
+	uint32_t idle_ms; /* the limit that has passed without TOUCH */
+	uint32_t ends_ms; /* from now, without TOUCH: LEASE_ENDED, IDLE */
 };
 
 /* What a sandbox used from its birth to its end. */
@@ -239,6 +274,11 @@ struct control_receipt {
 	uint32_t limits_hit; /* enum limit_hit, a set */
 	uint64_t wall_ns;    /* from hand-over to the end of the lease */
 	struct lease_usage usage;
+};
+
+struct control_stat_row {
+	struct message_header header;
+	struct stat_sample sample;
 };
 
 extern const struct message_protocol control_protocol;

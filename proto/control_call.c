@@ -66,6 +66,15 @@ static int refused(const struct control_refused *m, struct error *err)
 		m->text[0] ? m->text : control_refusal_name(m->refusal));
 }
 
+static bool has_one_answer(uint16_t type, const void *request)
+{
+	const struct control_acquire *acquire = request;
+
+	return type == CONTROL_ACQUIRE
+		       ? acquire->count <= 1
+		       : type != CONTROL_LIST && type != CONTROL_POOLS && type != CONTROL_STATS;
+}
+
 int control_client_call(struct control_client *client, uint16_t type, void *request, uint32_t size,
 	void *ret_answer, uint32_t ret_size, int *ret_fd, uint32_t timeout_ms,
 	enum control_refusal *ret_refusal, struct error *err)
@@ -78,7 +87,7 @@ int control_client_call(struct control_client *client, uint16_t type, void *requ
 
 	if (client->is_lost)
 		return control_client_lost(client, err);
-	if (client->pending_count > 0 || type == CONTROL_LIST || type == CONTROL_POOLS)
+	if (client->pending_count > 0 || !has_one_answer(type, request))
 		return error_set(err, EINVAL, "not a request to wait for here");
 	if (++client->last_id == 0)
 		client->last_id = 1;
@@ -87,6 +96,8 @@ int control_client_call(struct control_client *client, uint16_t type, void *requ
 		r = control_client_set_blocking(client, true, err);
 	if (r < 0)
 		return r;
+	if (type == CONTROL_ACQUIRE)
+		client->answered_ns = clock_now_ns(); /* this answer is near in any case */
 	r = control_client_send_packet(client, request, size, &why);
 	if (r == 0)
 		r = await(client, type, client->last_id, packet, &fd, timeout_ms, &why);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -137,6 +138,12 @@ void control_client_on_receipt(
 	client->receipt_arg = arg;
 }
 
+void control_client_on_frozen(struct control_client *client, control_frozen_fn on_frozen, void *arg)
+{
+	client->on_frozen = on_frozen;
+	client->frozen_arg = arg;
+}
+
 int control_client_fd(const struct control_client *client)
 {
 	return client->socket;
@@ -149,6 +156,8 @@ int control_client_prepare(
 	int r;
 
 	control_header(request, type, size, id);
+	if (type == CONTROL_ACQUIRE && size == sizeof(struct control_acquire))
+		((struct control_acquire *)request)->cpu = (uint32_t)(sched_getcpu() + 1);
 	r = check_message(&control_protocol, MESSAGE_TO_SERVER, request, size, 0, &rule, err);
 	if (r < 0 && err)
 		err->code = EINVAL;
@@ -208,6 +217,13 @@ static struct pending *next_slot(struct control_client *client)
 	return pending;
 }
 
+static uint16_t answers_to(uint16_t type, const void *request)
+{
+	const struct control_acquire *acquire = request;
+
+	return type == CONTROL_ACQUIRE && acquire->count > 1 ? (uint16_t)acquire->count : 1;
+}
+
 int control_client_send(struct control_client *client, uint16_t type, void *request, uint32_t size,
 	control_answer_fn on_answer, void *arg, struct error *err)
 {
@@ -233,6 +249,7 @@ int control_client_send(struct control_client *client, uint16_t type, void *requ
 	*pending = (struct pending){.id = client->last_id,
 		.type = type,
 		.size = (uint16_t)size,
+		.answers = answers_to(type, request),
 		.is_unsent = r == -EAGAIN,
 		.on_answer = on_answer,
 		.arg = arg};
@@ -248,7 +265,7 @@ int control_client_send(struct control_client *client, uint16_t type, void *requ
 
 static bool is_row(uint16_t type)
 {
-	return type == CONTROL_SANDBOX_ROW || type == CONTROL_POOL_ROW;
+	return type == CONTROL_SANDBOX_ROW || type == CONTROL_POOL_ROW || type == CONTROL_STAT_ROW;
 }
 
 bool control_client_fits(uint16_t request, uint16_t answer)
@@ -262,6 +279,8 @@ bool control_client_fits(uint16_t request, uint16_t answer)
 		return request == CONTROL_LIST;
 	case CONTROL_POOL_ROW:
 		return request == CONTROL_POOLS;
+	case CONTROL_STAT_ROW:
+		return request == CONTROL_STATS;
 	case CONTROL_SANDBOX_DETAILS:
 		return request == CONTROL_INSPECT;
 	default: /* DONE */
@@ -276,7 +295,10 @@ static bool take_news(struct control_client *client, uint16_t type, const void *
 		client->on_ended(client->ended_arg, packet);
 	if (type == CONTROL_RECEIPT && client->on_receipt)
 		client->on_receipt(client->receipt_arg, packet);
-	return type == CONTROL_LEASE_ENDED || type == CONTROL_RECEIPT;
+	if (type == CONTROL_LEASE_FROZEN && client->on_frozen)
+		client->on_frozen(client->frozen_arg, packet);
+	return type == CONTROL_LEASE_ENDED || type == CONTROL_RECEIPT ||
+	       type == CONTROL_LEASE_FROZEN;
 }
 
 int control_client_receive(
@@ -323,7 +345,9 @@ static int dispatch(
 			"the supervisor broke the protocol: nothing asked for message %u, id %u",
 			h->type, h->id);
 	}
-	answer(client, pending, h, fd, !is_row(h->type));
+	if (!is_row(h->type))
+		pending->answers--;
+	answer(client, pending, h, fd, pending->answers == 0);
 	return 0;
 }
 

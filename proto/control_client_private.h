@@ -14,6 +14,7 @@ struct pending {
 	uint32_t id; /* 0: free slot */
 	uint16_t type;
 	uint16_t size;
+	uint16_t answers; /* that are still to come, rows apart */
 	bool is_unsent;
 	control_answer_fn on_answer;
 	void *arg;
@@ -22,6 +23,7 @@ struct pending {
 		struct control_lease lease;
 		struct control_query query;
 		struct control_net net;
+		struct control_pool_set pool_set;
 	} request; /* while it waits to be sent */
 };
 
@@ -38,6 +40,8 @@ struct control_client {
 	void *ended_arg;
 	control_receipt_fn on_receipt;
 	void *receipt_arg;
+	control_frozen_fn on_frozen;
+	void *frozen_arg;
 	uint32_t pending_count;
 	uint32_t first_unsent, unsent_count; /* ring in unsent[] */
 	uint16_t unsent[CONTROL_PENDING_MAX];

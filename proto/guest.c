@@ -7,7 +7,8 @@
 #include "base/error.h"
 #include "proto/control.h"
 
-#define EXEC_FLAGS_ALL (GUEST_EXEC_STDIN | GUEST_EXEC_PTY | GUEST_EXEC_ENV_ONLY)
+#define EXEC_FLAGS_FD  (GUEST_EXEC_FD_STDIN | GUEST_EXEC_FD_STDOUT | GUEST_EXEC_FD_STDERR)
+#define EXEC_FLAGS_ALL (GUEST_EXEC_STDIN | GUEST_EXEC_PTY | GUEST_EXEC_ENV_ONLY | EXEC_FLAGS_FD)
 #define ERRNO_MAX      4095 /* the kernel's MAX_ERRNO */
 #define SIGNAL_MAX     64
 
@@ -55,6 +56,20 @@ static int check_environment(
 	return 0;
 }
 
+/* A terminal is all three; a limit cannot hold for bytes that the guest does not see. */
+static int check_passed(const struct guest_exec *m, struct error *err)
+{
+	if (!(m->flags & EXEC_FLAGS_FD))
+		return 0;
+	if (m->flags & GUEST_EXEC_PTY)
+		return error_set(err, EPROTO, "flags: a terminal and a passed fd");
+	if (m->flags & GUEST_EXEC_STDIN && m->flags & GUEST_EXEC_FD_STDIN)
+		return error_set(err, EPROTO, "flags: stdin is passed and comes as INPUT");
+	if (m->output_max && m->flags & (GUEST_EXEC_FD_STDOUT | GUEST_EXEC_FD_STDERR))
+		return error_set(err, EPROTO, "output_max: not of a passed fd");
+	return 0;
+}
+
 static int check_exec(const void *message, uint32_t size, struct error *err)
 {
 	const struct guest_exec *m = message;
@@ -75,6 +90,8 @@ static int check_exec(const void *message, uint32_t size, struct error *err)
 		r = check_range(m->columns, 0, GUEST_WINDOW_MAX, "columns", err);
 	if (r == 0)
 		r = check_zero(&m->reserved, sizeof(m->reserved), "reserved", err);
+	if (r == 0)
+		r = check_passed(m, err);
 	if (r == 0)
 		r = check_strings(payload, length, m->argc + m->envc + 1, err);
 	if (r == 0)
@@ -205,7 +222,16 @@ static int check_reply(const void *message, uint32_t size, struct error *err)
 	}
 
 static const struct message_rule rules[] = {
-	ROW(EXEC, SERVER, guest_exec, GUEST_ARGUMENTS_MAX, check_exec),
+	{
+		.type = GUEST_EXEC,
+		.direction = MESSAGE_TO_SERVER,
+		.name = "EXEC",
+		.fixed_size = sizeof(struct guest_exec),
+		.payload_max = GUEST_ARGUMENTS_MAX,
+		.fds_max = GUEST_EXEC_FDS_MAX,
+		.has_id = true,
+		.check_fields = check_exec,
+	},
 	ROW(READ, SERVER, guest_file, GUEST_ARGUMENTS_MAX, check_file),
 	ROW(WRITE, SERVER, guest_file, GUEST_ARGUMENTS_MAX, check_file),
 	ROW(EDIT, SERVER, guest_file, GUEST_ARGUMENTS_MAX, check_file),
@@ -228,6 +254,13 @@ const struct message_protocol guest_protocol = {
 	.rules = rules,
 	.rule_count = ARRAY_SIZE(rules),
 };
+
+size_t guest_fd_count(const struct message_header *h)
+{
+	const struct guest_exec *m = (const void *)h;
+
+	return h->type == GUEST_EXEC ? (size_t)__builtin_popcount(m->flags & EXEC_FLAGS_FD) : 0;
+}
 
 void guest_header(struct message_header *h, uint16_t type, uint32_t size, uint32_t id)
 {

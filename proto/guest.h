@@ -2,8 +2,8 @@
  * guest.h - the sandbox's own channel: client (agentd, CLI) <-> guest (PID 1 inside).
  *
  * SEQPACKET; each packet a fixed struct and, where its rule says so, payload bytes behind it. No
- * packet carries fds. Many requests are in flight, each with an id that the client chose and does
- * not use again until its reply. Exactly one REPLY ends each request, always: the guest makes it,
+ * packet but EXEC carries fds. Many requests are in flight, each with an id that the client chose and
+ * does not use again until its reply. Exactly one REPLY ends each request, always: the guest makes it,
  * or the client library when the channel ends first. Both ends treat each other as hostile.
  *
  *   client                              guest
@@ -29,6 +29,7 @@
 #define GUEST_RUNNING_MAX   64u		 /* started at once; the rest waits in order */
 #define GUEST_FILE_MAX	    (64u << 20)	 /* content of WRITE; result of EDIT */
 #define GUEST_FILE_OUTPUT   (256u << 10) /* bytes of OUTPUT; a file request without max_bytes */
+#define GUEST_QUEUED_FDS    256u	 /* fds of requests not yet started; beyond: -EBUSY */
 #define GUEST_TIMEOUT_MAX   (24u * 3600u * 1000u)
 #define GUEST_FILE_TIMEOUT  30000u /* ms; a file request without a timeout of its own */
 #define GUEST_TEXT_MAX	    128
@@ -60,14 +61,25 @@ enum guest_exec_flags {
 	GUEST_EXEC_PTY = 1 << 1,   /* one pty for all three; output comes as stdout */
 	GUEST_EXEC_ENV_ONLY =
 		1 << 2, /* the environment is exactly env; else added to the default */
+	/* An fd beside the packet, in this order, is the command's own. Not with PTY or output_max. */
+	GUEST_EXEC_FD_STDIN = 1 << 3, /* not with STDIN */
+	GUEST_EXEC_FD_STDOUT = 1 << 4,
+	GUEST_EXEC_FD_STDERR = 1 << 5,
 };
+#define GUEST_EXEC_FDS_MAX 3
+
+/* The flag that says whether fd 0, 1 or 2 of the command is passed. */
+static inline uint32_t guest_exec_fd_flag(int fd)
+{
+	return (uint32_t)GUEST_EXEC_FD_STDIN << fd;
+}
 
 /*
  * EXEC. Payload: argc strings, envc strings "K=V", then cwd (may be empty: the image's), each terminated by
  * NUL, nothing behind. argv[0] is searched in PATH of the command's environment. The command is
  * the leader of a new session. The reply comes when it exits, even if children hold the pipes;
  * what it wrote before is delivered first. At the timeout, on CANCEL and at the end of the channel
- * the whole tree is killed.
+ * the whole tree is killed. What goes through a passed fd is neither OUTPUT nor counted.
  */
 struct guest_exec {
 	struct message_header header;
@@ -204,7 +216,7 @@ struct guest_reply {
 	uint64_t max_rss_bytes;
 	uint64_t read_bytes, write_bytes; /* from and to disks */
 	uint64_t major_faults;
-	uint64_t stdout_bytes, stderr_bytes; /* written, dropped ones included */
+	uint64_t stdout_bytes, stderr_bytes; /* OUTPUT, dropped ones included */
 	char text[GUEST_TEXT_MAX];	     /* of FAILED: what failed; may be empty */
 };
 
@@ -212,6 +224,9 @@ extern const struct message_protocol guest_protocol;
 
 /* The next of the NUL-terminated strings in *payload, which advances; NULL at the end. Checked payloads only. */
 const char *guest_next_string(const char **payload, const char *end);
+
+/* How many fds come with a checked packet, by its flags. */
+size_t guest_fd_count(const struct message_header *h);
 
 /* Fill a header; id as given. */
 void guest_header(struct message_header *h, uint16_t type, uint32_t size, uint32_t id);

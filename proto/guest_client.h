@@ -56,6 +56,18 @@ struct guest_exec_options {
 	uint32_t timeout_ms;
 	uint16_t rows, columns;
 	uint64_t output_max;
+	/*
+	 * The command's own stdin, stdout, stderr, each where flags has its GUEST_EXEC_FD_*; stay the caller's.
+	 * Whoever runs inside then holds the same open file, so only these are taken, else -EINVAL:
+	 *   pipes, and /dev/null;
+	 *   regular files, stdin's writable for nobody but its owner and group: inside it could be opened
+	 *   again for writing, by /proc/self/fd.
+	 * stdin is open for reading only, the others for writing only. A directory would lead out of the
+	 * sandbox, a socket would bring in more fds, a terminal takes typed keys from whoever may write to it,
+	 * and a device does what no sandbox may. What remains: the guest may cut, fill or overwrite the file,
+	 * O_APPEND or not, learns its name, and may change it while it is read: do not map it.
+	 */
+	int stdio[GUEST_EXEC_FDS_MAX];
 };
 
 /*

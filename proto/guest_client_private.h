@@ -14,6 +14,8 @@ struct guest_packet {
 	struct list queue;	/* in client->queue, in the order of sending */
 	struct list of_request; /* in request->packets */
 	struct guest_request *request;
+	int fds[GUEST_EXEC_FDS_MAX]; /* its own, that go with it */
+	size_t fd_count;
 	uint32_t size;
 	_Alignas(uint64_t) char bytes[];
 };
@@ -55,6 +57,9 @@ struct guest_packet *guest_packet_new(size_t size);
 void guest_packet_free(struct guest_packet *packet);
 /* What this side sends must pass where the guest looks, or it would give us up. -EINVAL, -E2BIG. */
 int guest_packet_check(const struct guest_packet *packet, struct error *err);
+/* Copies of the fds that the options pass. 0, -EINVAL for one that must not leave the host, or another -errno. */
+int guest_packet_add_stdio(
+	struct guest_packet *packet, const struct guest_exec_options *options, struct error *err);
 void guest_packet_enqueue(struct guest_request *request, struct guest_packet *packet);
 /* Send what waits, as far as the channel takes it. 0, or -EPIPE when it takes no more for ever. */
 int guest_packet_flush(struct guest_client *client);

@@ -145,7 +145,7 @@ int guest_client_exec(struct guest_client *client, const struct guest_exec_optio
 	struct guest_packet *packet;
 	struct guest_exec *m;
 	uint32_t counts[3];
-	uint32_t streams = 1u << GUEST_STDOUT;
+	uint32_t streams = 0;
 	int r;
 
 	r = prepare(
@@ -160,10 +160,18 @@ int guest_client_exec(struct guest_client *client, const struct guest_exec_optio
 	m->rows = options->rows;
 	m->columns = options->columns;
 	m->output_max = options->output_max;
-	if (!(options->flags & GUEST_EXEC_PTY))
+	if (!(options->flags & GUEST_EXEC_FD_STDOUT))
+		streams |= 1u << GUEST_STDOUT;
+	if (!(options->flags & (GUEST_EXEC_PTY | GUEST_EXEC_FD_STDERR)))
 		streams |= 1u << GUEST_STDERR;
 	allow(request, options->flags & GUEST_EXEC_STDIN, streams,
 		options->output_max ? options->output_max : UINT64_MAX);
+	r = guest_packet_add_stdio(packet, options, err);
+	if (r < 0) {
+		guest_packet_free(packet);
+		guest_request_free(request);
+		return r;
+	}
 	r = submit(request, packet, err);
 	if (r == 0 && ret_request)
 		*ret_request = request;

@@ -14,6 +14,7 @@ libproto_a_SOURCES = \
 	proto/guest_table.c proto/guest_table.h \
 	proto/limit_text.c proto/limit_text.h \
 	proto/network.c proto/network.h \
+	proto/stat.c proto/stat.h \
 	proto/stream.c proto/stream.h \
 	proto/instance.c proto/instance.h
 

@@ -226,6 +226,7 @@ static void progress(struct sandbox *sandbox)
 		return;
 	binding->is_pending = false;
 	binding->bind_ns = clock_now_ns() - binding->started_ns;
+	pool_touch(sandbox->pool->pool, clock_now_ms(), sandbox->core); /* idle from now on */
 	lease_tell(sandbox, binding->request_id,
 		binding->rung == RUNG_READY ? RUNG_BOUND : binding->rung, binding->arrived_ns);
 }
@@ -283,6 +284,8 @@ static void give_up(struct sandbox *sandbox, enum control_refusal refusal, uint3
 
 	lease_cancel(sandbox);
 	refuse(client, binding->request_id, refusal, retry_ms, "%s: %s", what, why);
+	stats_refused(&client->supervisor->stats, sandbox->pool->index, refusal,
+		clock_now_ns() - binding->arrived_ns);
 }
 
 static void fail(struct sandbox *sandbox, enum control_refusal refusal, const char *why)

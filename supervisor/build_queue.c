@@ -25,14 +25,16 @@ static struct builder_link *choose(const struct supervisor *supervisor)
 	return best;
 }
 
-/* Somebody waits, or half of what is to be ready is gone. */
+/* Somebody waits, or half of what is wanted ready is gone. */
 static bool is_urgent(const struct supervisor *supervisor)
 {
 	struct pool_counters counters;
 
 	for (uint32_t i = 0; i < supervisor->config.pool_count; i++) {
-		pool_get_counters(supervisor->pools[i]->pool, &counters);
-		if (counters.waiting > 0 || 2 * counters.ready < supervisor->config.pools[i].min)
+		const struct pool *pool = supervisor->pools[i]->pool;
+
+		pool_get_counters(pool, &counters);
+		if (counters.waiting > 0 || 2 * counters.ready < pool_target(pool))
 			return true;
 	}
 	return false;

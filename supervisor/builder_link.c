@@ -263,6 +263,7 @@ int builder_link_start(struct builder_link *builder, struct error *err)
 	const struct supervisor_host *host = &builder->supervisor->host;
 	int r;
 
+	placement_leave(&builder->supervisor->placement);
 	r = host->start_builder(host->arg, builder->index, &builder->process, err);
 	if (r < 0)
 		return error_prefix(err, r, "builder %u", builder->index);
@@ -333,15 +334,21 @@ void builder_link_progress(struct builder_link *builder)
 }
 
 /* Never gives the builder up itself: the caller may stand in the middle of a pool's step. */
-static void send_message(struct builder_link *builder, const void *message, size_t size, int fd)
+/* Something that is not answered. */
+static void post(struct builder_link *builder, const void *message, size_t size, int fd)
 {
-	builder->asked_count++;
 	if (outbox_send(&builder->outbox, message, size, fd) < 0) {
 		builder->is_broken = true;
 		event_active(builder->readable, EV_READ, 0);
-	} else if (!event_pending(builder->late, EV_TIMEOUT, NULL)) {
-		arm(builder->late, HURRY_MS);
 	}
+}
+
+static void send_message(struct builder_link *builder, const void *message, size_t size, int fd)
+{
+	builder->asked_count++;
+	post(builder, message, size, fd);
+	if (!builder->is_broken && !event_pending(builder->late, EV_TIMEOUT, NULL))
+		arm(builder->late, HURRY_MS);
 }
 
 void builder_link_send_build(struct builder_link *builder, struct sandbox *sandbox)
@@ -403,6 +410,14 @@ void builder_link_kill(struct builder_link *builder, struct sandbox *sandbox)
 	sandbox->is_killed = true;
 	link_header(&m.header, LINK_KILL, sizeof(m));
 	send_message(builder, &m, sizeof(m), -1);
+}
+
+void builder_link_freeze(struct builder_link *builder, struct sandbox *sandbox, bool is_frozen)
+{
+	struct link_freeze m = {.sandbox = sandbox->core->id, .is_frozen = is_frozen};
+
+	link_header(&m.header, LINK_FREEZE, sizeof(m));
+	post(builder, &m, sizeof(m), -1);
 }
 
 void builder_link_bind(

@@ -70,6 +70,8 @@ bool builder_link_has_room(const struct builder_link *builder);
 void builder_link_build(struct builder_link *builder, struct sandbox *sandbox);
 /* Also when it is already dying: its end is then on its way. */
 void builder_link_kill(struct builder_link *builder, struct sandbox *sandbox);
+/* Stop everything in it, or let it go on. What is dying is left alone. */
+void builder_link_freeze(struct builder_link *builder, struct sandbox *sandbox, bool is_frozen);
 /* Its sandbox is filled in; somebody waits for it: the builder gets normal priority at once. */
 void builder_link_bind(
 	struct builder_link *builder, struct sandbox *sandbox, struct link_bind *bind);

@@ -68,6 +68,7 @@ static int on_built(struct builder_link *builder, const struct link_built *m, in
 	builder->building_count--;
 	list_remove(&sandbox->list);
 	list_append(&builder->alive, &sandbox->list);
+	stats_built(&builder->supervisor->stats, &m->stages);
 	sandbox_built(sandbox, *channel_fd, m);
 	*channel_fd = -1;
 	return 0;
@@ -96,6 +97,7 @@ static int on_bound(struct builder_link *builder, const struct link_bound *m, st
 
 static int on_failed(struct builder_link *builder, const struct link_failed *m, struct error *err)
 {
+	struct stats *stats = &builder->supervisor->stats;
 	struct sandbox *sandbox;
 
 	memcpy(builder->why, m->text, sizeof(m->text));
@@ -105,10 +107,12 @@ static int on_failed(struct builder_link *builder, const struct link_failed *m, 
 	sandbox = find_build(builder, m->sandbox, m->slot);
 	if (sandbox && !sandbox->awaits_netns) {
 		builder->asked_count--;
+		stats_failed(stats, m->sandbox ? STATS_FAILED_BUILD : STATS_FAILED_SLOT, m->error);
 		builder_link_build_failed(builder, sandbox, m->text);
 	} else if ((sandbox = find_bind(builder, m->sandbox))) {
 		builder->asked_count--;
 		sandbox->is_bind_asked = false;
+		stats_failed(stats, STATS_FAILED_BIND, m->error);
 		binding_failed(sandbox, m->error, m->text);
 	} else if (m->sandbox != 0 && builder->bind_orphans > 0) {
 		builder->asked_count--;
@@ -137,6 +141,7 @@ static int on_ended(struct builder_link *builder, const struct link_ended *m, st
 		network_flush(supervisor->network, m->slot);
 	else
 		slots_give(supervisor->slots, m->slot);
+	stats_ended(&supervisor->stats, m);
 	sandbox_ended(sandbox, m);
 	return 0;
 }

@@ -24,11 +24,11 @@ struct pool_section {
 	char net[CONTROL_NAME_MAX];
 	enum network_profile profile; /* of that name */
 	char hostname[JAIL_HOSTNAME_MAX];
-	uint32_t min, max;
+	uint32_t min, max, target_max;
 	uint32_t build_concurrency;
 	uint32_t waiters_max;
 	enum control_on_empty on_empty;
-	uint64_t wait_ms, lease_ms, idle_ms; /* lease, idle: 0 is none */
+	uint64_t wait_ms, lease_ms, idle_ms, frozen_ms, ttl_ms; /* but wait, 0 is none */
 	struct jail_limits limits;
 	uint32_t
 		unenforced; /* enum limit_hit, a set: of these, what this host cannot do; by host_open() */

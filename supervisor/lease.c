@@ -90,8 +90,11 @@ void lease_tell(
 		fill_bound(&m, sandbox->binding);
 	sandbox->lease.started_ns = clock_now_ns();
 	m.wait_ns = sandbox->lease.started_ns - arrived_ns;
+	if (rung == RUNG_BUILT || rung == RUNG_WAITED)
+		m.queue_ns = m.wait_ns - m.bind_ns;
 	client_send_fd(client, &m, sizeof(m), sandbox->channel_fd);
 	supervisor_tidy_later(client->supervisor, sandbox);
+	stats_leased(&client->supervisor->stats, sandbox->pool->index, rung, m.wait_ns, m.bind_ns);
 }
 
 void lease_start(struct client *client, uint32_t request_id, struct sandbox *sandbox,
@@ -156,6 +159,19 @@ void lease_end(struct sandbox *sandbox, enum lease_end_reason reason)
 	}
 	lease_over(sandbox, reason);
 	control_header(&m.header, CONTROL_LEASE_ENDED, sizeof(m), 0);
+	client_send(client, &m, sizeof(m));
+}
+
+void lease_frozen(struct sandbox *sandbox, uint64_t left_ms)
+{
+	struct client *client = sandbox->owner;
+	struct control_lease_frozen m = {
+		.handle = {sandbox->core->id, client->supervisor->epoch},
+		.idle_ms = (uint32_t)sandbox->core->idle_ms,
+		.ends_ms = left_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)left_ms,
+	};
+
+	control_header(&m.header, CONTROL_LEASE_FROZEN, sizeof(m), 0);
 	client_send(client, &m, sizeof(m));
 }
 

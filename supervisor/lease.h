@@ -38,6 +38,8 @@ struct sandbox *lease_find_any(
 /* The client's own lease with that handle, or NULL: unknown, ended, another's, of another epoch. */
 struct sandbox *lease_find(const struct client *client, const struct control_handle *handle);
 
+/* It has been idle for too long, and ends in left_ms: send LEASE_FROZEN. */
+void lease_frozen(struct sandbox *sandbox, uint64_t left_ms);
 /* It ended without the owner's doing: send LEASE_ENDED. */
 void lease_end(struct sandbox *sandbox, enum lease_end_reason reason);
 

@@ -1,6 +1,7 @@
 # Apart from what needs root and a host, so that tests serve with builders that only pretend.
 noinst_LIBRARIES += libsupervisor.a
 libsupervisor_a_SOURCES = \
+	supervisor/admin_request.c supervisor/admin_request.h \
 	supervisor/admission.c supervisor/admission.h \
 	supervisor/binding.c supervisor/binding.h \
 	supervisor/build_queue.c supervisor/build_queue.h \
@@ -15,11 +16,13 @@ libsupervisor_a_SOURCES = \
 	supervisor/network.c supervisor/network.h \
 	supervisor/outbox.c supervisor/outbox.h \
 	supervisor/permission.c supervisor/permission.h \
+	supervisor/placement.c supervisor/placement.h \
 	supervisor/pool_host.c supervisor/pool_host.h \
 	supervisor/refusal.c supervisor/refusal.h \
 	supervisor/request.c supervisor/request.h \
 	supervisor/sandbox.c supervisor/sandbox.h \
 	supervisor/slots.c supervisor/slots.h \
+	supervisor/stats.c supervisor/stats.h \
 	supervisor/supervisor.c supervisor/supervisor.h \
 	supervisor/workspace_size.c supervisor/workspace_size.h \
 	supervisor/workspace_watch.c supervisor/workspace_watch.h

@@ -178,7 +178,7 @@ static int run(struct supervisor *supervisor, struct error *err)
 }
 
 static int listen_and_run(const struct directory *directory, const struct supervisor_config *config,
-	struct host *host, struct error *err)
+	struct host *host, unsigned orphans, struct error *err)
 {
 	struct supervisor_host ways = {
 		.start_builder = host_start_builder,
@@ -186,6 +186,8 @@ static int listen_and_run(const struct directory *directory, const struct superv
 		.arg = host,
 		.workspaces_fd = host->workspaces_fd,
 		.first_uid = host->first_uid,
+		.can_freeze = host->base.v2_fd >= 0 || host->base.v1_fd[CGROUP_FREEZER] >= 0,
+		.orphans = orphans,
 	};
 	struct supervisor *supervisor = NULL;
 	gid_t gid = 0;
@@ -207,8 +209,8 @@ static int listen_and_run(const struct directory *directory, const struct superv
 }
 
 /* Everything between the recovery of the last run and that of this one. */
-static int serve(
-	const struct options *options, const struct directory *directory, struct error *err)
+static int serve(const struct options *options, const struct directory *directory, unsigned orphans,
+	struct error *err)
 {
 	static struct supervisor_config config;
 	static struct host host;
@@ -222,7 +224,7 @@ static int serve(
 		return r;
 	r = host_open(directory->id, &config, &host, err);
 	if (r == 0)
-		r = listen_and_run(directory, &config, &host, err);
+		r = listen_and_run(directory, &config, &host, orphans, err);
 	host_close(&host);
 	end = recover(directory->id, config.network.is_on, NULL, &recovery_err);
 	if (end < 0)
@@ -235,7 +237,7 @@ static int serve(
 static int run_instance(const struct options *options, struct error *err)
 {
 	struct directory directory;
-	bool is_found = false;
+	struct recovery recovery = {0};
 	int r;
 
 	if (geteuid() != 0)
@@ -243,14 +245,14 @@ static int run_instance(const struct options *options, struct error *err)
 	r = directory_open(options->dir, &directory, err);
 	if (r < 0)
 		return r;
-	r = recover(directory.id, true, &is_found, err);
-	if (r == 0 && is_found)
+	r = recover(directory.id, true, &recovery, err);
+	if (r == 0 && recovery.is_found)
 		log_event(LOG_LEVEL_WARNING, "recovered", "instance", directory.id, "what",
 			"an earlier run was killed: what it left has been removed", NULL);
 	if (r == 0 && options->recover)
 		unlinkat(directory.fd, INSTANCE_CONTROL_SOCKET, 0);
 	else if (r == 0)
-		r = serve(options, &directory, err);
+		r = serve(options, &directory, recovery.orphans, err);
 	directory_close(&directory);
 	return r;
 }

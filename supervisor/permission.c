@@ -19,6 +19,8 @@ static const struct {
 	{CONTROL_KILL, BOTH},
 	{CONTROL_NET, BOTH},
 	{CONTROL_INSPECT, BOTH},
+	{CONTROL_STATS, BOTH},
+	{CONTROL_POOL_SET, BIT(ROLE_ROOT)},
 };
 
 enum role permission_role(uid_t uid, uid_t user_uid)

@@ -12,6 +12,7 @@
 #include "supervisor/admission.h"
 #include "supervisor/binding.h"
 #include "supervisor/build_queue.h"
+#include "supervisor/builder_link.h"
 #include "supervisor/client.h"
 #include "supervisor/lease.h"
 #include "supervisor/refusal.h"
@@ -53,10 +54,13 @@ static void op_refuse(void *arg, const struct pool_waiter *waiter, enum control_
 	uint32_t retry_ms)
 {
 	struct client *client = waiter->lessee;
+	struct pool_host *pool = arg;
 
 	client->waiter_count--;
 	binding_destroy(waiter->data);
-	refuse_acquire(client, waiter->request_id, arg, refusal, retry_ms);
+	refuse_acquire(client, waiter->request_id, pool, refusal, retry_ms);
+	stats_refused(&pool->supervisor->stats, pool->index, refusal,
+		clock_now_ns() - waiter->arrived_ns);
 }
 
 static void op_ended(void *arg, struct pool_sandbox *core, enum lease_end_reason reason)
@@ -65,12 +69,25 @@ static void op_ended(void *arg, struct pool_sandbox *core, enum lease_end_reason
 	lease_end(core->data, reason);
 }
 
+static void op_freeze(void *arg, struct pool_sandbox *core, bool is_frozen, uint64_t left_ms)
+{
+	struct sandbox *sandbox = core->data;
+
+	(void)arg;
+	if (binding_is_pending(sandbox))
+		return; /* nobody can have touched it yet: it counts as touched when it is told */
+	builder_link_freeze(sandbox->builder, sandbox, is_frozen);
+	if (is_frozen)
+		lease_frozen(sandbox, left_ms);
+}
+
 static const struct pool_ops ops = {
 	.build = op_build,
 	.discard = op_discard,
 	.grant = op_grant,
 	.refuse = op_refuse,
 	.ended = op_ended,
+	.freeze = op_freeze,
 };
 
 /* Whatever is due now; then sleep until the next deadline. */
@@ -103,20 +120,26 @@ int pool_host_create(struct supervisor *supervisor, uint32_t index, struct pool_
 	struct pool_config config = {
 		.min = section->min,
 		.max = section->max,
+		.target_max = section->target_max,
 		.build_concurrency = section->build_concurrency,
 		.waiters_max = section->waiters_max,
 		.on_empty = section->on_empty,
 		.wait_ms = section->wait_ms,
 		.lease_ms = section->lease_ms,
 		.idle_ms = section->idle_ms,
+		.frozen_ms = section->frozen_ms,
+		.ttl_ms = section->ttl_ms,
 		.budget = &supervisor->budget,
 		.idle_bytes = ADMISSION_UNMEASURED_BYTES + ADMISSION_OUTSIDE_BYTES,
 		.lease_bytes = admission_lease_bytes(&supervisor->config, section),
 	};
+	struct pool_ops ways = ops;
 	struct pool_host *pool = calloc(1, sizeof(*pool));
 
 	if (!pool)
 		return error_set(err, ENOMEM, "pool %s: out of memory", section->name);
+	if (!supervisor->host.can_freeze)
+		ways.freeze = NULL;
 	*ret_pool = pool;
 	pool->supervisor = supervisor;
 	pool->section = section;
@@ -125,7 +148,7 @@ int pool_host_create(struct supervisor *supervisor, uint32_t index, struct pool_
 	pool->tick = event_new(supervisor->events, -1, 0, on_tick, pool);
 	if (!pool->build_times || !pool->tick)
 		return error_set(err, ENOMEM, "pool %s: out of memory", section->name);
-	return pool_create(&config, &ops, pool, &supervisor->next_sandbox, &pool->pool, err);
+	return pool_create(&config, &ways, pool, &supervisor->next_sandbox, &pool->pool, err);
 }
 
 static void destroy_sandbox(void *arg, struct pool_sandbox *core)

@@ -11,6 +11,12 @@
 
 struct error;
 
-/* had_network: or it is not known. *ret_found: there was something to end. May be NULL. 0 or -errno. */
-int recover(const char *instance_id, bool had_network, bool *ret_found, struct error *err);
+struct recovery {
+	bool is_found;	  /* there was something to end */
+	unsigned orphans; /* sandboxes in which something still ran */
+};
+
+/* had_network: or it is not known. ret_recovery may be NULL. 0 or -errno. */
+int recover(const char *instance_id, bool had_network, struct recovery *ret_recovery,
+	struct error *err);
 #endif

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/histogram.h"
 #include "pool/pool.h"
+#include "supervisor/admin_request.h"
 #include "supervisor/binding.h"
 #include "supervisor/client.h"
 #include "supervisor/config.h"
@@ -56,7 +57,7 @@ static void note_acquire(struct supervisor *supervisor, uint64_t arrived_ns)
 		supervisor->awake_until_ns = arrived_ns + SOON_US * NS_PER_US;
 }
 
-static void on_acquire(struct client *client, const struct control_acquire *m, uint64_t arrived_ns)
+static void acquire_one(struct client *client, const struct control_acquire *m, uint64_t arrived_ns)
 {
 	const struct supervisor_config *config = &client->supervisor->config;
 	struct pool_host *pool = admit_acquire(client, m);
@@ -78,7 +79,7 @@ static void on_acquire(struct client *client, const struct control_acquire *m, u
 	if (!pool || binding_create(client, pool, m, &binding) < 0)
 		return;
 	request.data = binding;
-	note_acquire(client->supervisor, arrived_ns);
+	sandbox_drop_dead(pool);
 	/* The pool counts waiters in all; that one connection has too many is asked when it would wait. */
 	if (client->waiter_count >= config->waiters_per_connection)
 		request.on_empty = ON_EMPTY_FAIL;
@@ -93,8 +94,11 @@ static void on_acquire(struct client *client, const struct control_acquire *m, u
 		lease_start(client, m->header.id, core->data, RUNG_READY, arrived_ns);
 		return;
 	}
-	if (r != -EINPROGRESS)
+	if (r != -EINPROGRESS) {
 		binding_destroy(binding);
+		stats_refused(&client->supervisor->stats, pool->index,
+			r == -ENOMEM ? REFUSED_LIMIT : refusal, clock_now_ns() - arrived_ns);
+	}
 	if (r == -EINPROGRESS)
 		client->waiter_count++;
 	else if (r == -ENOMEM)
@@ -105,6 +109,17 @@ static void on_acquire(struct client *client, const struct control_acquire *m, u
 	else
 		refuse_acquire(client, m->header.id, pool, refusal, retry_ms);
 	pool_host_changed(pool);
+}
+
+/* Each of the count sandboxes is granted, waited for or refused by itself. */
+static void on_acquire(struct client *client, const struct control_acquire *m, uint64_t arrived_ns)
+{
+	uint32_t count = m->count > 1 ? m->count : 1;
+
+	placement_note(&client->supervisor->placement, m->cpu);
+	note_acquire(client->supervisor, arrived_ns);
+	while (count-- > 0)
+		acquire_one(client, m, arrived_ns);
 }
 
 static struct sandbox *own_lease(struct client *client, const struct control_lease *m)
@@ -140,6 +155,8 @@ static void on_touch(struct client *client, const struct control_lease *m)
 		return;
 	pool_touch(sandbox->pool->pool, clock_now_ms(), sandbox->core);
 	client_done(client, m->header.id);
+	pool_host_changed(
+		sandbox->pool); /* thawed, it may be idle sooner than the pool looks again */
 }
 
 struct listing {
@@ -165,6 +182,7 @@ static void list_sandbox(void *arg, struct pool_sandbox *core)
 		m.owner_pid = (uint32_t)sandbox->owner->peer.pid;
 		m.owner_uid = sandbox->owner->peer.uid;
 		m.lease_age_ms = listing->now_ms - core->state_since_ms;
+		m.is_frozen = core->is_frozen;
 	}
 	client_send(listing->client, &m, sizeof(m));
 }
@@ -195,6 +213,8 @@ static void list_pool(struct client *client, uint32_t request_id, const struct p
 	m.leased = counters.leased;
 	m.discarding = counters.discarding;
 	m.waiting = counters.waiting;
+	m.frozen = counters.frozen;
+	m.target = pool_target(pool->pool);
 	m.hits = counters.hits;
 	m.built = counters.built;
 	m.waited = counters.waited;
@@ -252,7 +272,13 @@ void request_handle(struct client *client, const union request *request, uint64_
 	case CONTROL_INSPECT:
 		lease_request_inspect(client, &request->lease);
 		return;
-	default: /* check_message() lets only the eight through */
+	case CONTROL_STATS:
+		admin_request_stats(client, &request->query);
+		return;
+	case CONTROL_POOL_SET:
+		admin_request_pool_set(client, &request->pool_set);
+		return;
+	default: /* check_message() lets only the ten through */
 		on_pools(client, &request->query);
 		return;
 	}

@@ -16,6 +16,7 @@ union request {
 	struct control_lease lease;
 	struct control_query query;
 	struct control_net net;
+	struct control_pool_set pool_set;
 };
 
 /* A request that check_message() has passed. arrived_ns: when it was read. */

@@ -1,6 +1,7 @@
 #include "supervisor/sandbox.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -127,6 +128,21 @@ static void watch(struct sandbox *sandbox)
 		event_add(sandbox->hangup, NULL);
 }
 
+static bool has_hung_up(const struct sandbox *sandbox)
+{
+	struct pollfd p = {.fd = sandbox->channel_fd};
+
+	return poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR);
+}
+
+void sandbox_drop_dead(struct pool_host *pool)
+{
+	struct pool_sandbox *core;
+
+	while ((core = pool_oldest_ready(pool->pool)) && has_hung_up(core->data))
+		pool_suspect(pool->pool, clock_now_ms(), core);
+}
+
 int sandbox_take_channel(struct sandbox *sandbox)
 {
 	list_remove(&sandbox->handed_out);
@@ -177,6 +193,7 @@ void sandbox_profile_answered(struct sandbox *sandbox, const char *why)
 		binding_profile_answered(sandbox, why);
 	} else if (why && !sandbox->is_condemned) {
 		sandbox->is_condemned = true;
+		stats_failed(&sandbox->pool->supervisor->stats, STATS_FAILED_NETWORK, 0);
 		pool_host_build_failed(sandbox->pool, why);
 		if (sandbox->is_built)
 			end_condemned(sandbox);
@@ -229,6 +246,7 @@ void sandbox_builder_lost(struct sandbox *sandbox)
 	if (supervisor->network && sandbox->lease.id != 0)
 		slots_set_dirty(supervisor->slots, (uint32_t)sandbox->slot);
 	if (sandbox->core->state != SANDBOX_BUILDING) {
+		supervisor->stats.orphans++;
 		sandbox_dead(sandbox, LEASE_BUILDER_LOST);
 	} else if (sandbox->is_retried || sandbox->is_condemned || supervisor->is_draining) {
 		sandbox_build_failed(sandbox, "the builder died while building it");

@@ -73,6 +73,11 @@ void sandbox_profile_answered(struct sandbox *sandbox, const char *why);
 
 /* The pool throws it away: let go of the channel, have it killed. */
 void sandbox_discard(struct sandbox *sandbox);
+/*
+ * Those that are next to be leased, but hung up a moment ago: they are not handed out, although their end has not
+ * been noticed yet.
+ */
+void sandbox_drop_dead(struct pool_host *pool);
 /* Its channel goes to an owner: stop watching it. The fd is the caller's. */
 int sandbox_take_channel(struct sandbox *sandbox);
 #endif

@@ -15,6 +15,8 @@
 #include "nsjail-lite/builder_host.h"
 #include "pool/pool.h"
 #include "supervisor/config.h"
+#include "supervisor/placement.h"
+#include "supervisor/stats.h"
 
 struct builder_link;
 struct control;
@@ -41,6 +43,8 @@ struct supervisor_host {
 	int workspaces_fd;  /* their directory, which the builders have; -1: none; borrowed */
 	uint32_t first_uid; /* of slot 0's range */
 	uid_t user_uid;	    /* may use control.sock besides root */
+	bool can_freeze;    /* else a lease that is idle for too long ends */
+	uint64_t orphans;   /* sandboxes of an earlier run that recovery has ended */
 };
 
 struct supervisor {
@@ -51,6 +55,8 @@ struct supervisor {
 	uint64_t epoch;	       /* of this life, in every handle */
 	uint64_t next_sandbox; /* id of the next sandbox of any pool */
 	struct slots *slots;
+	uint32_t slot_count; /* of the configuration at the start, whatever POOL_SET says later */
+	struct stats stats;
 	struct network *network; /* NULL: sandboxes have their own loopback only */
 	struct workspace_watch *workspace_watch;
 	struct list workspaces; /* in use: the bindings that have one */
@@ -59,6 +65,7 @@ struct supervisor {
 	struct builder_link *builders[BUILDERS_MAX];
 	struct list build_queue; /* sandboxes that no builder has taken yet */
 	struct event *dispatch;
+	struct placement placement;
 	uint64_t last_acquire_ns;
 	uint32_t acquires_in_a_row; /* each soon after the one before */
 	uint64_t awake_until_ns;    /* until then the loop looks for the next without sleeping */

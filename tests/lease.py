@@ -224,7 +224,7 @@ class Control:
 
     def acquire(self, pool="", on_empty=ON_EMPTY_WAIT, net=""):
         """net: its egress profile; it has nothing else of its own."""
-        body = struct.pack("<32s32s4I152x", pool.encode(), net.encode(), on_empty, 0, 0, 0)
+        body = struct.pack("<32s32s4I160x", pool.encode(), net.encode(), on_empty, 0, 0, 0)
         _, packet, channel = next(self.answers(self.send(ACQUIRE, body)))
         return Lease(packet, channel)
 

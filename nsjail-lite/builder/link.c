@@ -14,6 +14,10 @@ static int check_base(const void *message, uint32_t size, struct error *err)
 
 	(void)size;
 	r = check_range(m->has_v2, 0, 1, "has_v2", err);
+	if (r == 0)
+		r = check_range(m->has_freezer, 0, 1, "has_freezer", err);
+	if (r == 0)
+		r = check_range(m->is_one_shot, 0, 1, "is_one_shot", err);
 	for (int i = 0; r == 0 && i < CGROUP_CONTROLLERS; i++)
 		r = check_range(m->place[i], CGROUP_ABSENT, CGROUP_V2, "place", err);
 	if (r == 0)
@@ -150,6 +154,20 @@ static int check_kill(const void *message, uint32_t size, struct error *err)
 		((const struct link_kill *)message)->sandbox, 1, UINT64_MAX, "sandbox", err);
 }
 
+static int check_freeze(const void *message, uint32_t size, struct error *err)
+{
+	const struct link_freeze *m = message;
+	int r;
+
+	(void)size;
+	r = check_range(m->sandbox, 1, UINT64_MAX, "sandbox", err);
+	if (r == 0)
+		r = check_range(m->is_frozen, 0, 1, "is_frozen", err);
+	if (r == 0)
+		r = check_zero(&m->reserved, sizeof(m->reserved), "reserved", err);
+	return r;
+}
+
 static int check_slot_ready(const void *message, uint32_t size, struct error *err)
 {
 	const struct link_slot_ready *m = message;
@@ -238,6 +256,7 @@ static const struct message_rule rules[] = {
 	ROW(KILL, SERVER, link_kill, 0, 0, 0, check_kill),
 	ROW(WORKSPACES, SERVER, link_workspaces, 0, 1, 1, NULL),
 	ROW(BIND, SERVER, link_bind, 0, 0, 0, check_late_bind),
+	ROW(FREEZE, SERVER, link_freeze, 0, 0, 0, check_freeze),
 	ROW(STARTED, CLIENT, link_started, 0, 0, 0, NULL),
 	ROW(SLOT_READY, CLIENT, link_slot_ready, 0, 0, 0, check_slot_ready),
 	ROW(BUILT, CLIENT, link_built, 0, 1, 1, check_built),

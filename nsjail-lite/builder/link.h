@@ -3,8 +3,8 @@
  *
  * Both ends are root and ours; the rules are checked all the same. Sequence:
  *   BASE, FILTER, TEMPLATE..., START -> STARTED; then SLOT -> SLOT_READY; then BUILD -> BUILT or
- *   FAILED; BIND -> BOUND or FAILED; KILL (or death by itself) -> ENDED. A builder does one thing at a
- *   time, in order. WORKSPACES comes before START or never.
+ *   FAILED; BIND -> BOUND or FAILED; KILL (or death by itself) -> ENDED. FREEZE has no answer. A builder
+ *   does one thing at a time, in order. WORKSPACES comes before START or never.
  *   START first ends and removes whatever cgroups of its prefix an earlier builder left.
  *   At the end of the link the builder kills what it built, removes its cgroups and exits.
  */
@@ -33,6 +33,7 @@ enum link_type {
 	LINK_KILL = 7,
 	LINK_WORKSPACES = 8, /* fd 0: detached mount of the directory of workspaces */
 	LINK_BIND = 9,
+	LINK_FREEZE = 10,
 	/* from the builder */
 	LINK_STARTED = 32,
 	LINK_SLOT_READY = 33,
@@ -46,6 +47,8 @@ enum link_type {
 struct link_base {
 	struct message_header header;
 	uint32_t has_v2;		    /* 1: the first fd is the v2 base */
+	uint32_t has_freezer;		    /* 1: the last one is that of v1's freezer */
+	uint32_t is_one_shot;		    /* 1: one sandbox will be built, none after it */
 	uint32_t place[CGROUP_CONTROLLERS]; /* enum cgroup_place; each V1 has an fd */
 	char prefix
 		[32]; /* of the names of cgroups made here: "b0-"; unique among the live builders */
@@ -117,6 +120,17 @@ struct link_kill {
 	uint64_t sandbox;
 };
 
+/*
+ * Stop all that runs in it, or let it go on. One that has ended meanwhile is passed over; what the kernel
+ * refuses the builder tells once on stderr. KILL ends a frozen one as it ends any other.
+ */
+struct link_freeze {
+	struct message_header header;
+	uint64_t sandbox;
+	uint32_t is_frozen; /* 1: stop, 0: go on */
+	uint32_t reserved;
+};
+
 struct link_started {
 	struct message_header header;
 };
@@ -156,7 +170,7 @@ struct link_failed {
 struct link_ended {
 	struct message_header header;
 	uint64_t sandbox;
-	uint32_t slot;	     /* free again: the sandbox is proven dead and its cgroups are gone */
+	uint32_t slot;	     /* free again: all that ran in it is proven dead */
 	uint32_t limits_hit; /* enum limit_hit of proto/control.h: memory, pids, cpu */
 	uint32_t was_asked;  /* 1: after KILL; 0: it died by itself */
 	uint32_t wait_status;

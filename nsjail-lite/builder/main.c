@@ -27,7 +27,9 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -75,6 +77,21 @@ static int reserve_fds(struct builder *b, struct error *err)
 	return b->epoll_fd < 0 ? error_errno(err, "start: epoll") : 0;
 }
 
+/* What is cloned here asks for no signal at its end, which its pidfd shows: SIGCHLD tells of stops only. */
+static int watch_stops(struct builder *b, struct error *err)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = &b->signal_fd};
+	sigset_t stops;
+
+	sigemptyset(&stops);
+	sigaddset(&stops, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &stops, NULL);
+	b->signal_fd = signalfd(-1, &stops, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (b->signal_fd < 0 || epoll_ctl(b->epoll_fd, EPOLL_CTL_ADD, b->signal_fd, &event) < 0)
+		return error_errno(err, "start: stops of children");
+	return 0;
+}
+
 static void take_base(struct builder *b, const struct link_base *m, int *fds, size_t count)
 {
 	size_t next = 0;
@@ -86,9 +103,12 @@ static void take_base(struct builder *b, const struct link_base *m, int *fds, si
 		if (m->place[c] == CGROUP_V1 && next < count)
 			b->base.v1_fd[c] = take_fd(&fds[next++]);
 	}
+	if (m->has_freezer && next < count)
+		b->base.v1_fd[CGROUP_FREEZER] = take_fd(&fds[next++]);
 	memcpy(b->prefix, m->prefix, sizeof(b->prefix));
 	snprintf(b->spare, sizeof(b->spare), ".%sspare", b->prefix);
 	b->normal_priority = m->normal_priority;
+	b->is_one_shot = m->is_one_shot;
 	if (m->nameserver)
 		snprintf(b->resolv_conf, sizeof(b->resolv_conf), "nameserver %u.%u.%u.%u\n",
 			m->nameserver >> 24, m->nameserver >> 16 & 255, m->nameserver >> 8 & 255,
@@ -202,7 +222,7 @@ static int start(struct builder *b, struct error *err)
 	struct epoll_event event = {.events = EPOLLIN};
 	int r = tree_set_up(b, err);
 
-	if (r == 0)
+	if (r == 0 && !b->is_one_shot) /* there was none before */
 		r = cgroup_remove_matching(&b->base, b->prefix, err);
 	if (r < 0)
 		return error_prefix(err, r, "builder start");
@@ -229,21 +249,10 @@ static void on_slot(struct builder *b, const struct link_slot *m, int *fds, size
 
 static void on_build(struct builder *b, const struct link_build *m)
 {
-	struct link_built built = {0};
-	struct epoll_event event = {.events = EPOLLIN};
 	struct error err = {0};
-	int channel = -1;
 
-	if (build_sandbox(b, m, &built, &channel, &err) < 0) {
+	if (build_sandbox(b, m, &err) < 0)
 		send_failed(b, m->sandbox, m->slot, &err);
-		return;
-	}
-	event.data.ptr = b->slots[m->slot];
-	if (epoll_ctl(b->epoll_fd, EPOLL_CTL_ADD, b->slots[m->slot]->pidfd, &event) < 0)
-		_exit(1); /* a sandbox whose death nobody would see: its end comes with ours */
-	link_header(&built.header, LINK_BUILT, sizeof(built));
-	channel_send(b->link_fd, &built, sizeof(built), NULL, 0, &channel, 1);
-	fd_close(channel);
 }
 
 static void on_bind(struct builder *b, const struct link_bind *m)
@@ -269,11 +278,47 @@ static void on_kill(struct builder *b, const struct link_kill *m)
 {
 	struct slot *slot = slot_find(b, m->sandbox);
 
-	if (!slot)
+	if (!slot || slot->killed_ns)
 		return;
 	slot->killed_ns = clock_now_ns();
-	/* Not cgroup.kill: PID 1's death ends its namespace, and its cgroup could be born into again. */
-	kernel_pidfd_send_signal(slot->pidfd, SIGKILL);
+	slot_before_kill(b, slot);
+	reap_kill(b, slot);
+}
+
+static void on_freeze(struct builder *b, const struct link_freeze *m)
+{
+	struct slot *slot = slot_find(b, m->sandbox);
+	static bool is_told;
+	struct error err;
+
+	if (!slot)
+		return;
+	if (cgroup_freeze(&b->base, slot->cgroup, m->is_frozen, &err) < 0) {
+		if (!is_told)
+			fprintf(stderr, "hearth-builder: %s\n", err.text);
+		is_told = true;
+		return;
+	}
+	slot->is_frozen = m->is_frozen;
+}
+
+/*
+ * Somebody on the host has stopped a PID 1: whoever gets that sandbox would wait for ever. It ends, as if by
+ * itself. Nobody inside can do that, and a frozen one is not stopped.
+ */
+static void on_stopped(struct builder *b)
+{
+	struct signalfd_siginfo signal;
+	siginfo_t info = {0};
+
+	while (read(b->signal_fd, &signal, sizeof(signal)) > 0)
+		;
+	while (waitid(P_ALL, 0, &info, WSTOPPED | WNOHANG | __WALL) == 0 && info.si_pid > 0) {
+		for (size_t i = 0; i < b->slots_end; i++)
+			if (b->sandboxes[i] && b->slots[i]->pid == info.si_pid)
+				reap_kill(b, b->slots[i]);
+		info.si_pid = 0;
+	}
 }
 
 static int on_message(struct builder *b, const struct message_header *m, int *fds, size_t count,
@@ -302,6 +347,9 @@ static int on_message(struct builder *b, const struct message_header *m, int *fd
 		return take_workspaces(b, fds, count);
 	case LINK_BIND:
 		on_bind(b, (const struct link_bind *)m);
+		break;
+	case LINK_FREEZE:
+		on_freeze(b, (const struct link_freeze *)m);
 		break;
 	case LINK_STARTED:
 	case LINK_SLOT_READY:
@@ -336,33 +384,25 @@ static int read_link(struct builder *b, struct error *err)
 	return r;
 }
 
-/* Something to stock, while nobody asks for anything. */
-static struct template *wants_stock(struct builder *b)
-{
-	for (size_t i = 0; i < JAIL_TEMPLATES_MAX; i++)
-		if (b->templates[i].is_set && b->templates[i].stocked < BUILDER_STOCK)
-			return &b->templates[i];
-	return NULL;
-}
-
 static int serve(struct builder *b, struct error *err)
 {
 	struct epoll_event events[64];
 	int r = 0;
 
 	while (r == 0) {
-		struct template *t = wants_stock(b);
 		int n = epoll_wait(
-			b->epoll_fd, events, ARRAY_SIZE(events), t || b->wants_spare ? 0 : -1);
+			b->epoll_fd, events, ARRAY_SIZE(events), ahead_is_wanted(b) ? 0 : -1);
 
 		if (n < 0 && errno != EINTR)
 			return error_errno(err, "epoll_wait");
-		if (n == 0 && b->wants_spare)
-			bind_make_spare(b);
-		else if (n == 0 && t && build_stock_cgroup(b, t, NULL) < 0)
-			epoll_wait(b->epoll_fd, events, 1, -1); /* the next build will say why */
+		if (n == 0)
+			ahead_make(b);
+		else
+			b->ahead.has_failed = false;
 		for (int i = 0; i < n && r == 0; i++) {
-			if (events[i].data.ptr)
+			if (events[i].data.ptr == &b->signal_fd)
+				on_stopped(b);
+			else if (events[i].data.ptr)
 				reap_slot(b, events[i].data.ptr);
 			else
 				r = read_link(b, err);
@@ -385,9 +425,13 @@ int main(int argc, char **argv)
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
+	list_init(&b->free_slots);
+	b->ahead.root_template = &b->templates[0];
 	signal(SIGPIPE, SIG_IGN);
 	umask(0); /* modes are what they say */
 	r = reserve_fds(b, &err);
+	if (r == 0)
+		r = watch_stops(b, &err);
 	/* Before START the link is read as it comes; afterwards it is one fd among many. */
 	while (r == 0 && !b->dev_fd)
 		r = read_link(b, &err);

@@ -24,6 +24,8 @@ void root_close(struct private_root *root)
 	fd_close(take_fd(&root->root_fd));
 	fd_close(take_fd(&root->shm_fd));
 	fd_close(take_fd(&root->dev_fd));
+	fd_close(take_fd(&root->lower_fd));
+	fd_close(take_fd(&root->upper_fd));
 }
 
 int root_idmapped_clone(int mount_fd, const char *path, int userns_fd, uint64_t attributes)
@@ -147,18 +149,6 @@ static int make_overlay(bool is_attached, int lower_fd, int tmpfs_fd, struct err
 	return fd < 0 ? error_errno(err, "overlay: fsmount") : fd;
 }
 
-bool root_can_be_detached(void)
-{
-	const struct jail_limits small = {.disk_bytes = 65536, .disk_inodes = 16};
-	auto_close int tmpfs_fd = make_tmpfs(&small, 0, NULL);
-	auto_close int lower_fd =
-		kernel_open_tree(tmpfs_fd, "s", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	auto_close int overlay_fd =
-		lower_fd < 0 ? -1 : make_overlay(false, lower_fd, tmpfs_fd, NULL);
-
-	return overlay_fd >= 0;
-}
-
 static void detach_layers(void)
 {
 	/* more than one, if one could not be taken away before */
@@ -233,7 +223,7 @@ static int add_directories(
 int root_create(const struct builder *b, const struct template *t, const struct slot *slot,
 	struct private_root *ret_root, struct error *err)
 {
-	struct private_root root = {-1, -1, -1};
+	struct private_root root = PRIVATE_ROOT_NONE;
 	auto_close int tmpfs_fd = make_upper(b, t, slot->uid_base, err);
 	auto_close int lower_fd = -1;
 	int r;
@@ -252,6 +242,11 @@ int root_create(const struct builder *b, const struct template *t, const struct 
 	if (r < 0) {
 		root_close(&root);
 		return r;
+	}
+	/* Attached mounts are gone with their place: see make_root(). */
+	if (!b->is_attached) {
+		root.lower_fd = take_fd(&lower_fd);
+		root.upper_fd = take_fd(&tmpfs_fd);
 	}
 	*ret_root = root;
 	return 0;

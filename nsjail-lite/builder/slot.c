@@ -94,7 +94,7 @@ static int make_userns(
 	int proc_fd, uint32_t first, uint32_t uid_base, int *ret_fd, struct error *err)
 {
 	/* Sharing the fd table keeps the cost flat however many sandboxes are alive. */
-	struct clone_args args = {.flags = CLONE_FILES, .exit_signal = SIGCHLD};
+	struct clone_args args = {.flags = CLONE_FILES};
 	int pair[2];
 	char result = EIO;
 	pid_t pid;
@@ -116,7 +116,7 @@ static int make_userns(
 		if (r == 0)
 			r = open_userns(proc_fd, pid, ret_fd, err);
 		fd_write_full(pair[0], &result, 1);
-		waitpid(pid, NULL, 0);
+		waitpid(pid, NULL, __WALL);
 	}
 	fd_close(pair[0]);
 	fd_close(pair[1]);
@@ -220,13 +220,52 @@ int slot_clean_network(const struct builder *b, struct slot *slot, struct error 
 	return make_netns(b, slot, err);
 }
 
-static int replace_network(struct slot *slot, uint32_t uid_base, int netns_fd, struct error *err)
+void slot_release_userns(struct slot *slot)
+{
+	fd_close(take_fd(&slot->userns_fd));
+}
+
+/* A namespace of PID 1, which lives; -1 and errno. */
+static int namespace_of(
+	const struct builder *b, const struct slot *slot, unsigned request, const char *name)
+{
+	char path[64];
+	int fd = ioctl(slot->pidfd, request);
+
+	if (fd >= 0)
+		return fd;
+	snprintf(path, sizeof(path), "%d/ns/%s", slot->pid, name); /* before 6.11 */
+	return openat(b->proc_fd, path, O_RDONLY | O_CLOEXEC);
+}
+
+/*
+ * Whoever lets go of a mount namespace last takes it away, which is half of the work of an end. PID 1 need not do
+ * that before it is dead: the builder has time for it when all has been told, if it is not much.
+ */
+void slot_before_kill(const struct builder *b, struct slot *slot)
+{
+	uint64_t bytes = cgroup_read_memory(&b->base, slot->cgroup);
+
+	slot->userns_fd = namespace_of(b, slot, PIDFD_GET_USER_NAMESPACE, "user");
+	if (bytes > 0 && bytes <= BUILDER_ROOT_BYTES)
+		slot->mntns_fd = namespace_of(b, slot, PIDFD_GET_MNT_NAMESPACE, "mnt");
+}
+
+int slot_ensure_userns(const struct builder *b, struct slot *slot, struct error *err)
+{
+	return slot->userns_fd >= 0
+		       ? 0
+		       : make_userns(b->proc_fd, 0, slot->uid_base, &slot->userns_fd, err);
+}
+
+static int replace_network(const struct builder *b, struct slot *slot, uint32_t uid_base,
+	int netns_fd, struct error *err)
 {
 	if (netns_fd < 0 || slot->uid_base != uid_base) {
 		fd_close(netns_fd);
 		return error_set(err, EEXIST, "slot %u: exists", slot->index);
 	}
-	if (slot->sandbox) {
+	if (b->sandboxes[slot->index]) {
 		fd_close(netns_fd);
 		return error_set(err, EBUSY, "slot %u: in use", slot->index);
 	}
@@ -243,7 +282,7 @@ int slot_create(
 	int r;
 
 	if (slot)
-		return replace_network(slot, uid_base, netns_fd, err);
+		return replace_network(b, slot, uid_base, netns_fd, err);
 	slot = malloc(sizeof(*slot));
 	if (!slot) {
 		fd_close(netns_fd);
@@ -255,7 +294,8 @@ int slot_create(
 		.netns_fd = netns_fd,
 		.has_given_network = netns_fd >= 0,
 		.workspace_userns_fd = -1,
-		.pidfd = -1};
+		.pidfd = -1,
+		.mntns_fd = -1};
 	r = make_userns(b->proc_fd, 0, uid_base, &slot->userns_fd, err);
 	if (r == 0 && b->workspaces_fd >= 0)
 		r = make_userns(
@@ -270,6 +310,7 @@ int slot_create(
 		return error_prefix(err, r, "slot %u", index);
 	}
 	b->slots[index] = slot;
+	list_append(&b->free_slots, &slot->free);
 	if (b->slots_end <= index)
 		b->slots_end = index + 1;
 	return 0;
@@ -278,7 +319,7 @@ int slot_create(
 struct slot *slot_find(const struct builder *b, uint64_t sandbox)
 {
 	for (size_t i = 0; i < b->slots_end; i++)
-		if (b->slots[i] && b->slots[i]->sandbox == sandbox)
+		if (b->sandboxes[i] == sandbox)
 			return b->slots[i];
 	return NULL;
 }

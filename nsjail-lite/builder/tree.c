@@ -82,6 +82,8 @@ static int make_templates(struct builder *b, struct error *err)
 	b->dev_fd = tree_make_dev(0, err);
 	if (b->dev_fd < 0)
 		return b->dev_fd;
+	b->null_fd = kernel_open_tree(b->dev_fd, "null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	b->is_attached = b->null_fd < 0;
 	if (b->is_attached) {
 		b->covers.null_path = "/dev/null";
 		b->covers.empty_path = "/dev/pts";
@@ -90,8 +92,7 @@ static int make_templates(struct builder *b, struct error *err)
 			       : 0;
 	}
 	b->covers.null_path = b->covers.empty_path = "";
-	b->null_fd = kernel_open_tree(b->dev_fd, "null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	if (b->null_fd < 0 || kernel_mount_setattr(b->null_fd, 0, &read_only) < 0)
+	if (kernel_mount_setattr(b->null_fd, 0, &read_only) < 0)
 		return error_errno(err, "/dev template: clone of null");
 	b->empty_fd = make_tmpfs("4k", err);
 	if (b->empty_fd < 0)
@@ -234,8 +235,6 @@ static int pivot_to_tiny_tree(const struct builder *b, struct error *err)
 
 	if (fd < 0)
 		return fd;
-	if (mkdirat(fd, "mnt", 0755) < 0)
-		return error_errno(err, "mkdir mnt");
 	if (kernel_move_mount(fd, AT_FDCWD, "/proc", 0) < 0)
 		return error_errno(err, "attach the tiny tree");
 	if (b->is_attached)
@@ -272,7 +271,6 @@ int tree_set_up(struct builder *b, struct error *err)
 		return r;
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return error_errno(err, "private mounts");
-	b->is_attached = !root_can_be_detached();
 	r = make_templates(b, err);
 	if (r == 0 && !b->is_attached)
 		r = adopt_templates(b, err);

@@ -23,14 +23,14 @@
 void cgroup_base_close(struct cgroup_base *base)
 {
 	fd_close(take_fd(&base->v2_fd));
-	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
+	for (int c = 0; c < CGROUP_V1_HIERARCHIES; c++)
 		fd_close(take_fd(&base->v1_fd[c]));
 }
 
 void cgroup_close(struct cgroup *cgroup)
 {
 	fd_close(take_fd(&cgroup->v2_fd));
-	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
+	for (int c = 0; c < CGROUP_V1_HIERARCHIES; c++)
 		fd_close(take_fd(&cgroup->tasks_fd[c]));
 	fd_close(take_fd(&cgroup->memory_events_fd));
 	fd_close(take_fd(&cgroup->pids_events_fd));
@@ -42,7 +42,7 @@ static int make_directories(const struct cgroup_base *base, const char *name,
 	if (base->v2_fd >= 0 && mkdirat(base->v2_fd, name, 0755) < 0)
 		return error_errno(err, "cgroup %s: mkdir in the v2 tree", name);
 	/* Two controllers may share one v1 hierarchy: the second finds what the first made. */
-	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
+	for (int c = 0; c < CGROUP_V1_HIERARCHIES; c++)
 		if (base->v1_fd[c] >= 0 && knobs_use(limits, c) &&
 			mkdirat(base->v1_fd[c], name, 0755) < 0 && (errno != EEXIST || c == 0))
 			return error_errno(err, "cgroup %s: mkdir", name);
@@ -58,7 +58,7 @@ static int open_for_birth(const struct cgroup_base *base, const struct jail_limi
 		if (cgroup->v2_fd < 0)
 			return error_errno(err, "cgroup %s: open", cgroup->name);
 	}
-	for (int c = 0; c < CGROUP_CONTROLLERS; c++) {
+	for (int c = 0; c < CGROUP_V1_HIERARCHIES; c++) {
 		if (base->v1_fd[c] < 0 || !knobs_use(limits, c))
 			continue;
 		cgroup->tasks_fd[c] = knobs_open(base->v1_fd[c], cgroup->name, "tasks", O_WRONLY);
@@ -102,7 +102,7 @@ int cgroup_join_self(const struct cgroup *cgroup)
 	 * `tasks`, not cgroup.procs: the latter takes the thread-group lock and waits out an RCU grace
 	 * period, 5-15 ms on a machine that has been idle.
 	 */
-	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
+	for (int c = 0; c < CGROUP_V1_HIERARCHIES; c++)
 		if (cgroup->tasks_fd[c] >= 0 && write(cgroup->tasks_fd[c], "0", 1) != 1)
 			return -errno;
 	return 0;
@@ -113,7 +113,7 @@ static int member_base(const struct cgroup_base *base)
 {
 	if (base->v2_fd >= 0)
 		return base->v2_fd;
-	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
+	for (int c = 0; c < CGROUP_V1_HIERARCHIES; c++)
 		if (base->v1_fd[c] >= 0)
 			return base->v1_fd[c];
 	return -1;
@@ -121,9 +121,14 @@ static int member_base(const struct cgroup_base *base)
 
 int cgroup_freeze(const struct cgroup_base *base, const char *name, bool on, struct error *err)
 {
-	if (base->v2_fd < 0)
-		return error_set(err, EOPNOTSUPP, "cgroup %s: freeze needs a v2 tree", name);
-	return knobs_write(base->v2_fd, name, "cgroup.freeze", on ? "1" : "0", err);
+	int v1_fd = base->v1_fd[CGROUP_FREEZER];
+
+	if (base->v2_fd >= 0)
+		return knobs_write(base->v2_fd, name, "cgroup.freeze", on ? "1" : "0", err);
+	if (v1_fd >= 0)
+		return knobs_write(v1_fd, name, "freezer.state", on ? "FROZEN" : "THAWED", err);
+	return error_set(
+		err, EOPNOTSUPP, "cgroup %s: freeze needs a v2 tree or v1's freezer", name);
 }
 
 int cgroup_is_empty(const struct cgroup_base *base, const char *name)
@@ -176,6 +181,8 @@ int cgroup_kill(const struct cgroup_base *base, const char *name, struct error *
 
 	if (base->v2_fd < 0 || knobs_write(base->v2_fd, name, "cgroup.kill", "1", NULL) < 0)
 		signal_members(fd, name);
+	if (base->v2_fd < 0)
+		cgroup_freeze(base, name, false, NULL);
 	while ((count = signal_members(fd, name)) > 0) {
 		if (clock_now_ms() > until)
 			return error_set(
@@ -202,7 +209,7 @@ int cgroup_remove(const struct cgroup_base *base, const char *name, struct error
 	uint64_t until = clock_now_ms() + REMOVE_WAIT_MS;
 	int result = 0;
 
-	for (int c = 0; c < CGROUP_CONTROLLERS; c++) {
+	for (int c = 0; c < CGROUP_V1_HIERARCHIES; c++) {
 		int r = base->v1_fd[c] < 0 ? 0 : remove_in(base->v1_fd[c], name, until, err);
 
 		result = r < 0 ? r : result;
@@ -247,7 +254,7 @@ int cgroup_remove_matching(const struct cgroup_base *base, const char *prefix, s
 	int result = 0;
 
 	/* Each hierarchy has its own list: an earlier run may have died between two mkdirs. */
-	for (int c = 0; c < CGROUP_CONTROLLERS; c++) {
+	for (int c = 0; c < CGROUP_V1_HIERARCHIES; c++) {
 		int r = base->v1_fd[c] < 0 ? 0
 					   : remove_matching_in(base, base->v1_fd[c], prefix, err);
 

@@ -24,16 +24,18 @@ enum cgroup_controller { CGROUP_MEMORY, CGROUP_PIDS, CGROUP_CPU, CGROUP_IO, CGRO
 /* Where a controller is. */
 enum cgroup_place { CGROUP_ABSENT, CGROUP_V1, CGROUP_V2 };
 
-#define CGROUP_HIERARCHIES                                                                         \
-	(1 + CGROUP_CONTROLLERS) /* the v2 tree, and one v1 hierarchy per controller */
+/* One v1 hierarchy per controller, and v1's freezer, which is used only where there is no v2 tree. */
+#define CGROUP_FREEZER	      CGROUP_CONTROLLERS
+#define CGROUP_V1_HIERARCHIES (CGROUP_CONTROLLERS + 1)
+#define CGROUP_HIERARCHIES    (1 + CGROUP_V1_HIERARCHIES) /* the v2 tree too */
 
 struct cgroup_base {
-	int v2_fd;		       /* "hearth-<instance>" on the v2 tree, or -1 */
-	int v1_fd[CGROUP_CONTROLLERS]; /* likewise in v1; -1 where not used */
+	int v2_fd;			  /* "hearth-<instance>" on the v2 tree, or -1 */
+	int v1_fd[CGROUP_V1_HIERARCHIES]; /* likewise in v1; -1 where not used */
 	enum cgroup_place place[CGROUP_CONTROLLERS];
 };
 
-#define CGROUP_NONE_ [0 ... CGROUP_CONTROLLERS - 1] = -1
+#define CGROUP_NONE_ [0 ... CGROUP_V1_HIERARCHIES - 1] = -1
 #define CGROUP_BASE_INIT                                                                           \
 	(struct cgroup_base)                                                                       \
 	{                                                                                          \
@@ -43,8 +45,9 @@ struct cgroup_base {
 /* One sandbox's cgroups. Plain values; fds are -1 when absent. */
 struct cgroup {
 	char name[64];
-	int v2_fd;			  /* directory, for CLONE_INTO_CGROUP */
-	int tasks_fd[CGROUP_CONTROLLERS]; /* v1 `tasks`, open for writing: the child writes "0" */
+	int v2_fd; /* directory, for CLONE_INTO_CGROUP */
+	int tasks_fd
+		[CGROUP_V1_HIERARCHIES]; /* v1 `tasks`, open for writing: the child writes "0" */
 	/* For the guest, which tells its caller of them: nothing but news and counts come out of these. */
 	int memory_events_fd; /* v2: memory.events; v1: an eventfd that counts OOMs */
 	int pids_events_fd;   /* pids.events, read-only */
@@ -77,6 +80,9 @@ void cgroup_base_close(struct cgroup_base *base);
 /* Kill every process below the base in all hierarchies and remove all its directories. Idempotent. */
 int cgroup_base_destroy(const char *instance, struct error *err);
 
+/* 1: this instance has a base in some hierarchy; 0: in none; or -errno. */
+int cgroup_base_exists(const char *instance, struct error *err);
+
 /* For each instance that has a base on this host: callback(arg, name), once per hierarchy. */
 int cgroup_base_list(
 	void (*callback)(void *arg, const char *instance), void *arg, struct error *err);
@@ -102,6 +108,10 @@ int cgroup_join_self(const struct cgroup *cgroup);
 uint64_t cgroup_read_memory(const struct cgroup_base *base, const char *name);
 int cgroup_read_usage(
 	const struct cgroup_base *base, const char *name, struct cgroup_usage *ret_usage);
+/*
+ * Stop every process in it, or let them go on; on v2 they have stopped or not when cgroup.events says so. On v1
+ * what is frozen dies of no signal before it is thawed. -EOPNOTSUPP: neither a v2 tree nor v1's freezer.
+ */
 int cgroup_freeze(const struct cgroup_base *base, const char *name, bool on, struct error *err);
 /* Every process in it, by cgroup.kill or, without a v2 tree, by signals until none is left. */
 int cgroup_kill(const struct cgroup_base *base, const char *name, struct error *err);

@@ -4,10 +4,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -67,6 +70,9 @@ static void copy_mount_point(char to[256], const char *from)
 	to[n] = '\0';
 }
 
+static const char *const v1_names[CGROUP_V1_HIERARCHIES] = {
+	"memory", "pids", "cpu", "blkio", "freezer"};
+
 /* One line: "36 35 0:30 / /mount/point options [tags] - type source super-options". */
 static void take_line(char *line, struct cgroup_mounts *mounts)
 {
@@ -80,10 +86,34 @@ static void take_line(char *line, struct cgroup_mounts *mounts)
 		copy_mount_point(mounts->v2, point);
 	if (strcmp(type, "cgroup") != 0)
 		return;
-	for (enum cgroup_controller c = 0; c < CGROUP_CONTROLLERS; c++)
-		if (!mounts->v1[c][0] &&
-			list_has(super, c == CGROUP_IO ? "blkio" : cgroup_controller_name(c)))
+	for (int c = 0; c < CGROUP_V1_HIERARCHIES; c++)
+		if (!mounts->v1[c][0] && list_has(super, v1_names[c]))
 			copy_mount_point(mounts->v1[c], point);
+}
+
+/* The table also lists what something else has been mounted over: no cgroup can be made there. */
+static void drop_covered(char mount_point[256], long type)
+{
+	struct statfs fs;
+
+	if (mount_point[0] && (statfs(mount_point, &fs) < 0 || fs.f_type != type))
+		mount_point[0] = '\0';
+}
+
+static bool has_any(const struct cgroup_mounts *mounts)
+{
+	bool any = mounts->v2[0];
+
+	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
+		any |= mounts->v1[c][0] != '\0';
+	return any;
+}
+
+static int no_mount(struct error *err)
+{
+	return error_set(err, ENODEV,
+		"cgroup: neither a v2 tree nor a v1 hierarchy of memory, pids or cpu is "
+		"mounted: mount one below /sys/fs/cgroup");
 }
 
 int cgroup_discover(const char *mountinfo, struct cgroup_mounts *ret_mounts, struct error *err)
@@ -91,32 +121,38 @@ int cgroup_discover(const char *mountinfo, struct cgroup_mounts *ret_mounts, str
 	struct cgroup_mounts mounts = {0};
 	auto_free char *text = strdup(mountinfo);
 	char *save = NULL;
-	bool any;
 
 	if (!text)
 		return error_set(err, ENOMEM, "cgroup: out of memory");
 	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
 		take_line(line, &mounts);
-	any = mounts.v2[0];
-	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
-		any |= mounts.v1[c][0] != '\0';
-	if (!any)
-		return error_set(err, ENODEV,
-			"cgroup: neither a v2 tree nor a v1 hierarchy of memory, pids or cpu is "
-			"mounted: mount one below /sys/fs/cgroup");
+	if (!has_any(&mounts))
+		return no_mount(err);
 	*ret_mounts = mounts;
 	return 0;
 }
 
-static int find_mounts(const char *mountinfo, struct cgroup_mounts *mounts, struct error *err)
+/* Of this host, looked for once: they stay where they are while the program runs. */
+static int find_mounts(const char *mountinfo, struct cgroup_mounts *ret_mounts, struct error *err)
 {
+	static struct cgroup_mounts mounts;
 	auto_free char *text = NULL;
 	ssize_t n;
+	int r;
 
 	if (mountinfo)
-		return cgroup_discover(mountinfo, mounts, err);
-	n = file_read_all_at(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &text, err);
-	return n < 0 ? (int)n : cgroup_discover(text, mounts, err);
+		return cgroup_discover(mountinfo, ret_mounts, err);
+	if (!has_any(&mounts)) {
+		n = file_read_all_at(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &text, err);
+		r = n < 0 ? (int)n : cgroup_discover(text, &mounts, err);
+		if (r < 0)
+			return r;
+		drop_covered(mounts.v2, CGROUP2_SUPER_MAGIC);
+		for (int c = 0; c < CGROUP_V1_HIERARCHIES; c++)
+			drop_covered(mounts.v1[c], CGROUP_SUPER_MAGIC);
+	}
+	*ret_mounts = mounts;
+	return has_any(&mounts) ? 0 : no_mount(err);
 }
 
 static int open_base(const char *mount_point, const char *instance, int *ret_fd, struct error *err)
@@ -171,6 +207,9 @@ int cgroup_base_open(const char *instance, const char *mountinfo, struct cgroup_
 			r = open_base(mounts.v1[c], instance, &base.v1_fd[c], err);
 		}
 	}
+	if (r == 0 && base.v2_fd < 0 && mounts.v1[CGROUP_FREEZER][0])
+		r = open_base(
+			mounts.v1[CGROUP_FREEZER], instance, &base.v1_fd[CGROUP_FREEZER], err);
 	if (r < 0) {
 		cgroup_base_close(&base);
 		return error_prefix(err, r, "cgroup");
@@ -204,14 +243,16 @@ static void leave(const char *mount_point, const char *name)
 	file_write_at(AT_FDCWD, path, "0", NULL);
 }
 
-/* End "hearth-<instance>" of one hierarchy. */
-static int destroy_in(const char *mount_point, bool is_v2, const char *instance, struct error *err)
+/* End "hearth-<instance>" of one hierarchy: this one of v1, or with -1 the v2 tree. */
+static int destroy_in(
+	const char *mount_point, int hierarchy, const char *instance, struct error *err)
 {
 	struct cgroup_base parent = CGROUP_BASE_INIT;
 	struct cgroup_base base = parent;
 	char name[NAME_MAX_];
-	int *parent_fd = is_v2 ? &parent.v2_fd : &parent.v1_fd[0];
-	int *base_fd = is_v2 ? &base.v2_fd : &base.v1_fd[0];
+	const bool is_v2 = hierarchy < 0;
+	int *parent_fd = is_v2 ? &parent.v2_fd : &parent.v1_fd[hierarchy];
+	int *base_fd = is_v2 ? &base.v2_fd : &base.v1_fd[hierarchy];
 	int r = 0;
 
 	snprintf(name, sizeof(name), PREFIX "%s", instance);
@@ -249,30 +290,47 @@ int cgroup_base_destroy(const char *instance, struct error *err)
 	if (r < 0)
 		return r;
 	if (mounts.v2[0])
-		result = destroy_in(mounts.v2, true, instance, err);
-	for (int c = 0; c < CGROUP_CONTROLLERS; c++) {
+		result = destroy_in(mounts.v2, -1, instance, err);
+	/* The freezer first: nothing that is frozen would die in the others. */
+	for (int c = CGROUP_V1_HIERARCHIES - 1; c >= 0; c--) {
 		if (!mounts.v1[c][0])
 			continue;
-		r = destroy_in(mounts.v1[c], false, instance, err);
+		r = destroy_in(mounts.v1[c], c, instance, err);
 		result = r < 0 ? r : result;
 	}
 	return result;
+}
+
+static const char *mount_point_of(const struct cgroup_mounts *mounts, size_t hierarchy)
+{
+	return hierarchy == 0 ? mounts->v2 : mounts->v1[hierarchy - 1];
+}
+
+int cgroup_base_exists(const char *instance, struct error *err)
+{
+	struct cgroup_mounts mounts;
+	char path[512];
+	int r = find_mounts(NULL, &mounts, err);
+
+	for (size_t i = 0; r == 0 && i < CGROUP_HIERARCHIES; i++) {
+		const char *point = mount_point_of(&mounts, i);
+
+		snprintf(path, sizeof(path), "%s/" PREFIX "%s", point, instance);
+		if (point[0] && access(path, F_OK) == 0)
+			return 1;
+	}
+	return r;
 }
 
 int cgroup_base_list(
 	void (*callback)(void *arg, const char *instance), void *arg, struct error *err)
 {
 	struct cgroup_mounts mounts;
-	const char *points[CGROUP_HIERARCHIES];
 	int r = find_mounts(NULL, &mounts, err);
 
-	if (r < 0)
-		return r;
-	points[0] = mounts.v2;
-	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
-		points[c + 1] = mounts.v1[c];
-	for (size_t i = 0; i < CGROUP_HIERARCHIES; i++) {
-		DIR *dir = points[i][0] ? opendir(points[i]) : NULL;
+	for (size_t i = 0; r == 0 && i < CGROUP_HIERARCHIES; i++) {
+		const char *point = mount_point_of(&mounts, i);
+		DIR *dir = point[0] ? opendir(point) : NULL;
 		const struct dirent *entry;
 
 		while (dir && (entry = readdir(dir)))
@@ -281,5 +339,5 @@ int cgroup_base_list(
 		if (dir)
 			closedir(dir);
 	}
-	return 0;
+	return r;
 }

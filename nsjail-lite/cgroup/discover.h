@@ -6,8 +6,8 @@
 #include "nsjail-lite/cgroup/cgroup.h"
 
 struct cgroup_mounts {
-	char v2[256];			  /* mount point; empty: none */
-	char v1[CGROUP_CONTROLLERS][256]; /* likewise per controller */
+	char v2[256];			     /* mount point; empty: none */
+	char v1[CGROUP_V1_HIERARCHIES][256]; /* likewise per controller, and of the freezer */
 };
 
 /* First mount of each kind wins. Escapes (\040) are undone. -ENODEV when there is none of any kind. */

@@ -32,10 +32,33 @@ static const uint64_t kept_capabilities =
 	CAP_BIT(CAP_SETFCAP) | CAP_BIT(CAP_NET_BIND_SERVICE) | CAP_BIT(CAP_SYS_CHROOT) |
 	CAP_BIT(CAP_AUDIT_WRITE);
 
+/*
+ * As many processors as the quota is worth, other ones for each slot. It only tells nproc and its like
+ * how many threads pay: root inside may take more, and gets no more time for it.
+ */
+static int take_cpus(const struct child_plan *plan)
+{
+	const cpu_set_t *allowed = plan->allowed_cpus;
+	unsigned count = (unsigned)CPU_COUNT(allowed), seen = 0;
+	cpu_set_t taken;
+
+	if (plan->cpus == 0 || plan->cpus >= count)
+		return (int)syscall(SYS_sched_setaffinity, 0, sizeof(*allowed), allowed);
+	CPU_ZERO(&taken);
+	for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, allowed) &&
+			(seen++ + count - plan->first_cpu % count) % count < plan->cpus)
+			CPU_SET(cpu, &taken);
+	return (int)syscall(SYS_sched_setaffinity, 0, sizeof(taken), &taken);
+}
+
 static int join(const struct child_plan *plan, const char **ret_what)
 {
 	int r;
 
+	*ret_what = "affinity";
+	if (take_cpus(plan) < 0)
+		return -errno;
 	*ret_what = "cgroup tasks";
 	r = cgroup_join_self(plan->cgroup);
 	if (r < 0)
@@ -46,31 +69,6 @@ static int join(const struct child_plan *plan, const char **ret_what)
 	/* After joining, or /proc/self/cgroup tells the names above. */
 	*ret_what = "cgroup namespace";
 	return unshare(CLONE_NEWCGROUP) < 0 ? -errno : 0;
-}
-
-/*
- * As many processors as the quota is worth, other ones for each slot. It only tells nproc and its like
- * how many threads pay: root inside may take more, and gets no more time for it.
- */
-static int take_cpus(const struct child_plan *plan)
-{
-	cpu_set_t allowed, taken;
-	unsigned count, seen = 0;
-
-	if (plan->cpus == 0)
-		return 0;
-	CPU_ZERO(&allowed);
-	if (syscall(SYS_sched_getaffinity, 0, sizeof(allowed), &allowed) < 0)
-		return -1;
-	count = (unsigned)CPU_COUNT(&allowed);
-	if (plan->cpus >= count)
-		return 0;
-	CPU_ZERO(&taken);
-	for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++)
-		if (CPU_ISSET(cpu, &allowed) &&
-			(seen++ + count - plan->first_cpu % count) % count < plan->cpus)
-			CPU_SET(cpu, &taken);
-	return (int)syscall(SYS_sched_setaffinity, 0, sizeof(taken), &taken);
 }
 
 /* Needs the initial user namespace's CAP_SYS_NICE and CAP_SYS_ADMIN: the last things that do. */
@@ -86,9 +84,6 @@ static int leave_builder(const struct child_plan *plan, const char **ret_what)
 	r = place_priority(PLACE_SLICE_SHORT_NS);
 	if (r < 0)
 		return r;
-	*ret_what = "affinity";
-	if (take_cpus(plan) < 0)
-		return -errno;
 	*ret_what = "user namespace";
 	return setns(plan->userns_fd, CLONE_NEWUSER) < 0 ? -errno : 0;
 }
@@ -96,7 +91,7 @@ static int leave_builder(const struct child_plan *plan, const char **ret_what)
 /* Once it is not dumpable this file is not its own any more. */
 static int open_oom_score(int proc_fd, const char **ret_what)
 {
-	auto_close int fd = openat(proc_fd, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	auto_close int fd = openat(proc_fd, "1/oom_score_adj", O_WRONLY | O_CLOEXEC);
 
 	*ret_what = "oom_score_adj";
 	return fd < 0 || dup3(fd, CHILD_OOM_FD, O_CLOEXEC) < 0 ? -errno : 0;
@@ -220,15 +215,15 @@ static int apply(const struct child_plan *plan, struct child_report *report, con
 			break;
 		case STAGE_MOUNTS:
 			r = child_mount_all(plan, &proc_fd, ret_what);
-			if (r == 0)
-				r = open_oom_score(proc_fd, ret_what);
 			break;
 		case STAGE_MASKS:
 			r = child_cover_proc(plan, proc_fd, ret_what);
+			if (r == 0)
+				r = open_oom_score(proc_fd, ret_what);
 			fd_close(proc_fd);
 			break;
 		case STAGE_PIVOT:
-			r = child_pivot(ret_what);
+			r = child_enter_root(plan, ret_what);
 			break;
 		case STAGE_USERNS:
 			r = leave_builder(plan, ret_what);

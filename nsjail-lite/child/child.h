@@ -9,6 +9,7 @@
 #ifndef NSJAIL_LITE_CHILD_CHILD_H
 #define NSJAIL_LITE_CHILD_CHILD_H
 #include <linux/filter.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,6 +47,7 @@ struct child_plan {
 	int netns_fd, userns_fd;
 	uint32_t uid_base;
 	int root_fd, dev_fd, shm_fd; /* detached mounts, ready to be moved */
+	int layer_fds[2];	     /* what the root was made of, likewise; or -1 */
 	int null_fd, empty_fd;	     /* detached: a null device, an empty directory; or unused */
 	const struct proc_covers *covers;
 	const struct child_bind *binds;
@@ -55,7 +57,8 @@ struct child_plan {
 	uint64_t open_files;
 	unsigned cpus;	    /* as many as the quota is worth, so that nproc is honest; 0: all */
 	unsigned first_cpu; /* of those that the builder may use, modulo their number */
-	char *arguments;    /* the builder's argument memory, to be blanked */
+	const cpu_set_t *allowed_cpus; /* those; it begins on one of them alone */
+	char *arguments;	       /* the builder's argument memory, to be blanked */
 	size_t arguments_size;
 	const struct guest_defaults *defaults;
 };
@@ -72,5 +75,10 @@ _Noreturn void child_run(const struct child_plan *plan);
 /* mounts.c: each 0, or -errno with *ret_what naming the step. */
 int child_mount_all(const struct child_plan *plan, int *ret_proc_fd, const char **ret_what);
 int child_cover_proc(const struct child_plan *plan, int proc_fd, const char **ret_what);
-int child_pivot(const char **ret_what);
+/*
+ * The root has been mounted over that of the builder's tree, of which nothing can be reached from now on: a path
+ * that climbs above the root of a mount comes back to what is mounted over it, and to unmount that is for the
+ * host. To take the tree away as well would be a grace period of the kernel for each sandbox.
+ */
+int child_enter_root(const struct child_plan *plan, const char **ret_what);
 #endif

@@ -13,42 +13,30 @@
 
 #define PTYS_MAX "1024"
 
-/* A fresh file system of this type with "key=value" options; the detached mount or -errno. */
-static int mount_fresh(const char *type, const char *const *options, unsigned attributes)
+/* A fresh /proc of this pid namespace, over the image's, whatever that is; read-only yet. The mount or -errno. */
+static int mount_proc(int root_fd)
 {
-	auto_close int fs = kernel_fsopen(type);
-	int fd;
+	auto_close int fs = kernel_fsopen("proc");
+	auto_close int fd = -1;
 
-	if (fs < 0)
+	if (fs < 0 || kernel_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return -errno;
-	for (; options && options[0]; options += 2)
-		if (kernel_fsconfig(fs, FSCONFIG_SET_STRING, options[0], options[1], 0) < 0)
-			return -errno;
-	if (kernel_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+	fd = kernel_fsmount(
+		fs, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	if (fd < 0 || kernel_move_mount(fd, root_fd, "proc", 0) < 0)
 		return -errno;
-	fd = kernel_fsmount(fs, attributes);
-	return fd < 0 ? -errno : fd;
+	return take_fd(&fd);
 }
 
-static int mount_fresh_at(const char *type, const char *const *options, unsigned attributes,
-	int dirfd, const char *name)
-{
-	auto_close int fd = mount_fresh(type, options, attributes);
-
-	if (fd < 0)
-		return fd;
-	return kernel_move_mount(fd, dirfd, name, 0) < 0 ? -errno : 0;
-}
-
+/* In /dev, whose names are ours. */
 static int mount_devpts(const struct child_plan *plan)
 {
-	char gid[16];
-	const char *const options[] = {
-		"gid", gid, "mode", "0620", "ptmxmode", "0666", "max", PTYS_MAX, NULL};
+	char options[64];
 
-	snprintf(gid, sizeof(gid), "%u", plan->uid_base + 5); /* group tty */
-	return mount_fresh_at(
-		"devpts", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, plan->dev_fd, "pts");
+	/* group tty */
+	snprintf(options, sizeof(options), "gid=%u,mode=0620,ptmxmode=0666,max=" PTYS_MAX,
+		plan->uid_base + 5);
+	return mount("devpts", "pts", "devpts", MS_NOSUID | MS_NOEXEC, options) < 0 ? -errno : 0;
 }
 
 /* mkdir -p below the new root, never following a link out of it. The last directory as O_PATH fd. */
@@ -97,67 +85,78 @@ static int mount_binds(const struct child_plan *plan)
 	return 0;
 }
 
+/*
+ * Over the root of the builder's tree; its layers below it, where nobody comes, and all go together: to drop a
+ * layer that is attached nowhere is a grace period of the kernel.
+ */
+static int mount_root(const struct child_plan *plan)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(plan->layer_fds); i++)
+		if (plan->layer_fds[i] >= 0 &&
+			kernel_move_mount(plan->layer_fds[i], AT_FDCWD, "/", 0) < 0)
+			return -errno;
+	return kernel_move_mount(plan->root_fd, AT_FDCWD, "/", 0) < 0 ? -errno : 0;
+}
+
 int child_mount_all(const struct child_plan *plan, int *ret_proc_fd, const char **ret_what)
 {
 	auto_close int proc_fd = -1;
 	int r;
 
 	*ret_what = "root";
-	if (kernel_move_mount(plan->root_fd, AT_FDCWD, "/mnt", 0) < 0 || fchdir(plan->root_fd) < 0)
-		return -errno;
+	r = mount_root(plan);
+	if (r < 0)
+		return r;
 	*ret_what = "binds";
 	r = mount_binds(plan);
 	if (r < 0)
 		return r;
 	*ret_what = "/dev";
-	if (kernel_move_mount(plan->dev_fd, plan->root_fd, "dev", 0) < 0)
-		return -errno;
-	*ret_what = "/proc";
-	proc_fd =
-		mount_fresh("proc", NULL, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-	if (proc_fd < 0)
-		return proc_fd;
-	if (kernel_move_mount(proc_fd, plan->root_fd, "proc", 0) < 0)
+	if (kernel_move_mount(plan->dev_fd, plan->root_fd, "dev", 0) < 0 ||
+		fchdir(plan->dev_fd) < 0)
 		return -errno;
 	*ret_what = "/dev/pts";
 	r = mount_devpts(plan);
 	if (r < 0)
 		return r;
 	*ret_what = "/dev/mqueue";
-	r = mount_fresh_at("mqueue", NULL, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
-		plan->dev_fd, "mqueue");
-	if (r < 0)
-		return r;
-	*ret_what = "/dev/shm";
-	if (kernel_move_mount(plan->shm_fd, plan->dev_fd, "shm", 0) < 0)
+	if (mount("mqueue", "mqueue", "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
 		return -errno;
+	*ret_what = "/dev/shm";
+	if (kernel_move_mount(plan->shm_fd, AT_FDCWD, "shm", 0) < 0)
+		return -errno;
+	*ret_what = "/proc";
+	proc_fd = mount_proc(plan->root_fd);
+	if (proc_fd < 0)
+		return proc_fd;
 	*ret_proc_fd = take_fd(&proc_fd);
 	return 0;
 }
 
-static int cover_read_only(int proc_fd, const char *name)
+/* By a clone of the template's mount; or, since one has been, by what covers that one. */
+static int cover_with(int source_fd, const char *source, const char **covered, const char *name)
 {
-	struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
-	auto_close int fd = kernel_open_tree(proc_fd, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	auto_close int fd = -1;
 
-	if (fd < 0 || kernel_mount_setattr(fd, 0, &read_only) < 0 ||
-		kernel_move_mount(fd, proc_fd, name, 0) < 0)
-		return -errno;
-	return 0;
-}
-
-static int cover_with(int source_fd, const char *source, int proc_fd, const char *name)
-{
-	auto_close int fd = kernel_open_tree(
+	if (*covered)
+		return mount(*covered, name, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
+	fd = kernel_open_tree(
 		source_fd, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-
-	if (fd < 0 || kernel_move_mount(fd, proc_fd, name, 0) < 0)
+	if (fd < 0 || kernel_move_mount(fd, AT_FDCWD, name, 0) < 0)
 		return -errno;
+	*covered = name;
 	return 0;
 }
 
+/* From within /proc, whose names are the kernel's. */
 int child_cover_proc(const struct child_plan *plan, int proc_fd, const char **ret_what)
 {
+	struct mount_attr writable = {.attr_clr = MOUNT_ATTR_RDONLY};
+	const char *file = NULL, *directory = NULL;
+
+	*ret_what = "/proc";
+	if (fchdir(proc_fd) < 0)
+		return -errno;
 	for (unsigned i = 0; i < plan->covers->count; i++) {
 		const struct proc_cover *c = &plan->covers->cover[i];
 		int r = 0;
@@ -165,29 +164,26 @@ int child_cover_proc(const struct child_plan *plan, int proc_fd, const char **re
 		*ret_what = c->name;
 		switch (c->kind) {
 		case COVER_FILE:
-			r = cover_with(plan->null_fd, plan->covers->null_path, proc_fd, c->name);
+			r = cover_with(plan->null_fd, plan->covers->null_path, &file, c->name);
 			break;
 		case COVER_DIRECTORY:
-			r = cover_with(plan->empty_fd, plan->covers->empty_path, proc_fd, c->name);
+			r = cover_with(
+				plan->empty_fd, plan->covers->empty_path, &directory, c->name);
 			break;
 		case COVER_READ_ONLY:
-			r = cover_read_only(proc_fd, c->name);
+			/* A bind is born as read-only as what it shows. */
+			r = mount(c->name, c->name, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
 			break;
 		}
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	*ret_what = "/proc: writable";
+	return kernel_mount_setattr(proc_fd, 0, &writable) < 0 ? -errno : 0;
 }
 
-int child_pivot(const char **ret_what)
+int child_enter_root(const struct child_plan *plan, const char **ret_what)
 {
-	*ret_what = "pivot_root";
-	if (kernel_pivot_root(".", ".") < 0)
-		return -errno;
-	*ret_what = "umount of the builder's tree";
-	if (umount2(".", MNT_DETACH) < 0)
-		return -errno;
-	*ret_what = "chdir /";
-	return chdir("/") < 0 ? -errno : 0;
+	*ret_what = "root directory";
+	return fchdir(plan->root_fd) < 0 || chroot(".") < 0 ? -errno : 0;
 }

@@ -2,10 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/fd.h"
+#include "base/cleanup.h"
 
 int child_fds_pipe(int ours, int *ret_ours, int *ret_theirs)
 {
@@ -13,7 +14,7 @@ int child_fds_pipe(int ours, int *ret_ours, int *ret_theirs)
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
-	fd_set_nonblocking(fds[ours], true);
+	ioctl(fds[ours], FIONBIO, &(int){1});
 	*ret_ours = fds[ours];
 	*ret_theirs = fds[!ours];
 	return 0;
@@ -25,6 +26,19 @@ void child_fds_close(const struct child_fds *fds)
 	fd_close(fds->out);
 	fd_close(fds->err);
 	fd_close(fds->report);
+}
+
+int child_fds_adopt(const int *fds, size_t count, bool has_stdin)
+{
+	auto_close int null = -1;
+
+	for (int i = 0; i < 3; i++)
+		if (count != 3 || fds[i] != i || fcntl(i, F_SETFD, 0) < 0)
+			return -EBADF;
+	if (has_stdin)
+		return 0;
+	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return null < 0 || dup2(null, 0) < 0 ? -errno : 0;
 }
 
 int child_fds_arrange(const struct child_fds *fds)

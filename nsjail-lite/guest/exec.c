@@ -13,10 +13,12 @@
 
 #include "base/clock.h"
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "nsjail-lite/guest/child_fds.h"
 #include "nsjail-lite/guest/place.h"
 #include "nsjail-lite/guest/request.h"
 #include "nsjail-lite/guest/runner.h"
+#include "proto/channel.h"
 #include "proto/control.h"
 
 #define TERMINAL_ROWS	 24
@@ -24,23 +26,32 @@
 
 static void on_report(struct guest *guest, struct source *source, uint32_t events);
 
+static int open_output(struct guest *guest, struct stream *stream, int *theirs)
+{
+	int ours, r;
+
+	if (*theirs >= 0)
+		return 0; /* the client's own */
+	r = child_fds_pipe(0, &ours, theirs);
+	return r < 0 ? r : stream_open(guest, stream, ours, false);
+}
+
 static int open_pipes(struct guest *guest, struct job *job, struct child_fds *theirs)
 {
-	auto_close int out = -1, err = -1;
+	struct request *request = job->request;
 	int in, r;
 
-	r = child_fds_pipe(0, &out, &theirs->out);
+	theirs->in = take_fd(&request->stdio[0]);
+	theirs->out = take_fd(&request->stdio[1]);
+	theirs->err = take_fd(&request->stdio[2]);
+	r = open_output(guest, &job->out, &theirs->out);
 	if (r == 0)
-		r = child_fds_pipe(0, &err, &theirs->err);
-	if (r == 0)
-		r = stream_open(guest, &job->out, take_fd(&out), false);
-	if (r == 0)
-		r = stream_open(guest, &job->err, take_fd(&err), false);
-	if (r < 0 || !job->request->input.is_wanted)
+		r = open_output(guest, &job->err, &theirs->err);
+	if (r < 0 || !request->input.is_wanted)
 		return r;
 	r = child_fds_pipe(1, &in, &theirs->in);
 	if (r == 0)
-		input_open(guest, &job->request->input, in, false);
+		input_open(guest, &request->input, in, false);
 	return r;
 }
 
@@ -84,14 +95,6 @@ static int open_terminal(struct guest *guest, struct job *job, const struct gues
 static int open_stdio(struct guest *guest, struct job *job, const struct guest_exec *message,
 	struct child_fds *theirs)
 {
-	int r = child_fds_pipe(0, &job->report.fd, &theirs->report);
-
-	if (r < 0)
-		return r;
-	job->report.on_ready = on_report;
-	r = source_watch(&job->report, guest->epoll, EPOLLIN);
-	if (r < 0)
-		return r;
 	if (message->flags & GUEST_EXEC_PTY)
 		return open_terminal(guest, job, message, theirs);
 	return open_pipes(guest, job, theirs);
@@ -127,25 +130,75 @@ void exec_give_mailbox_back(struct guest *guest, struct job *job)
 	job->mailbox = NULL;
 }
 
+/* 0: the idle runner has it. Otherwise there is none, or it is of no use any more. */
+static int hand_over(struct guest *guest, struct job *job, const struct guest_exec *message,
+	const struct child_fds *theirs)
+{
+	struct job *spare = guest->spare;
+	const struct runner_order order = {
+		.mailbox = (uint32_t)(job->mailbox - guest->mailboxes),
+		.has_stdin = theirs->in >= 0,
+	};
+	const int fds[RUNNER_ORDER_FDS] = {
+		theirs->in < 0 ? theirs->out : theirs->in,
+		theirs->out,
+		theirs->err < 0 ? theirs->out : theirs->err,
+	};
+	int r;
+
+	if (!spare)
+		return -ENOENT;
+	r = channel_send(spare->report.fd, &order, sizeof(order), message, message->header.size,
+		fds, RUNNER_ORDER_FDS);
+	if (r < 0) {
+		job_dismiss(guest, spare);
+		return r;
+	}
+	guest->spare = NULL;
+	job->pid = spare->pid;
+	spare->pid = 0;
+	source_move(&spare->report, &job->report);
+	job_release(guest, spare);
+	return 0;
+}
+
+static int fork_runner(struct guest *guest, struct job *job, const struct guest_exec *message,
+	struct child_fds *theirs)
+{
+	int ends[2], r;
+
+	r = channel_pair(ends, NULL);
+	if (r < 0)
+		return r;
+	theirs->report = ends[1];
+	job->report.fd = ends[0];
+	r = fd_set_nonblocking(ends[0], true);
+	if (r == 0)
+		r = source_watch(&job->report, guest->epoll, EPOLLIN);
+	if (r < 0)
+		return r;
+	job->pid = job_fork(guest);
+	if (job->pid == 0)
+		runner_main(guest, message, theirs, job->mailbox);
+	if (job->pid > 0)
+		return 0;
+	job->pid = 0;
+	return -errno;
+}
+
 int exec_start(struct guest *guest, struct job *job, const struct guest_exec *message)
 {
 	struct child_fds theirs = CHILD_FDS_NONE;
 	int r;
 
 	job->is_command = true;
+	job->report.on_ready = on_report;
 	job->output_max = message->output_max;
 	r = take_mailbox(guest, job);
 	if (r == 0)
 		r = open_stdio(guest, job, message, &theirs);
-	if (r == 0) {
-		job->pid = job_fork(guest);
-		if (job->pid == 0)
-			runner_main(message, guest->defaults, &theirs, job->mailbox);
-		if (job->pid < 0) {
-			r = -errno;
-			job->pid = 0;
-		}
-	}
+	if (r == 0 && hand_over(guest, job, message, &theirs) < 0)
+		r = fork_runner(guest, job, message, &theirs);
 	child_fds_close(&theirs);
 	if (r == 0 && message->timeout_ms)
 		job->deadline_ns = clock_now_ns() + message->timeout_ms * NS_PER_MS;
@@ -185,11 +238,14 @@ static void handle_report(struct guest *guest, struct job *job, const struct run
 {
 	struct request *request = job->request;
 
-	if (!request)
+	job->is_idle = report->is_idle;
+	if (!request) {
+		job_release(guest, job);
 		return;
+	}
 	if (report->kind == RUNNER_EXITED)
 		on_exited(job, report);
-	else
+	else if (report->kind == RUNNER_FAILED)
 		on_not_started(job, report);
 	if (request->state == REQUEST_RUNNING)
 		request_drain(guest, request);
@@ -203,11 +259,16 @@ static void on_report(struct guest *guest, struct source *source, uint32_t event
 
 	(void)events;
 	place_anywhere(); /* see place_guest_here() */
-	/* Each report is one write of less than PIPE_BUF bytes: whole or not there. */
-	while ((n = read(source->fd, &report, sizeof(report))) == (ssize_t)sizeof(report))
+	/* Each report is one packet; after that of an idle one there is none until its next command. */
+	while ((n = read(source->fd, &report, sizeof(report))) == (ssize_t)sizeof(report)) {
 		handle_report(guest, job, &report);
-	if (n >= 0)
-		source_close(source);
+		if (report.is_idle)
+			return;
+	}
+	if (n < 0)
+		return;
+	job_dismiss(guest, job);
+	source_close(source);
 }
 
 void exec_on_runner_gone(struct guest *guest, struct job *job, int status)

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -55,9 +56,30 @@ pid_t job_fork(const struct guest *guest)
 	return pid;
 }
 
+void job_dismiss(struct guest *guest, struct job *job)
+{
+	if (guest->spare == job)
+		guest->spare = NULL;
+	job->is_idle = false;
+	if (job->report.fd >= 0)
+		shutdown(job->report.fd, SHUT_WR); /* what it has to report still comes */
+}
+
+static void keep_or_dismiss(struct guest *guest, struct job *job)
+{
+	if (!guest->spare && !job->kill.is_on && job->report.fd >= 0)
+		guest->spare = job;
+	else if (guest->spare != job)
+		job_dismiss(guest, job);
+}
+
 void job_release(struct guest *guest, struct job *job)
 {
-	if (job->request || job->pid || job->out.source.fd >= 0 || job->err.source.fd >= 0)
+	if (job->request || job->out.source.fd >= 0 || job->err.source.fd >= 0)
+		return;
+	if (job->pid && job->is_idle)
+		keep_or_dismiss(guest, job);
+	if (job->pid)
 		return;
 	source_close(&job->report);
 	list_remove(&job->member);
@@ -70,8 +92,13 @@ void job_leave_request(struct guest *guest, struct job *job)
 	job->request = NULL;
 	exec_give_mailbox_back(guest, job);
 	job->deadline_ns = 0;
-	stream_discard(guest, &job->out);
-	stream_discard(guest, &job->err);
+	if (job->is_idle) { /* nobody is left who would write */
+		source_close(&job->out.source);
+		source_close(&job->err.source);
+	} else {
+		stream_discard(guest, &job->out);
+		stream_discard(guest, &job->err);
+	}
 	job_release(guest, job);
 }
 
@@ -80,7 +107,9 @@ void job_kill(struct guest *guest, struct job *job)
 	if (!job->pid)
 		return;
 	if (job->is_command) {
-		tree_kill_start(guest, &job->kill);
+		if (!job->is_idle)
+			tree_kill_start(guest, &job->kill);
+		job_dismiss(guest, job);
 		return;
 	}
 	kill(job->pid, SIGTERM); /* see work_commit() */
@@ -103,6 +132,8 @@ static void on_reaped(struct guest *guest, struct job *job, int status, const st
 {
 	job->pid = 0;
 	job->kill.is_on = false;
+	if (guest->spare == job)
+		guest->spare = NULL;
 	if (job->is_command)
 		exec_on_runner_gone(guest, job, status);
 	else

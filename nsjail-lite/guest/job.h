@@ -2,7 +2,8 @@
  * job.h - a process of ours that serves one request: the runner of a command, or a file worker.
  *
  * A job lives until its request is replied, its process is reaped and its pipes are closed,
- * whichever comes last: a command's children may outlive the request. In PID 1 only.
+ * whichever comes last: a command's children may outlive the request. A runner that has nothing left
+ * below it stays as the spare, a job without a request, until it is handed a command. In PID 1 only.
  */
 #ifndef NSJAIL_LITE_GUEST_JOB_H
 #define NSJAIL_LITE_GUEST_JOB_H
@@ -15,10 +16,11 @@ struct job {
 	struct list member;		/* of guest->jobs, or guest->dead_jobs */
 	struct request *request;	/* NULL once replied */
 	bool is_command;		/* a runner; else a worker */
-	pid_t pid;			/* 0 once reaped */
+	bool is_idle;			/* a runner with nothing below it: waits for a command */
+	pid_t pid;			/* 0 once reaped, or handed over */
 	struct runner_mailbox *mailbox; /* of a command while it has its request */
 	struct stream out, err;		/* a worker's data comes as out */
-	struct source report;		/* what the runner or worker says about the end */
+	struct source report;		/* what the worker says; the link with the runner */
 	struct tree_kill kill;
 	uint64_t deadline_ns; /* 0: none */
 	uint64_t output_max;  /* 0: none */
@@ -30,11 +32,14 @@ struct job *job_create(struct guest *guest, struct request *request);
 /* fork() of its process, which the kernel is to end rather than PID 1. */
 pid_t job_fork(const struct guest *guest);
 
-/* Free it at the end of the turn if nothing is left of it. */
+/* Free it at the end of the turn if nothing is left of it; keep an idle runner, but no second one. */
 void job_release(struct guest *guest, struct job *job);
 
 /* The request is replied: pipes that are still held are read on for nothing. */
 void job_leave_request(struct guest *guest, struct job *job);
+
+/* A runner: no other command; it exits as soon as it has nothing below it. */
+void job_dismiss(struct guest *guest, struct job *job);
 
 /* End its processes; job_on_reaped() or the runner's exit follows. */
 void job_kill(struct guest *guest, struct job *job);

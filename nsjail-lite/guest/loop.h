@@ -18,6 +18,7 @@
 
 #define GUEST_BUCKETS 4096u
 
+struct job;
 struct request;
 struct runner_mailbox;
 
@@ -32,12 +33,14 @@ struct guest {
 	struct list queued;	   /* requests in the order of their arrival */
 	struct list pending;	   /* requests that have a CREDIT or their REPLY to send */
 	struct list jobs;	   /* processes of ours and what they left open */
+	struct job *spare;	   /* of them: an idle runner; NULL: none */
 	struct list dead_requests; /* freed at the end of the turn */
 	struct list dead_jobs;
 	unsigned request_count; /* of the table */
 	unsigned refused_count; /* of them, only waiting to be told EBUSY */
 	unsigned running_count;
 	size_t queued_bytes;
+	unsigned queued_fds;
 
 	struct runner_mailbox *mailboxes; /* GUEST_RUNNING_MAX; NULL: no command has run yet */
 	uint64_t mailboxes_taken;	  /* bit n: mailboxes[n] */

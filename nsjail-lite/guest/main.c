@@ -96,13 +96,13 @@ static bool receive(struct guest *guest)
 		return false;
 	if (n <= 0)
 		guest_exit(guest);
-	channel_close_fds(fds, count);
 	if (check_message(&guest_protocol, MESSAGE_TO_SERVER, guest->packet, (size_t)n, count,
-		    &rule, NULL) < 0)
+		    &rule, NULL) < 0 ||
+		guest_fd_count(h) != count)
 		guest_exit(guest);
 	if (h->type >= GUEST_INPUT)
 		on_follow_up(guest, h);
-	else if (request_create(guest, h) < 0)
+	else if (request_create(guest, h, fds) < 0)
 		guest_exit(guest);
 	return true;
 }

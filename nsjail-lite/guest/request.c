@@ -74,6 +74,21 @@ static bool is_disk_full(void)
 	return disk.f_bavail == 0 || (disk.f_files > 0 && disk.f_favail == 0);
 }
 
+static unsigned count_stdio(const struct request *request)
+{
+	unsigned count = 0;
+
+	for (int i = 0; i < GUEST_EXEC_FDS_MAX; i++)
+		count += request->stdio[i] >= 0;
+	return count;
+}
+
+static void close_stdio(struct request *request)
+{
+	for (int i = 0; i < GUEST_EXEC_FDS_MAX; i++)
+		fd_close(take_fd(&request->stdio[i]));
+}
+
 /* Nothing is left to do for it but to say so. */
 static void finish(struct guest *guest, struct request *request)
 {
@@ -93,10 +108,11 @@ static void finish(struct guest *guest, struct request *request)
 			request->reply.exit_status = 124; /* as timeout(1) */
 	}
 	input_finish(&request->input);
+	close_stdio(request);
+	request->state = REQUEST_REPLYING;
+	request_set_pending(guest, request); /* before all that the client need not wait for */
 	if (job)
 		job_leave_request(guest, job);
-	request->state = REQUEST_REPLYING;
-	request_set_pending(guest, request);
 }
 
 void request_set_pending(struct guest *guest, struct request *request)
@@ -125,6 +141,7 @@ static void leave_queue(struct guest *guest, struct request *request)
 {
 	list_remove(&request->member);
 	guest->queued_bytes -= queued_size(request);
+	guest->queued_fds -= count_stdio(request);
 }
 
 void request_abort(struct guest *guest, struct request *request, enum guest_end end, int error,
@@ -185,6 +202,7 @@ static void start(
 	else
 		r = worker_start(
 			guest, request->job, (const struct guest_file *)(const void *)message);
+	close_stdio(request); /* what the command has not taken */
 	if (r == 0)
 		return;
 	if (r == -EAGAIN)
@@ -205,7 +223,10 @@ static void refuse(struct guest *guest, struct request *request, const char *why
 static int enqueue(
 	struct guest *guest, struct request *request, const struct message_header *message)
 {
-	if (guest->queued_bytes + message->size > GUEST_QUEUED_MAX) {
+	unsigned fds = count_stdio(request);
+
+	if (guest->queued_bytes + message->size > GUEST_QUEUED_MAX ||
+		guest->queued_fds + fds > GUEST_QUEUED_FDS) {
 		refuse(guest, request, "too many requests are waiting");
 		return 0;
 	}
@@ -214,6 +235,7 @@ static int enqueue(
 		return -ENOMEM;
 	memcpy(request->packet, message, message->size);
 	guest->queued_bytes += message->size;
+	guest->queued_fds += fds;
 	list_append(&guest->queued, &request->member);
 	return 0;
 }
@@ -225,16 +247,31 @@ static bool takes_input(const struct message_header *message)
 	return message->type == GUEST_WRITE || message->type == GUEST_EDIT;
 }
 
-int request_create(struct guest *guest, const struct message_header *message)
+static struct request *request_new(const struct message_header *message, int *fds)
+{
+	struct request *request = calloc(1, sizeof(*request));
+	const struct guest_exec *exec = (const void *)message;
+
+	if (!request)
+		return NULL;
+	for (int i = 0; i < GUEST_EXEC_FDS_MAX; i++) {
+		bool is_passed = message->type == GUEST_EXEC && exec->flags & guest_exec_fd_flag(i);
+
+		request->stdio[i] = is_passed ? take_fd(fds++) : -1;
+	}
+	list_init(&request->member);
+	return request;
+}
+
+int request_create(struct guest *guest, const struct message_header *message, int *fds)
 {
 	struct request *request;
 
 	if (request_find(guest, message->id) || guest->refused_count >= GUEST_REQUESTS_MAX)
 		return -EPROTO;
-	request = calloc(1, sizeof(*request));
+	request = request_new(message, fds);
 	if (!request)
 		return -ENOMEM;
-	list_init(&request->member);
 	input_init(&request->input, takes_input(message));
 	guest_header(&request->reply.header, GUEST_REPLY, sizeof(request->reply), message->id);
 	request->reply.end = GUEST_END_DONE;

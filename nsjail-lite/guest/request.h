@@ -25,11 +25,12 @@ struct request {
 	struct list member; /* of guest->queued or guest->pending */
 	enum request_state state;
 	bool is_refused;
-	struct job *job;	/* from RUNNING to DRAINING */
-	void *packet;		/* QUEUED: the request itself */
-	struct input input;	/* stdin, or content */
-	uint64_t signals;	/* bit n - 1: SIGNAL n that came while it was queued */
-	uint16_t rows, columns; /* RESIZE that came before it; 0: none */
+	struct job *job;	       /* from RUNNING to DRAINING */
+	void *packet;		       /* QUEUED: the request itself */
+	struct input input;	       /* stdin, or content */
+	uint64_t signals;	       /* bit n - 1: SIGNAL n that came while it was queued */
+	uint16_t rows, columns;	       /* RESIZE that came before it; 0: none */
+	int stdio[GUEST_EXEC_FDS_MAX]; /* EXEC, until it starts: passed with it; -1: not */
 	uint64_t started_ns;
 	uint64_t ooms_before, refused_before; /* see limits.h */
 	struct guest_reply reply;
@@ -38,10 +39,10 @@ struct request {
 struct request *request_find(const struct guest *guest, uint32_t id);
 
 /*
- * A checked EXEC or file request has come: start, queue or refuse it. -EPROTO: its id is in flight;
- * -ENOMEM: it cannot even be answered.
+ * A checked EXEC or file request has come, with as many fds as it says, which are taken: start, queue or
+ * refuse it. -EPROTO: its id is in flight; -ENOMEM: it cannot even be answered.
  */
-int request_create(struct guest *guest, const struct message_header *message);
+int request_create(struct guest *guest, const struct message_header *message, int *fds);
 
 /* Start what waits, while there is room. */
 void request_start_queued(struct guest *guest);

@@ -14,7 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "nsjail-lite/guest/loop.h"
 #include "nsjail-lite/guest/place.h"
+#include "proto/channel.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -24,7 +26,7 @@ struct command {
 	bool has_terminal;
 };
 
-static void report(struct runner_report *report)
+static void report(const struct runner_report *report)
 {
 	/* Who does not read it has gone, and this process is about to. */
 	if (write(CHILD_REPORT_FD, report, sizeof(*report)) < 0)
@@ -32,14 +34,13 @@ static void report(struct runner_report *report)
 }
 
 /* 127: not found, 126: all else that keeps a command from running, as a shell says it. */
-static _Noreturn void fail(int error, int exit_status, const char *text)
+static void report_failure(int error, int exit_status, const char *text)
 {
 	struct runner_report failed = {
-		.kind = RUNNER_FAILED, .error = error, .status = exit_status};
+		.kind = RUNNER_FAILED, .is_idle = true, .error = error, .status = exit_status};
 
 	snprintf(failed.text, sizeof(failed.text), "%s", text);
 	report(&failed);
-	_exit(1);
 }
 
 static bool is_same_name(const char *a, const char *b)
@@ -71,8 +72,8 @@ static const char *find_variable(const char *const *env, const char *name_and_eq
 	return NULL;
 }
 
-/* The strings stay in the message and in the defaults. */
-static void parse(const struct guest_exec *message, const struct guest_defaults *defaults,
+/* The strings stay in the message and in the defaults. 0 or -ENOMEM. */
+static int parse(const struct guest_exec *message, const struct guest_defaults *defaults,
 	struct command *ret_command)
 {
 	const char *payload = (const char *)(message + 1);
@@ -84,7 +85,7 @@ static void parse(const struct guest_exec *message, const struct guest_defaults 
 	ret_command->argv = calloc(message->argc + 1, sizeof(char *));
 	ret_command->env = calloc(defaults_count + message->envc + 1, sizeof(char *));
 	if (!ret_command->argv || !ret_command->env)
-		fail(ENOMEM, 126, "arguments");
+		return -ENOMEM;
 	for (uint32_t i = 0; i < message->argc; i++)
 		ret_command->argv[i] = guest_next_string(&payload, end);
 	for (size_t i = 0; i < defaults_count && !(message->flags & GUEST_EXEC_ENV_ONLY); i++)
@@ -98,6 +99,7 @@ static void parse(const struct guest_exec *message, const struct guest_defaults 
 	if (!ret_command->path)
 		ret_command->path = DEFAULT_PATH;
 	ret_command->has_terminal = message->flags & GUEST_EXEC_PTY;
+	return 0;
 }
 
 /* execve() argv[0], searched as a shell does. Returns the errno that tells most. */
@@ -161,6 +163,7 @@ void runner_deliver(struct runner_mailbox *mailbox)
 			kill(-command, signal);
 }
 
+/* 0 when it could not be started, which is reported. */
 static pid_t start(const struct command *command, struct runner_mailbox *mailbox)
 {
 	const char *volatile what = "fork";
@@ -176,55 +179,111 @@ static pid_t start(const struct command *command, struct runner_mailbox *mailbox
 	}
 	if (pid < 0)
 		error = errno;
-	if (error)
-		fail(error, error == ENOENT && what == command->argv[0] ? 127 : 126, what);
-	mailbox->command = pid;
-	runner_deliver(mailbox);
-	return pid;
+	place_anywhere();
+	close(0); /* it is the command's alone, so that whoever feeds it sees when it is closed */
+	if (error == 0) {
+		mailbox->command = pid;
+		runner_deliver(mailbox);
+		return pid;
+	}
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	report_failure(error, error == ENOENT && what == command->argv[0] ? 127 : 126, what);
+	return 0;
 }
 
-static void report_exit(int status, const struct rusage *usage)
+/* Reaps what has ended. */
+static bool has_children(void)
 {
-	struct runner_report exited = {
-		.kind = RUNNER_EXITED,
-		.status = status,
-		.usage = *usage,
-	};
+	pid_t pid;
 
-	report(&exited);
+	do
+		pid = waitpid(-1, NULL, WNOHANG);
+	while (pid > 0);
+	return pid == 0;
 }
 
-void runner_main(const struct guest_exec *message, const struct guest_defaults *defaults,
+/* Until nothing is left below. */
+static void attend(pid_t child, pid_t guest)
+{
+	struct runner_report exited = {.kind = RUNNER_EXITED};
+	const struct runner_report alone = {.kind = RUNNER_ALONE, .is_idle = true};
+	pid_t pid;
+
+	do
+		pid = wait4(-1, &exited.status, 0, &exited.usage);
+	while (pid != child && (pid > 0 || errno == EINTR));
+	exited.is_idle = !has_children();
+	place_guest_here(guest);
+	report(&exited);
+	if (exited.is_idle)
+		return;
+	/* Not before: the end of the output would wake PID 1 once more. */
+	close(1);
+	close(2);
+	do
+		pid = waitpid(-1, NULL, 0);
+	while (pid > 0 || errno == EINTR);
+	report(&alone);
+}
+
+static void run(const struct guest_exec *message, const struct guest_defaults *defaults,
+	struct runner_mailbox *mailbox, pid_t guest)
+{
+	struct command command = {0};
+	pid_t child = 0;
+
+	if (parse(message, defaults, &command) < 0)
+		report_failure(ENOMEM, 126, "arguments");
+	else
+		child = start(&command, mailbox);
+	if (child > 0)
+		attend(child, guest);
+	free(command.argv);
+	free(command.env);
+}
+
+/* The next command's message, and its fds in place; NULL: there is none. */
+static const struct guest_exec *receive(const struct runner_order **ret_order)
+{
+	/* As long as it is not used it is no memory, of PID 1 neither. */
+	static _Alignas(8) char packet[sizeof(struct runner_order) + GUEST_PACKET_MAX];
+	const struct runner_order *order = (const void *)packet;
+	int fds[CHANNEL_FDS_MAX];
+	size_t count;
+
+	for (int fd = 0; fd < RUNNER_ORDER_FDS; fd++)
+		close(fd);
+	if (channel_receive(CHILD_REPORT_FD, packet, sizeof(packet), fds, &count) <= 0)
+		return NULL;
+	if (child_fds_adopt(fds, count, order->has_stdin) < 0)
+		return NULL;
+	*ret_order = order;
+	return (const void *)(order + 1);
+}
+
+void runner_main(const struct guest *guest, const struct guest_exec *message,
 	const struct child_fds *fds, struct runner_mailbox *mailbox)
 {
-	struct command command;
-	struct rusage usage;
+	const struct runner_order *order;
 	sigset_t all;
-	pid_t guest = getppid(), pid, child;
-	int status, r;
+	int r;
 
 	/* Nothing but SIGKILL and SIGSTOP from inside is to reach it; PID 1 undoes the latter. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	r = child_fds_arrange(fds);
-	if (r < 0)
-		fail(-r, 126, "descriptors");
-	parse(message, defaults, &command);
-	child = start(&command, mailbox);
-	place_anywhere();
-	close(0); /* it is the command's alone, so that whoever feeds it sees when it is closed */
+	if (r < 0) {
+		report_failure(-r, 126, "descriptors");
+		_exit(1);
+	}
 	do {
-		pid = wait4(-1, &status, 0, &usage);
-		if (pid == child) {
-			place_guest_here(guest);
-			report_exit(status, &usage);
-			/* Not before: the end of the output would wake PID 1 once more. */
-			close(1);
-			close(2);
-			close(CHILD_REPORT_FD);
-			child = 0; /* the number may come again */
-		}
-	} while (pid > 0 || errno == EINTR);
+		run(message, guest->defaults, mailbox, guest->self);
+		message = receive(&order);
+		if (message)
+			mailbox = &guest->mailboxes[order->mailbox];
+		place_priority(PLACE_SLICE_SHORT_NS);
+	} while (message);
 	_exit(0);
 }

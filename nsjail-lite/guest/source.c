@@ -37,6 +37,13 @@ void source_unwatch(struct source *source)
 	source->epoll = -1;
 }
 
+void source_move(struct source *from, struct source *to)
+{
+	to->fd = take_fd(&from->fd);
+	to->epoll = take_fd(&from->epoll);    /* the number alone: it stays the guest's */
+	source_watch(to, to->epoll, EPOLLIN); /* cannot fail for what is watched already */
+}
+
 void source_close(struct source *source)
 {
 	/* Taken out by hand: a forked runner may share the open file for a moment longer. */

@@ -27,6 +27,9 @@ int source_watch(struct source *source, int epoll, uint32_t events);
 
 void source_unwatch(struct source *source);
 
+/* What from watches for input becomes to's, which handles it from now on. */
+void source_move(struct source *from, struct source *to);
+
 /* Stop watching and close. May be called again. */
 void source_close(struct source *source);
 

@@ -2,9 +2,9 @@
  * tree.h - kill everything that descends from a runner, whatever it does to stay alive.
  *
  * Found by ancestry in /proc, in passes, one a turn of the loop: first SIGSTOP to all that is found,
- * so that nobody forks any more, then SIGKILL. A runner is the subreaper of its tree and exits when
- * it has no child left: that exit, not an empty pass, is the proof that nothing is left. Children of
- * PID 1 that are none of its own have lost their runner: strays, always killed.
+ * so that nobody forks any more, then SIGKILL. A runner is the subreaper of its tree and, dismissed,
+ * exits when it has no child left: that exit, not an empty pass, is the proof that nothing is left.
+ * Children of PID 1 that are none of its own have lost their runner: strays, always killed.
  */
 #ifndef NSJAIL_LITE_GUEST_TREE_H
 #define NSJAIL_LITE_GUEST_TREE_H

@@ -7,6 +7,7 @@ Beside it, in the same rotation, the floor: the host's own /bin/true started the
 medians and p99 in milliseconds. The instance has a pool of tiny.
 """
 
+import argparse
 import os
 import subprocess
 import sys
@@ -36,17 +37,28 @@ def measure(commands, runs, gap_s):
         )
 
 
+def runs_number(text):
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 100000:
+        raise argparse.ArgumentTypeError(f"'{text}': a whole number from 1 to 100000 is wanted")
+    return int(text)
+
+
 def main():
-    binaries, instance = sys.argv[1:3]
-    runs = int(sys.argv[3]) if len(sys.argv) > 3 else 200
-    hearth = os.path.join(binaries, "hearth")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("binaries", metavar="BIN_DIR", help="where hearth is")
+    parser.add_argument("instance", metavar="INSTANCE_DIR", help="that of a running instance")
+    parser.add_argument("runs", metavar="RUNS", type=runs_number, nargs="?", default=200)
+    arguments = parser.parse_args()
+    hearth = os.path.join(arguments.binaries, "hearth")
+    if not os.access(hearth, os.X_OK):
+        parser.error(f"{hearth}: no such program")
     commands = {
-        "hearth run true": [hearth, "run", "--dir", instance, "--image", "tiny", "--", "/bin/true"],
+        "hearth run true": [hearth, "run", "--dir", arguments.instance, "--image", "tiny", "--", "/bin/true"],
         "floor: host /bin/true": ["/bin/true"],
     }
-    measure(commands, runs, 0)
-    measure(commands, runs, 0.05)
-    subprocess.run([hearth, "pool", "ls", "--dir", instance], check=True)
+    measure(commands, arguments.runs, 0)
+    measure(commands, arguments.runs, 0.05)
+    subprocess.run([hearth, "pool", "ls", "--dir", arguments.instance], check=True)
 
 
 main()

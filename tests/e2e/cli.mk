@@ -10,6 +10,7 @@ clean-local:
 
 E2E_TESTS += \
 	tests/e2e/cli_bench.py \
+	tests/e2e/cli_bench_kinds.py \
 	tests/e2e/cli_doctor.py \
 	tests/e2e/cli_exec.py \
 	tests/e2e/cli_fake_supervisor.py \
@@ -18,5 +19,6 @@ E2E_TESTS += \
 	tests/e2e/cli_run.py \
 	tests/e2e/cli_terminal.py \
 	tests/e2e/cli_up.py \
-	tests/e2e/cli_usage.py
+	tests/e2e/cli_usage.py \
+	tests/e2e/top.py
 EXTRA_DIST += tests/e2e/instance.py tests/e2e/fake_supervisor.py tests/system/leaks.sh

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import tempfile
 import threading
 import time
 import unittest
@@ -110,7 +111,7 @@ class Guests(unittest.TestCase):
         self.assertEqual(self.seen.count(ACQUIRE), 1)
 
     def test_output_before_the_reply_is_printed(self):
-        """what came before the reply is printed whole, on the right stream"""
+        """what came before the reply is written whole, to the right one of two files"""
         def guest(channel, control):
             request_id = header(next_packet(channel, EXEC))[1]
             for _ in range(100):
@@ -118,8 +119,11 @@ class Guests(unittest.TestCase):
                 channel.send(output(request_id, b"e", STDERR))
             channel.send(reply(request_id))
 
-        result = self.run_with(guest)
-        self.assertEqual((result.returncode, len(result.stdout), result.stderr), (0, 100000, b"e" * 100))
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            result = self.run_with(guest, stdout=out, stderr=err)
+            out.seek(0)
+            err.seek(0)
+            self.assertEqual((result.returncode, len(out.read()), err.read()), (0, 100000, b"e" * 100))
 
     def test_a_hostile_guest(self):
         """a guest that breaks the protocol is cut off, and that is said in one line"""
@@ -203,7 +207,7 @@ class Guests(unittest.TestCase):
         self.assertEqual(json.loads(result.stderr.splitlines()[0])["error"]["errno"], "ENOMEM")
 
     def test_input_stays_within_the_credit(self):
-        """no more input is sent than the guest gave credit for"""
+        """no more of a file is sent as input than the guest gave credit for"""
         seen = []
 
         def guest(channel, control):
@@ -218,7 +222,10 @@ class Guests(unittest.TestCase):
             seen.append(total)
             channel.send(reply(request_id))
 
-        result = self.run_with(guest, "-i", stdin=b"x" * 1000000)
+        with tempfile.TemporaryFile() as source:
+            source.write(b"x" * 1000000)
+            source.seek(0)
+            result = self.run_with(guest, "-i", stdin=source)
         self.assertEqual(result.returncode, 0)
         self.assertEqual(seen, [262144])
 

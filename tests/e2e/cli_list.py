@@ -28,6 +28,7 @@ class List(unittest.TestCase):
         pool = self.instance.pool()
         self.assertEqual((pool["pool"], pool["image"], pool["net"]), ("tiny", "tiny", "none"))
         self.assertEqual((pool["min"], pool["max"], pool["ready"]), (2, 12, 2))
+        self.assertEqual((pool["target"], pool["frozen"]), (2, 0))
         self.assertGreater(pool["build_p50_us"], 0)
         self.assertGreaterEqual(pool["build_p99_us"], pool["build_p50_us"])
         self.assertIsNone(pool["broken"])

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
+import tempfile
 import unittest
 
 import tap
@@ -140,7 +142,48 @@ class Run(unittest.TestCase):
         process = self.start("--", "yes", stdout=subprocess.PIPE)
         process.stdout.read(2)
         process.stdout.close()
-        self.assertEqual(process.wait(30), -signal.SIGPIPE)
+        self.assertEqual(process.wait(30), 128 + signal.SIGPIPE)
+
+    def test_a_passed_pipe_can_be_opened_again(self):
+        """/dev/stdin, /dev/stdout and /dev/stderr can be opened inside though they are the caller's pipes"""
+        result = self.run_("-i", "--", "sh", "-c", "cat /dev/stdin >/dev/stdout; echo err >/dev/stderr",
+                           stdin=b"in")
+        self.assertEqual((result.returncode, result.stdout, result.stderr), (0, b"in", b"err\n"))
+
+    def test_pipes_are_passed_but_files_are_not(self):
+        """a pipe becomes the command's own; of a file nothing is seen inside"""
+        look = ("--", "sh", "-c", "readlink /proc/self/fd/1")
+        inode = re.compile(rb"pipe:\[(\d+)\]\n")
+        ends = os.pipe()
+        try:
+            process = self.start(*look, stdout=ends[1])
+            self.assertEqual(process.wait(30), 0)
+            self.assertEqual(int(inode.fullmatch(os.read(ends[0], 100))[1]), os.fstat(ends[0]).st_ino)
+            process = self.start("--output-max", "100", *look, stdout=ends[1])
+            self.assertEqual(process.wait(30), 0)
+            self.assertNotEqual(int(inode.fullmatch(os.read(ends[0], 100))[1]), os.fstat(ends[0]).st_ino)
+        finally:
+            os.close(ends[0])
+            os.close(ends[1])
+        with tempfile.TemporaryFile() as file:
+            self.assertEqual(self.start(*look, stdout=file).wait(30), 0)
+            file.seek(0)
+            self.assertRegex(file.read(), inode)
+
+    def test_the_commands_pipe_is_an_open_file_of_its_own(self):
+        """flags of the caller's end of a pipe are not the command's, nor the other way round"""
+        ends = os.pipe()
+        try:
+            os.set_blocking(ends[1], False)
+            process = self.start("--", "sh", "-c", "readlink /proc/self/fd/1; grep flags /proc/self/fdinfo/1",
+                                 stdout=ends[1])
+            self.assertEqual(process.wait(30), 0)
+            link, flags = os.read(ends[0], 200).decode().splitlines()
+            self.assertEqual(link, f"pipe:[{os.fstat(ends[0]).st_ino}]")
+            self.assertEqual(int(flags.split()[1], 8) & os.O_NONBLOCK, 0)
+        finally:
+            os.close(ends[0])
+            os.close(ends[1])
 
     def test_an_unknown_image_is_said(self):
         """an image without a pool is Hearth's own failure, with the reason"""

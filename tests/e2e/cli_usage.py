@@ -10,7 +10,8 @@ import tap
 from instance import HEARTH, hearth
 
 COMMANDS = ["up", "down", "run", "exec", "sandbox ls", "sandbox kill", "sandbox net", "sandbox inspect", "pool ls",
-            "image build", "image ls", "image verify", "image rm", "bench acquire", "doctor", "version"]
+            "pool set", "top", "image build", "image ls", "image verify", "image rm", "bench acquire", "bench exec",
+            "bench churn", "bench miss", "bench burst", "bench --compare", "doctor", "version"]
 NOWHERE = "/nonexistent/instance"
 
 

@@ -31,9 +31,9 @@ def header(data):
 def leased(request_id, sandbox=7, rung=1, idle_ms=0, lease_ms=0, unenforced=0, bind_ns=0, net="none", workspace="",
            hostname="sandbox", workspace_bytes=0, is_soft=0):
     return packet(LEASED, request_id, struct.pack(
-        "=QQ32sIIIIQQQQQQQQQ32s64s64sQII", sandbox, 5, b"tiny", rung, lease_ms, idle_ms, unenforced, 1 << 28, 1 << 28,
+        "=QQ32sIIIIQQQQQQQQQ32s64s64sQIIQ", sandbox, 5, b"tiny", rung, lease_ms, idle_ms, unenforced, 1 << 28, 1 << 28,
         1000, 100, 1500, 4096, 1000, 500000, bind_ns, net.encode(), workspace.encode(), hostname.encode(),
-        workspace_bytes, is_soft, 0))
+        workspace_bytes, is_soft, 0, 0))
 
 
 def acquire_fields(data):
@@ -56,8 +56,8 @@ def refused(request_id, refusal, text, retry_ms=0):
 
 def pool_row(request_id, ready=4, minimum=4, building=0, broken="", promised=1 << 20):
     return packet(POOL_ROW, request_id, struct.pack(
-        "=32s32s32sIIIIIIIIQQQQQQQQQQQ200s", b"tiny", b"tiny", b"none", minimum, 100, building, ready, 0, 0, 0,
-        0, 0, 0, 0, 0, 0, 0, 0, 1 << 20, 1 << 28, 1 << 33, promised, broken.encode()))
+        "=32s32s32sIIIIIIIIQQQQQQQQQQQ200sII", b"tiny", b"tiny", b"none", minimum, 100, building, ready, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 1 << 20, 1 << 28, 1 << 33, promised, broken.encode(), 0, 0))
 
 
 def sandbox_row(request_id, sandbox=7, state=LEASED_STATE):

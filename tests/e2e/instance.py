@@ -18,7 +18,7 @@ SECONDS = 60  # for anything that could hang
 
 
 def hearth(*words, directory=None, stdin=b"", environment=None, **options):
-    """Run one command to its end. Output is bytes."""
+    """Run one command to its end. Output is bytes; stdin bytes, or a file."""
     env = {**os.environ, **(environment or {})}
     env.pop("HEARTH_DIR", None)
     if environment and "HEARTH_DIR" in environment:
@@ -27,8 +27,8 @@ def hearth(*words, directory=None, stdin=b"", environment=None, **options):
         env["HEARTH_DIR"] = directory
     options.setdefault("stdout", subprocess.PIPE)
     options.setdefault("stderr", subprocess.PIPE)
-    return subprocess.run([HEARTH, *words], input=stdin, env=env, timeout=SECONDS, check=False,
-                          **options)
+    options["input" if isinstance(stdin, bytes) else "stdin"] = stdin
+    return subprocess.run([HEARTH, *words], env=env, timeout=SECONDS, check=False, **options)
 
 
 def start(*words, directory, **options):

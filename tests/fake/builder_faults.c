@@ -25,10 +25,8 @@ static unsigned builds, binds, step;
 static bool is_building, is_child;
 static bool is_binding, is_inside, cannot_return;
 
-int __real_build_sandbox(struct builder *b, const struct link_build *m,
-	struct link_built *ret_built, int *ret_channel, struct error *err);
-int __wrap_build_sandbox(struct builder *b, const struct link_build *m,
-	struct link_built *ret_built, int *ret_channel, struct error *err);
+int __real_build_sandbox(struct builder *b, const struct link_build *m, struct error *err);
+int __wrap_build_sandbox(struct builder *b, const struct link_build *m, struct error *err);
 int __real_bind_sandbox(struct builder *b, struct slot *slot, const struct link_bind *m,
 	struct link_bound *ret_bound, struct error *err);
 int __wrap_bind_sandbox(struct builder *b, struct slot *slot, const struct link_bind *m,
@@ -40,14 +38,14 @@ _Noreturn void __wrap_guest_main(
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
 
-int __wrap_build_sandbox(struct builder *b, const struct link_build *m,
-	struct link_built *ret_built, int *ret_channel, struct error *err)
+int __wrap_build_sandbox(struct builder *b, const struct link_build *m, struct error *err)
 {
 	int r;
 
+	ahead_drop_root(b); /* every step of a root is a step of a build here */
 	step = 0;
 	is_building = true;
-	r = __real_build_sandbox(b, m, ret_built, ret_channel, err);
+	r = __real_build_sandbox(b, m, err);
 	is_building = false;
 	builds++;
 	return r;
@@ -174,7 +172,8 @@ WRAP(int, dup2, (int from, int to), (from, to))
 WRAP(int, dup3, (int from, int to, int flags), (from, to, flags))
 WRAP(int, setrlimit, (int which, const struct rlimit *limit), (which, limit))
 WRAP(int, fchdir, (int fd), (fd))
-WRAP(int, chdir, (const char *path), (path))
+WRAP(int, chroot, (const char *path), (path))
+WRAP(int, mount, (const char *source, const char *target, const char *type, unsigned long flags, const void *data), (source, target, type, flags, data))
 WRAP(int, umount2, (const char *path, int flags), (path, flags))
 WRAP(int, mkdirat, (int fd, const char *name, mode_t mode), (fd, name, mode))
 WRAP(int, fchown, (int fd, uid_t u, gid_t g), (fd, u, g))

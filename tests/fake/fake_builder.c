@@ -2,7 +2,8 @@
  * fake_builder.c - a builder that builds nothing: it speaks link.h on fd 3 and pretends, without root.
  *
  * Its sandboxes are socket pairs. A packet on a channel ends that sandbox by itself: "die", "oom" (killed by
- * its memory limit), "late" (it outlived an OOM, then died of something else).
+ * its memory limit), "late" (it outlived an OOM, then died of something else). A frozen one reads nothing until
+ * it goes on.
  * FAKE_BUILDER, words with a number each, says what goes wrong; messages and builds count from 1:
  *
  *   die_at=N      exit at the N-th message        hang_at=N     never answer from the N-th message on
@@ -189,6 +190,13 @@ static void on_bind(struct fake *f, const struct link_bind *bind)
 	say(&m, sizeof(m), -1);
 }
 
+static void on_freeze(struct fake *f, const struct link_freeze *m)
+{
+	for (size_t i = 0; i < f->count; i++)
+		if (f->sandbox[i].id == m->sandbox)
+			f->fds[1 + i].events = m->is_frozen ? 0 : POLLIN;
+}
+
 static void on_kill(struct fake *f, const struct link_kill *m)
 {
 	for (size_t i = 0; i < f->count; i++)
@@ -233,6 +241,8 @@ static void on_message(struct fake *f)
 		on_build(f, (const void *)packet);
 	else if (h->type == LINK_BIND)
 		on_bind(f, (const void *)packet);
+	else if (h->type == LINK_FREEZE)
+		on_freeze(f, (const void *)packet);
 	else if (h->type == LINK_KILL)
 		on_kill(f, (const void *)packet);
 }
@@ -259,10 +269,12 @@ int main(void)
 	for (;;) {
 		if (poll(f.fds, 1 + f.count, -1) < 0)
 			return 1;
+		if (f.fds[0].revents) { /* first: a FREEZE was sent before what it is to stop */
+			on_message(&f);
+			continue;
+		}
 		for (size_t i = f.count; i-- > 0;)
 			if (f.fds[1 + i].revents & POLLIN)
 				on_channel(&f, i);
-		if (f.fds[0].revents)
-			on_message(&f);
 	}
 }

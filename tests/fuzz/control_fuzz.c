@@ -10,11 +10,10 @@ static void expect(bool holds)
 		abort();
 }
 
-/* What the other side relies on without looking again. */
-static void use(const struct message_rule *rule, const void *packet)
+/* What the supervisor relies on without looking again. */
+static void use_request(uint16_t type, const void *packet)
 {
-	switch ((enum control_type)rule->type) {
-	case CONTROL_ACQUIRE: {
+	if (type == CONTROL_ACQUIRE) {
 		const struct control_acquire *m = packet;
 
 		expect(!m->template_name[0] ||
@@ -23,17 +22,24 @@ static void use(const struct message_rule *rule, const void *packet)
 		expect(m->on_empty <= ON_EMPTY_FAIL && m->lease_ms <= CONTROL_DEADLINE_MAX);
 		expect(!m->workspace[0] || text_is_name(m->workspace, sizeof(m->workspace) - 1));
 		expect(!m->hostname[0] || text_is_name(m->hostname, sizeof(m->hostname) - 1));
-		break;
-	}
-	case CONTROL_NET:
+		expect(m->count <= CONTROL_BATCH_MAX && (m->count <= 1 || !m->workspace[0]));
+	} else if (type == CONTROL_POOL_SET) {
+		const struct control_pool_set *m = packet;
+
+		expect(text_is_name(m->template_name, sizeof(m->template_name) - 1));
+		expect(m->what >= 1 && m->what <= POOL_SET_ALL);
+	} else if (type == CONTROL_NET) {
 		expect(text_is_name(((const struct control_net *)packet)->net, CONTROL_NAME_MAX));
-		break;
-	case CONTROL_RELEASE:
-	case CONTROL_TOUCH:
-	case CONTROL_KILL:
-	case CONTROL_INSPECT:
+	} else if (type == CONTROL_RELEASE || type == CONTROL_TOUCH || type == CONTROL_KILL ||
+		   type == CONTROL_INSPECT) {
 		expect(((const struct control_lease *)packet)->handle.sandbox != 0);
-		break;
+	}
+}
+
+/* What a client relies on. */
+static void use_answer(uint16_t type, const void *packet)
+{
+	switch (type) {
 	case CONTROL_LEASED: {
 		const struct control_leased *m = packet;
 
@@ -78,9 +84,18 @@ static void use(const struct message_rule *rule, const void *packet)
 		expect(strcmp(control_reason_name(m->reason), "?") != 0);
 		break;
 	}
-	case CONTROL_LIST:
-	case CONTROL_POOLS:
-	case CONTROL_DONE:
+	case CONTROL_LEASE_FROZEN:
+		expect(((const struct control_lease_frozen *)packet)->handle.sandbox != 0);
+		break;
+	case CONTROL_STAT_ROW: {
+		const struct stat_sample *m = &((const struct control_stat_row *)packet)->sample;
+
+		expect(stat_family_info(m->family) != NULL);
+		for (int i = 0; i < STAT_LABELS_MAX; i++)
+			expect(strlen(m->labels[i]) < sizeof(m->labels[i]));
+		break;
+	}
+	default:
 		break;
 	}
 }
@@ -92,7 +107,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!rule)
 		return 0;
-	use(rule, packet);
+	if (rule->direction == MESSAGE_TO_SERVER)
+		use_request(rule->type, packet);
+	else
+		use_answer(rule->type, packet);
 	free(packet);
 	return 0;
 }

@@ -2,6 +2,7 @@
  * Any bytes as what a guest sends to a client with requests in flight: packets, each behind two bytes
  * of its length. Whatever comes, each request gets one reply.
  */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +11,8 @@
 #include "proto/guest_client.h"
 #include "tests/fuzz/fuzz.h"
 
-#define REQUESTS 4 /* ids 1..4: EXEC with stdin, READ, WRITE, EXEC on a pty */
+#define REQUESTS                                                                                   \
+	5 /* ids 1..5: EXEC with stdin, READ, WRITE, EXEC on a pty, EXEC with its stdout passed */
 
 static unsigned replies[REQUESTS];
 
@@ -20,7 +22,8 @@ static void on_output(void *arg, enum guest_stream stream, const void *data, uin
 
 	(void)data;
 	if (*reply || size == 0 || size > GUEST_CHUNK_MAX ||
-		(stream == GUEST_DATA) != (reply == &replies[1]))
+		(stream == GUEST_DATA) != (reply == &replies[1]) ||
+		(stream == GUEST_STDOUT && reply == &replies[4]))
 		abort();
 }
 
@@ -46,6 +49,9 @@ static void start(struct guest_client *client)
 	const struct guest_exec_options pty = {.argv = argv, .flags = GUEST_EXEC_PTY};
 	const struct guest_file_options read = {.type = GUEST_READ, .path = "a"};
 	const struct guest_file_options write = {.type = GUEST_WRITE, .path = "a"};
+	auto_close int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	const struct guest_exec_options passed = {
+		.argv = argv, .flags = GUEST_EXEC_FD_STDOUT, .stdio = {-1, null, -1}};
 	struct guest_callbacks callbacks[REQUESTS];
 
 	for (int i = 0; i < REQUESTS; i++) {
@@ -56,7 +62,8 @@ static void start(struct guest_client *client)
 	if (guest_client_exec(client, &exec, &callbacks[0], NULL, NULL) < 0 ||
 		guest_client_file(client, &read, &callbacks[1], NULL, NULL) < 0 ||
 		guest_client_file(client, &write, &callbacks[2], NULL, NULL) < 0 ||
-		guest_client_exec(client, &pty, &callbacks[3], NULL, NULL) < 0)
+		guest_client_exec(client, &pty, &callbacks[3], NULL, NULL) < 0 ||
+		guest_client_exec(client, &passed, &callbacks[4], NULL, NULL) < 0)
 		abort();
 }
 

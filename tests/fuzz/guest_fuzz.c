@@ -31,7 +31,9 @@ static void use(const void *packet)
 		const struct guest_exec *m = packet;
 
 		expect_strings(m + 1, end, m->argc + m->envc + 1);
-		if (m->argc == 0)
+		if (m->argc == 0 || guest_fd_count(h) > GUEST_EXEC_FDS_MAX)
+			abort();
+		if (m->flags & GUEST_EXEC_PTY && guest_fd_count(h) > 0)
 			abort();
 	} else if (h->type >= GUEST_READ && h->type <= GUEST_GREP) {
 		expect_strings((const struct guest_file *)packet + 1, end, file_strings(h->type));

@@ -100,7 +100,7 @@ class Client:
 
     def acquire(self):
         """The lease's handle, or None when it is refused. It may have ended by then."""
-        kind, packet = self.ask(ACQUIRE, bytes(232))
+        kind, packet = self.ask(ACQUIRE, bytes(240))
         return packet[16:32] if kind == LEASED else None
 
     def ready(self):

@@ -118,7 +118,7 @@ static void every_failed_step_is_told_and_leaves_nothing(void **state)
 	}
 	print_message("# %u builds, %u failures\n", build, failures);
 	assert_int_equal(in_a_row, SUCCESSES_IN_A_ROW);
-	assert_true(failures > 150);
+	assert_true(failures > 120);
 }
 
 /* The fault is of the builder's only renewal: see tests/fake/builder_faults.c. */

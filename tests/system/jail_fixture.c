@@ -137,7 +137,7 @@ void fixture_start(struct fixture *f, const struct fixture_options *options)
 	memcpy(template.bind_fds, options->bind_fds, sizeof(template.bind_fds));
 	memcpy(template.binds, options->binds, sizeof(template.binds));
 	snprintf(f->instance, sizeof(f->instance), "test-%d-%u", getpid(), instances++);
-	if (cgroup_base_open(f->instance, NULL, &f->base, &f->err) < 0 ||
+	if (cgroup_base_open(f->instance, options->mounts, &f->base, &f->err) < 0 ||
 		uid_ranges_take(f->instance, slots + options->spare_slots, &f->first_uid, &f->err) <
 			0 ||
 		seccomp_compile(&filter, &f->err) < 0 ||
@@ -188,6 +188,13 @@ int fixture_build(struct fixture *f, unsigned slot, struct guest_client **ret_cl
 void fixture_wait_ended(struct fixture *f)
 {
 	receive(f, LINK_ENDED, &f->ended, sizeof(f->ended), NULL);
+}
+
+void fixture_freeze(struct fixture *f, uint64_t sandbox, bool is_frozen)
+{
+	struct link_freeze message = {.sandbox = sandbox, .is_frozen = is_frozen};
+
+	send_message(f, &message, LINK_FREEZE, sizeof(message));
 }
 
 void fixture_kill_sandbox(struct fixture *f, uint64_t sandbox)
@@ -305,7 +312,7 @@ int fixture_count_cgroups(const struct fixture *f)
 {
 	int count = f->base.v2_fd < 0 ? 0 : count_entries(f->base.v2_fd, true);
 
-	for (int c = 0; c < CGROUP_CONTROLLERS; c++)
+	for (int c = 0; c < CGROUP_V1_HIERARCHIES; c++)
 		if (f->base.v1_fd[c] >= 0)
 			count += count_entries(f->base.v1_fd[c], true);
 	return count;

@@ -32,6 +32,8 @@ struct fixture_options {
 	struct jail_bind binds[JAIL_BINDS_MAX];
 	int workspaces_fd; /* borrowed; 0: none */
 	uint32_t nameserver;
+	const char *
+		mounts; /* text of a mountinfo file with the cgroups to use; NULL: the host's own */
 };
 
 struct fixture {
@@ -72,6 +74,8 @@ int fixture_build(struct fixture *f, unsigned slot, struct guest_client **ret_cl
 int fixture_slot(struct fixture *f, unsigned slot, int netns_fd);
 /* Bind to the last built sandbox, or to the one that the message names. 0, or as above. */
 int fixture_bind(struct fixture *f, const struct link_bind *bind);
+/* Freeze or thaw any one. No answer: see what it does. */
+void fixture_freeze(struct fixture *f, uint64_t sandbox, bool is_frozen);
 /* Kill the last built sandbox, wait for ENDED. */
 void fixture_kill(struct fixture *f);
 /* The same with any one. */

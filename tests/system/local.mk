@@ -22,7 +22,7 @@ EXTRA_tests_system_jail_faults_test_DEPENDENCIES = tests/system/hearth-builder-f
 
 # A builder whose n-th step fails: see tests/fake/builder_faults.c.
 faulty_calls = build_sandbox bind_sandbox bind_make_spare guest_main syscall setns unshare write read sethostname setpriority setsid dup2 \
-	dup3 setrlimit fchdir chdir umount2 mkdirat fchown fchownat socketpair
+	dup3 setrlimit fchdir chroot mount umount2 mkdirat fchown fchownat socketpair
 tests/system/hearth-builder-faulty: tests/fake/builder_faults.c $(builder_sources) $(builder_headers)
 	$(AM_V_CCLD)$(MKDIR_P) tests/system && out=$$(pwd)/$@ && cd $(top_srcdir) && \
 	$(MUSL_CC) -I. -D_GNU_SOURCE $(MUSL_CPPFLAGS) $(musl_cflags) $(musl_ldflags) \
@@ -79,6 +79,11 @@ SYSTEM_BINARIES += tests/system/jail_bind.test
 tests_system_jail_bind_test_SOURCES = tests/system/jail_bind.c
 tests_system_jail_bind_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_system_jail_bind_test_LDADD = $(jail_fixture_libs)
+
+SYSTEM_BINARIES += tests/system/jail_freeze.test
+tests_system_jail_freeze_test_SOURCES = tests/system/jail_freeze.c
+tests_system_jail_freeze_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_system_jail_freeze_test_LDADD = $(jail_fixture_libs)
 
 SYSTEM_BINARIES += tests/system/jail_reasons.test
 tests_system_jail_reasons_test_SOURCES = tests/system/jail_reasons.c

@@ -195,8 +195,8 @@ class Options(unittest.TestCase):
             (two / "file").write_text("of two\n")
             out = self.out("--bind", f"{one}:/bound/deep", "--bind", f"{two}:/two:ro",
                            "--bind", f"{two}:/again", *TINY, "sh", "-c",
-                           "cat /two/file; echo inside >/bound/deep/file; echo x >/again/new; "
-                           "echo x >/two/other || echo refused", stderr=subprocess.STDOUT)
+                           "exec 2>&1; cat /two/file; echo inside >/bound/deep/file; "
+                           "echo x >/again/new; echo x >/two/other || echo refused")
             self.assertTrue(out.startswith("of two\n"), out)
             self.assertIn("Read-only file system", out)
             self.assertTrue(out.endswith("refused\n"), out)
@@ -219,6 +219,39 @@ class Options(unittest.TestCase):
                 done = lite("--timeout", "200ms", *TINY, "sh", "-c", script)
                 self.assertEqual(done.returncode, 124)
                 self.assertIn(b"its --timeout (ETIMEDOUT)", done.stderr)
+
+
+def cgroup_mounts(kind):
+    """Where hierarchies of that type (cgroup, cgroup2) are mounted here."""
+    with open("/proc/self/mountinfo", encoding="ascii") as table:
+        rows = [line.split(" - ") for line in table]
+    return [row[0].split()[4] for row in rows if row[1].split()[0] == kind]
+
+
+class CoveredCgroups(unittest.TestCase):
+    """What a container's runtime does: something else is mounted over a hierarchy."""
+
+    def covered(self, points):
+        cover = "".join(f"mount -t tmpfs none {point} && " for point in points)
+        return subprocess.run(
+            ["unshare", "-m", "sh", "-c", cover + 'exec "$0" "$@"', program(), *TINY, "echo", "ran"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            timeout=PATIENCE, check=False)
+
+    def test_the_v2_tree_is_covered(self):
+        """a v2 tree that something is mounted over is not used: v1 does, if it is there"""
+        done = self.covered(cgroup_mounts("cgroup2"))
+        if cgroup_mounts("cgroup"):
+            self.assertEqual((done.returncode, done.stdout), (0, b"ran\n"), done.stderr)
+        else:
+            self.assertEqual(done.returncode, 125)
+            self.assertIn(b"mount one below /sys/fs/cgroup", done.stderr)
+
+    def test_all_is_covered(self):
+        """where all are covered it says what to mount"""
+        done = self.covered(cgroup_mounts("cgroup2") + cgroup_mounts("cgroup"))
+        self.assertEqual(done.returncode, 125)
+        self.assertIn(b"mount one below /sys/fs/cgroup", done.stderr)
 
 
 class Status(unittest.TestCase):

@@ -16,10 +16,25 @@ tests_unit_cli_table_test_SOURCES = tests/unit/cli_table.c tests/unit/cli_captur
 tests_unit_cli_table_test_CPPFLAGS = $(cli_test_cppflags)
 tests_unit_cli_table_test_LDADD = $(cli_test_libs)
 
-UNIT_TESTS += tests/unit/cli_bench.test
-tests_unit_cli_bench_test_SOURCES = tests/unit/cli_bench.c
-tests_unit_cli_bench_test_CPPFLAGS = $(cli_test_cppflags)
-tests_unit_cli_bench_test_LDADD = $(cli_test_libs)
+UNIT_TESTS += tests/unit/bench_stats.test
+tests_unit_bench_stats_test_SOURCES = tests/unit/bench_stats.c
+tests_unit_bench_stats_test_CPPFLAGS = $(cli_test_cppflags)
+tests_unit_bench_stats_test_LDADD = $(cli_test_libs)
+
+UNIT_TESTS += tests/unit/bench_compare.test
+tests_unit_bench_compare_test_SOURCES = tests/unit/bench_compare.c tests/unit/cli_capture.c tests/unit/cli_capture.h
+tests_unit_bench_compare_test_CPPFLAGS = $(cli_test_cppflags)
+tests_unit_bench_compare_test_LDADD = $(cli_test_libs)
+
+UNIT_TESTS += tests/unit/bench_svg.test
+tests_unit_bench_svg_test_SOURCES = tests/unit/bench_svg.c
+tests_unit_bench_svg_test_CPPFLAGS = $(cli_test_cppflags)
+tests_unit_bench_svg_test_LDADD = $(cli_test_libs)
+
+UNIT_TESTS += tests/unit/bench_figures.test
+tests_unit_bench_figures_test_SOURCES = tests/unit/bench_figures.c
+tests_unit_bench_figures_test_CPPFLAGS = $(cli_test_cppflags)
+tests_unit_bench_figures_test_LDADD = $(cli_test_libs)
 
 UNIT_TESTS += tests/unit/cli_stream.test
 tests_unit_cli_stream_test_SOURCES = tests/unit/cli_stream.c tests/unit/cli_capture.c tests/unit/cli_capture.h

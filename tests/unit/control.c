@@ -35,6 +35,8 @@ static const struct field acquire_fields[] = {
 	ANY(control_acquire, memory_bytes), /* against the pool's limits */
 	ANY(control_acquire, pids),
 	ANY(control_acquire, cpu_milli),
+	RANGE(control_acquire, count, 0, 1), /* with a workspace */
+	ANY(control_acquire, cpu),
 };
 
 static void fill_lease(struct packet *packet)
@@ -85,6 +87,7 @@ static const struct field leased_fields[] = {
 	ANY(control_leased, workspace_bytes),
 	RANGE(control_leased, is_soft, 0, 1),
 	ZERO(control_leased, reserved),
+	ANY(control_leased, queue_ns),
 };
 
 static void fill_net(struct packet *packet)
@@ -133,7 +136,7 @@ static const struct field sandbox_row_fields[] = {
 	RANGE(control_sandbox_row, state, SANDBOX_BUILDING, SANDBOX_DISCARDING),
 	ANY(control_sandbox_row, owner_pid),
 	ANY(control_sandbox_row, owner_uid),
-	ZERO(control_sandbox_row, reserved),
+	RANGE(control_sandbox_row, is_frozen, 0, 1),
 	ANY(control_sandbox_row, age_ms),
 	ANY(control_sandbox_row, lease_age_ms),
 	ANY(control_sandbox_row, build_ns),
@@ -199,7 +202,7 @@ static const struct field pool_row_fields[] = {
 	ANY(control_pool_row, leased),
 	ANY(control_pool_row, discarding),
 	ANY(control_pool_row, waiting),
-	ZERO(control_pool_row, reserved),
+	ANY(control_pool_row, target),
 	ANY(control_pool_row, hits),
 	ANY(control_pool_row, built),
 	ANY(control_pool_row, waited),
@@ -212,6 +215,8 @@ static const struct field pool_row_fields[] = {
 	ANY(control_pool_row, budget_bytes),
 	ANY(control_pool_row, promised_bytes),
 	TEXT(control_pool_row, broken),
+	ANY(control_pool_row, frozen),
+	ZERO(control_pool_row, reserved),
 };
 
 static void fill_lease_ended(struct packet *packet)
@@ -230,6 +235,22 @@ static const struct field lease_ended_fields[] = {
 	RANGE(control_lease_ended, reason, LEASE_RELEASED, LEASE_KILLED),
 	BITS(control_lease_ended, limits_hit, LIMIT_HIT_ALL),
 	ANY(control_lease_ended, limit),
+};
+
+static void fill_lease_frozen(struct packet *packet)
+{
+	struct control_lease_frozen *m = (void *)packet->bytes;
+
+	m->handle = (struct control_handle){.sandbox = 3, .epoch = 9};
+	m->idle_ms = 60000;
+	m->ends_ms = 5000;
+}
+
+static const struct field lease_frozen_fields[] = {
+	RANGE(control_lease_frozen, handle.sandbox, 1, UINT64_MAX),
+	RANGE(control_lease_frozen, handle.epoch, 1, UINT64_MAX),
+	ANY(control_lease_frozen, idle_ms),
+	ANY(control_lease_frozen, ends_ms),
 };
 
 static void fill_receipt(struct packet *packet)
@@ -257,6 +278,44 @@ static const struct field receipt_fields[] = {
 	ANY(control_receipt, usage.oom_kills),
 };
 
+static void fill_pool_set(struct packet *packet)
+{
+	struct control_pool_set *m = (void *)packet->bytes;
+
+	strcpy(m->template_name, "base");
+	m->what = POOL_SET_ALL;
+	m->min = 4;
+	m->max = 16;
+}
+
+static const struct field pool_set_fields[] = {
+	NAME(control_pool_set, template_name),
+	RANGE(control_pool_set, what, 1, POOL_SET_ALL),
+	ANY(control_pool_set, min), /* against the pool's */
+	ANY(control_pool_set, max),
+	ZERO(control_pool_set, reserved),
+};
+
+static void fill_stat_row(struct packet *packet)
+{
+	struct control_stat_row *m = (void *)packet->bytes;
+
+	m->sample = stat_sample(STAT_ACQUIRE_DURATION, "base", "ready", "ok");
+	stat_histogram_add(&m->sample.histogram, 1000);
+}
+
+static const struct field stat_row_fields[] = {
+	RANGE(control_stat_row, sample.family, STAT_ACQUIRE_DURATION, STAT_FAMILY_LAST),
+	ZERO(control_stat_row, sample.reserved),
+	TEXT(control_stat_row, sample.labels[0]),
+	TEXT(control_stat_row, sample.labels[1]),
+	TEXT(control_stat_row, sample.labels[2]),
+	ANY(control_stat_row, sample.value),
+	ANY(control_stat_row, sample.histogram.count),
+	ANY(control_stat_row, sample.histogram.sum_ns),
+	ANY(control_stat_row, sample.histogram.buckets),
+};
+
 #define CASE(type_, fill_, fields_)                                                                \
 	{                                                                                          \
 		.type = CONTROL_##type_, .fill = (fill_), .fields = (fields_),                     \
@@ -272,6 +331,8 @@ static const struct message_case cases[] = {
 	CASE(KILL, fill_lease, lease_fields),
 	CASE(NET, fill_net, net_fields),
 	CASE(INSPECT, fill_lease, lease_fields),
+	{.type = CONTROL_STATS},
+	CASE(POOL_SET, fill_pool_set, pool_set_fields),
 	CASE(LEASED, fill_leased, leased_fields),
 	{.type = CONTROL_DONE},
 	CASE(REFUSED, fill_refused, refused_fields),
@@ -280,6 +341,8 @@ static const struct message_case cases[] = {
 	CASE(LEASE_ENDED, fill_lease_ended, lease_ended_fields),
 	CASE(RECEIPT, fill_receipt, receipt_fields),
 	CASE(SANDBOX_DETAILS, fill_sandbox_details, sandbox_details_fields),
+	CASE(LEASE_FROZEN, fill_lease_frozen, lease_frozen_fields),
+	CASE(STAT_ROW, fill_stat_row, stat_row_fields),
 };
 
 /* Each value of first..last has a name of its own, and no other value has one. */

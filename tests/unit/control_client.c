@@ -67,6 +67,27 @@ static void leased_brings_an_fd_for_the_callee(void **state)
 	assert_int_equal(fcntl(w->seen.fd, F_GETFD), FD_CLOEXEC);
 }
 
+static void an_acquire_of_several_has_an_answer_for_each(void **state)
+{
+	struct world *w = *state;
+	struct control_acquire batch = {.count = 3};
+
+	assert_int_equal(control_client_send(w->client, CONTROL_ACQUIRE, &batch, sizeof(batch),
+				 world_on_answer, w, &w->err),
+		0);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(w->seen.last_answers, 0);
+		world_answer(w, i == 1 ? CONTROL_REFUSED : CONTROL_LEASED, 1);
+		assert_int_equal(process(w), 0);
+		assert_int_equal(w->seen.answers, i + 1);
+	}
+	assert_int_equal(w->seen.last_answers, 1);
+	/* The waiting call keeps one answer: it does not ask for more. */
+	assert_int_equal(control_client_call(w->client, CONTROL_ACQUIRE, &batch, sizeof(batch),
+				 NULL, 0, NULL, 0, NULL, &w->err),
+		-EINVAL);
+}
+
 static void rows_come_before_the_last_answer(void **state)
 {
 	struct world *w = *state;
@@ -115,6 +136,19 @@ static void lease_that_ends_is_told(void **state)
 	assert_int_equal(process(w), 0);
 	assert_int_equal(w->seen.ended, 1);
 	assert_int_equal(w->seen.last_ended.reason, LEASE_IDLE);
+	assert_int_equal(w->seen.answers, 0);
+}
+
+static void lease_that_is_frozen_is_told(void **state)
+{
+	struct world *w = *state;
+
+	world_answer(w, CONTROL_LEASE_FROZEN, 0);
+	assert_int_equal(process(w), 0); /* nobody listens: no harm */
+	control_client_on_frozen(w->client, world_on_frozen, w);
+	world_answer(w, CONTROL_LEASE_FROZEN, 0);
+	assert_int_equal(process(w), 0);
+	assert_int_equal(w->seen.frozen, 1);
 	assert_int_equal(w->seen.answers, 0);
 }
 
@@ -367,9 +401,11 @@ int main(void)
 		WORLD_TEST(request_arrives_with_its_header_filled),
 		WORLD_TEST(answers_find_their_requests_in_any_order),
 		WORLD_TEST(leased_brings_an_fd_for_the_callee),
+		WORLD_TEST(an_acquire_of_several_has_an_answer_for_each),
 		WORLD_TEST(rows_come_before_the_last_answer),
 		WORLD_TEST(request_that_the_protocol_does_not_allow_is_not_sent),
 		WORLD_TEST(lease_that_ends_is_told),
+		WORLD_TEST(lease_that_is_frozen_is_told),
 		WORLD_TEST(receipt_is_told),
 		WORLD_TEST(answer_to_an_unknown_id_ends_the_connection),
 		WORLD_TEST(answer_to_an_id_of_the_same_slot_ends_the_connection),

@@ -61,6 +61,14 @@ void world_on_ended(void *arg, const struct control_lease_ended *ended)
 	w->seen.last_ended = *ended;
 }
 
+void world_on_frozen(void *arg, const struct control_lease_frozen *frozen)
+{
+	struct world *w = arg;
+
+	assert_int_equal(frozen->handle.sandbox, 4);
+	w->seen.frozen++;
+}
+
 void world_on_receipt(void *arg, const struct control_receipt *receipt)
 {
 	struct world *w = arg;
@@ -158,6 +166,7 @@ void world_answer(struct world *w, uint16_t type, uint32_t id)
 		struct control_pool_row pool;
 		struct control_lease_ended ended;
 		struct control_receipt receipt;
+		struct control_lease_frozen frozen;
 	} m;
 	const struct message_rule *rule = check_find(&control_protocol, type);
 	const int channel = STDERR_FILENO; /* any fd will do */

@@ -21,6 +21,7 @@ struct seen {
 	int fd;				/* the latest, closed at tear down */
 	unsigned ended;
 	struct control_lease_ended last_ended;
+	unsigned frozen;
 	unsigned receipts;
 	struct control_receipt last_receipt;
 };
@@ -40,6 +41,7 @@ int world_tear_down(void **state);
 /* A control_answer_fn; arg is the struct world. */
 void world_on_answer(void *arg, const struct message_header *answer, int fd, bool is_last);
 void world_on_ended(void *arg, const struct control_lease_ended *ended);
+void world_on_frozen(void *arg, const struct control_lease_frozen *frozen);
 void world_on_receipt(void *arg, const struct control_receipt *receipt);
 
 /* Sends with world_on_answer(), and must be able to. */

@@ -74,3 +74,13 @@ UNIT_TESTS += tests/unit/guest_flow.test
 tests_unit_guest_flow_test_SOURCES = tests/unit/guest_flow.c $(guest_child_sources)
 tests_unit_guest_flow_test_CPPFLAGS = $(guest_test_cppflags)
 tests_unit_guest_flow_test_LDADD = $(guest_test_libs)
+
+UNIT_TESTS += tests/unit/guest_stdio.test
+tests_unit_guest_stdio_test_SOURCES = tests/unit/guest_stdio.c $(guest_child_sources)
+tests_unit_guest_stdio_test_CPPFLAGS = $(guest_test_cppflags)
+tests_unit_guest_stdio_test_LDADD = $(guest_test_libs)
+
+UNIT_TESTS += tests/unit/guest_runner.test
+tests_unit_guest_runner_test_SOURCES = tests/unit/guest_runner.c $(guest_child_sources)
+tests_unit_guest_runner_test_CPPFLAGS = $(guest_test_cppflags)
+tests_unit_guest_runner_test_LDADD = $(guest_test_libs)

@@ -147,6 +147,9 @@ bool world_read(struct world *w, struct read_packet *packet)
 				 fd_count, &rule, NULL),
 		0);
 	memcpy(&packet->header, packet->bytes, sizeof(packet->header));
+	assert_int_equal(fd_count, guest_fd_count((const void *)packet->bytes));
+	memcpy(packet->fds, fds, fd_count * sizeof(*fds));
+	packet->fd_count = fd_count;
 	return true;
 }
 

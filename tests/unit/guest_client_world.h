@@ -29,6 +29,8 @@ struct asked {
 /* A packet that the guest has read. */
 struct read_packet {
 	struct message_header header;
+	int fds[GUEST_EXEC_FDS_MAX]; /* the test's to close */
+	size_t fd_count;
 	_Alignas(uint64_t) char bytes[GUEST_PACKET_MAX];
 };
 

@@ -39,8 +39,8 @@ static void fill_exec(struct packet *packet)
 }
 
 static const struct field exec_fields[] = {
-	BITS(guest_exec, flags, GUEST_EXEC_STDIN | GUEST_EXEC_PTY | GUEST_EXEC_ENV_ONLY),
-	OTHER(guest_exec, argc), /* as many as the payload has */
+	OTHER(guest_exec, flags), /* not all of them together */
+	OTHER(guest_exec, argc),  /* as many as the payload has */
 	OTHER(guest_exec, envc),
 	RANGE(guest_exec, timeout_ms, 0, GUEST_TIMEOUT_MAX),
 	RANGE(guest_exec, rows, 0, GUEST_WINDOW_MAX),
@@ -59,6 +59,65 @@ static void refill_exec(struct packet *packet, uint32_t argc, uint32_t envc)
 	for (uint32_t i = 0; i < envc; i++)
 		append_string(packet, "A=");
 	append_string(packet, "");
+}
+
+static void with_flags(struct packet *packet, uint32_t flags, uint64_t output_max)
+{
+	exec_of(packet)->flags = flags;
+	exec_of(packet)->output_max = output_max;
+}
+
+static void every_flag_of_streams(struct packet *packet)
+{
+	with_flags(packet, GUEST_EXEC_STDIN | GUEST_EXEC_PTY | GUEST_EXEC_ENV_ONLY, 1);
+}
+
+static void every_fd_passed(struct packet *packet)
+{
+	with_flags(packet,
+		GUEST_EXEC_FD_STDIN | GUEST_EXEC_FD_STDOUT | GUEST_EXEC_FD_STDERR |
+			GUEST_EXEC_ENV_ONLY,
+		0);
+}
+
+static void stdin_passed_and_output_limited(struct packet *packet)
+{
+	with_flags(packet, GUEST_EXEC_FD_STDIN, 1);
+}
+
+static void stdin_streamed_and_stdout_passed(struct packet *packet)
+{
+	with_flags(packet, GUEST_EXEC_STDIN | GUEST_EXEC_FD_STDOUT, 0);
+}
+
+static void unknown_flag(struct packet *packet)
+{
+	with_flags(packet, 1u << 6, 0);
+}
+
+static void terminal_and_stdin_passed(struct packet *packet)
+{
+	with_flags(packet, GUEST_EXEC_PTY | GUEST_EXEC_FD_STDIN, 0);
+}
+
+static void terminal_and_stderr_passed(struct packet *packet)
+{
+	with_flags(packet, GUEST_EXEC_PTY | GUEST_EXEC_FD_STDERR, 0);
+}
+
+static void stdin_streamed_and_passed(struct packet *packet)
+{
+	with_flags(packet, GUEST_EXEC_STDIN | GUEST_EXEC_FD_STDIN, 0);
+}
+
+static void stdout_passed_and_limited(struct packet *packet)
+{
+	with_flags(packet, GUEST_EXEC_FD_STDOUT, 1);
+}
+
+static void stderr_passed_and_limited(struct packet *packet)
+{
+	with_flags(packet, GUEST_EXEC_FD_STDERR, 1);
 }
 
 static void no_argument(struct packet *packet)
@@ -165,6 +224,16 @@ static void variable_of_empty_value(struct packet *packet)
 }
 
 static const struct variant exec_variants[] = {
+	{"every flag of streams", every_flag_of_streams, NULL},
+	{"every fd passed", every_fd_passed, NULL},
+	{"stdin passed and output limited", stdin_passed_and_output_limited, NULL},
+	{"stdin streamed and stdout passed", stdin_streamed_and_stdout_passed, NULL},
+	{"an unknown flag", unknown_flag, "flags"},
+	{"a terminal and stdin passed", terminal_and_stdin_passed, "flags: a terminal"},
+	{"a terminal and stderr passed", terminal_and_stderr_passed, "flags: a terminal"},
+	{"stdin streamed and passed", stdin_streamed_and_passed, "flags: stdin"},
+	{"stdout passed and limited", stdout_passed_and_limited, "output_max"},
+	{"stderr passed and limited", stderr_passed_and_limited, "output_max"},
 	{"argc of one more than it has", argc_of_more_than_it_has, "payload: 4 strings"},
 	{"argc of one less than it has", argc_of_less_than_it_has, "behind the last string"},
 	{"envc of one more than it has", envc_of_more_than_it_has, "payload: 4 strings"},

@@ -20,6 +20,8 @@ static void fill_base(struct packet *packet)
 
 static const struct field base_fields[] = {
 	RANGE(link_base, has_v2, 0, 1),
+	RANGE(link_base, has_freezer, 0, 1),
+	RANGE(link_base, is_one_shot, 0, 1),
 	RANGE(link_base, place[CGROUP_MEMORY], CGROUP_ABSENT, CGROUP_V2),
 	RANGE(link_base, place[CGROUP_PIDS], CGROUP_ABSENT, CGROUP_V2),
 	RANGE(link_base, place[CGROUP_CPU], CGROUP_ABSENT, CGROUP_V2),
@@ -332,6 +334,12 @@ static const struct field kill_fields[] = {
 	RANGE(link_kill, sandbox, 1, UINT64_MAX),
 };
 
+static const struct field freeze_fields[] = {
+	RANGE(link_freeze, sandbox, 1, UINT64_MAX),
+	RANGE(link_freeze, is_frozen, 0, 1),
+	ZERO(link_freeze, reserved),
+};
+
 static const struct field slot_ready_fields[] = {
 	RANGE(link_slot_ready, slot, 0, JAIL_SLOTS_MAX - 1),
 	ZERO(link_slot_ready, reserved),
@@ -406,6 +414,7 @@ static const struct message_case cases[] = {
 	{CASE(KILL, fill_sandbox, kill_fields)},
 	{.type = LINK_WORKSPACES},
 	{CASE(BIND, fill_bind, bind_fields), VARIANTS(bind_variants)},
+	{CASE(FREEZE, fill_sandbox, freeze_fields)},
 	{.type = LINK_STARTED},
 	{CASE(SLOT_READY, NULL, slot_ready_fields)},
 	{CASE(BUILT, fill_built, built_fields)},

@@ -46,9 +46,46 @@ tests_unit_pool_budget_test_CPPFLAGS = $(pool_test_cppflags)
 tests_unit_pool_budget_test_LDFLAGS = $(pool_test_ldflags)
 tests_unit_pool_budget_test_LDADD = $(pool_test_libs)
 
+UNIT_TESTS += tests/unit/pool_demand.test
+tests_unit_pool_demand_test_SOURCES = tests/unit/pool_demand.c $(pool_world)
+tests_unit_pool_demand_test_CPPFLAGS = $(pool_test_cppflags)
+tests_unit_pool_demand_test_LDFLAGS = $(pool_test_ldflags)
+tests_unit_pool_demand_test_LDADD = $(pool_test_libs)
+
+UNIT_TESTS += tests/unit/pool_due.test
+tests_unit_pool_due_test_SOURCES = tests/unit/pool_due.c $(pool_world)
+tests_unit_pool_due_test_CPPFLAGS = $(pool_test_cppflags)
+tests_unit_pool_due_test_LDFLAGS = $(pool_test_ldflags)
+tests_unit_pool_due_test_LDADD = $(pool_test_libs)
+
+UNIT_TESTS += tests/unit/pool_fair.test
+tests_unit_pool_fair_test_SOURCES = tests/unit/pool_fair.c $(pool_world)
+tests_unit_pool_fair_test_CPPFLAGS = $(pool_test_cppflags)
+tests_unit_pool_fair_test_LDFLAGS = $(pool_test_ldflags)
+tests_unit_pool_fair_test_LDADD = $(pool_test_libs)
+
+UNIT_TESTS += tests/unit/pool_freeze.test
+tests_unit_pool_freeze_test_SOURCES = tests/unit/pool_freeze.c $(pool_world)
+tests_unit_pool_freeze_test_CPPFLAGS = $(pool_test_cppflags)
+tests_unit_pool_freeze_test_LDFLAGS = $(pool_test_ldflags)
+tests_unit_pool_freeze_test_LDADD = $(pool_test_libs)
+
+UNIT_TESTS += tests/unit/pool_limits.test
+tests_unit_pool_limits_test_SOURCES = tests/unit/pool_limits.c $(pool_world)
+tests_unit_pool_limits_test_CPPFLAGS = $(pool_test_cppflags)
+tests_unit_pool_limits_test_LDFLAGS = $(pool_test_ldflags)
+tests_unit_pool_limits_test_LDADD = $(pool_test_libs)
+
+UNIT_TESTS += tests/unit/pool_renew.test
+tests_unit_pool_renew_test_SOURCES = tests/unit/pool_renew.c $(pool_world)
+tests_unit_pool_renew_test_CPPFLAGS = $(pool_test_cppflags)
+tests_unit_pool_renew_test_LDFLAGS = $(pool_test_ldflags)
+tests_unit_pool_renew_test_LDADD = $(pool_test_libs)
+
 UNIT_TESTS += tests/unit/pool_simulation.test
 tests_unit_pool_simulation_test_SOURCES = tests/unit/pool_simulation.c tests/unit/pool_acts.c \
-	tests/unit/pool_model.c tests/unit/pool_model.h
+	tests/unit/pool_model.c tests/unit/pool_model.h \
+	tests/unit/pool_trace.c tests/unit/pool_trace.h
 tests_unit_pool_simulation_test_CPPFLAGS = $(pool_test_cppflags)
 tests_unit_pool_simulation_test_LDFLAGS = $(pool_test_ldflags)
 tests_unit_pool_simulation_test_LDADD = $(pool_test_libs)

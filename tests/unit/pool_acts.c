@@ -77,25 +77,40 @@ static void random_request(struct model *m, struct pool_request *request, unsign
 	request->idle_ms = (uint32_t)(model_random(m, 2) * model_random(m, 500));
 }
 
-/* It waits now, as the last one. So much was promised, and so many waited, before. */
-static void expect_waits(struct model *m, const struct pool_request *request, unsigned lessee,
-	uint64_t promised, unsigned waited)
+/* The turn after the lessee's last one, else after the one that was served last. */
+static uint64_t next_turn(const struct model *m, unsigned lessee)
 {
+	uint64_t turn = m->turn;
+
+	for (unsigned i = 0; i < m->waiting; i++)
+		if (m->queue[i].lessee == lessee && m->queue[i].turn > turn)
+			turn = m->queue[i].turn;
+	return turn + 1;
+}
+
+/* It waits now. So much was promised before. */
+static void expect_waits(
+	struct model *m, const struct pool_request *request, unsigned lessee, uint64_t promised)
+{
+	enum control_on_empty on_empty =
+		request->on_empty == ON_EMPTY_DEFAULT ? m->config.on_empty : request->on_empty;
 	uint64_t cost = model_lease_cost(m);
 
+	model_require(m, on_empty != ON_EMPTY_FAIL, "who does not want to wait does not");
 	model_require(m, m->waiting < m->config.waiters_max, "the queue has its limit");
-	/* Whoever was refused meanwhile gave back what he was promised. */
 	model_require(m,
-		cost == 0 || m->waiting < waited || m->budget.limit_bytes == 0 ||
-			promised + cost <= m->budget.limit_bytes,
+		cost == 0 || m->budget.limit_bytes == 0 || promised + cost <= m->budget.limit_bytes,
 		"who waits was promised his lease");
-	m->queue[m->waiting++] = (struct model_waiter){.request_id = request->request_id,
+	m->queue[m->waiting] = (struct model_waiter){.request_id = request->request_id,
 		.lessee = lessee,
 		.until_ms =
 			model_later(m->now_ms, model_tighter(request->wait_ms, m->config.wait_ms)),
 		.lease_ms = request->lease_ms,
 		.idle_ms = request->idle_ms,
+		.turn = next_turn(m, lessee),
+		.wants_build = on_empty == ON_EMPTY_BUILD,
 		.promised = cost};
+	m->waiting++;
 }
 
 void model_acquire(struct model *m)
@@ -112,17 +127,19 @@ void model_acquire(struct model *m)
 	m->now_ms =
 		now_ms - model_random(m, now_ms < 3 ? 1 : 3); /* it may have come a little ago */
 	m->waiter_calloc_failed = false;
-	m->acquiring = true;
+	if (!m->draining)
+		m->arrived_ms = m->now_ms;
 	r = pool_acquire(m->pool, m->now_ms, &request, &handle, &refusal, &retry_ms);
-	m->acquiring = false;
 	model_require(m, (r == 0) == (ready > 0 && !m->draining && refusal != REFUSED_LIMIT),
 		"what is ready is handed out");
 	if (r == 0) {
+		model_require(m, model_find(m, handle) == model_oldest_ready(m),
+			"the one that has been ready longest goes first");
 		expect_promise(m, model_find(m, handle), promised);
 		model_lease(m, model_find(m, handle), lessee, request.lease_ms, request.idle_ms);
 		m->counters.hits++;
 	} else if (r == -EINPROGRESS) {
-		expect_waits(m, &request, lessee, promised, waited);
+		expect_waits(m, &request, lessee, promised);
 	} else if (r == -ENOMEM) {
 		model_require(m, m->waiter_calloc_failed && retry_ms > 0, "memory ran out");
 		m->counters.refused++;
@@ -146,7 +163,10 @@ void model_release(struct model *m, struct model_sandbox *s)
 void model_touch(struct model *m, struct model_sandbox *s)
 {
 	s->touched_ms = m->now_ms;
+	m->touching = s->handle;
 	pool_touch(m->pool, m->now_ms, s->handle);
+	m->touching = NULL;
+	model_require(m, !s->is_frozen, "who is touched is not frozen");
 }
 
 void model_lessee_gone(struct model *m)
@@ -172,13 +192,17 @@ void model_built(struct model *m, struct model_sandbox *s)
 {
 	bool somebody_waits = m->waiting > 0;
 	struct pool_sandbox *handle = s->handle;
+	bool is_beyond_max = model_living(m) > m->config.max;
 	enum sandbox_state expected = m->draining      ? SANDBOX_DISCARDING
 				      : somebody_waits ? SANDBOX_LEASED
+				      : is_beyond_max  ? SANDBOX_DISCARDING
 						       : SANDBOX_READY;
 
-	s->state = SANDBOX_READY;
+	model_ready(m, s);
 	m->failures_in_row = 0;
+	m->cutting = true;
 	pool_built(m->pool, m->now_ms, handle, 1);
+	m->cutting = false;
 	model_require(m, model_find(m, handle)->state == expected,
 		"a built sandbox goes where it should");
 }
@@ -221,14 +245,10 @@ void model_suspect(struct model *m, struct model_sandbox *s)
 	model_require(m, s->state == SANDBOX_DISCARDING, "a suspect is discarded");
 }
 
-void model_tick(struct model *m, uint64_t ms)
+static uint64_t nearest_limit(const struct model *m)
 {
-	uint64_t next_ms, nearest = UINT64_MAX;
+	uint64_t nearest = UINT64_MAX;
 
-	m->now_ms = model_later(m->now_ms, ms);
-	if (m->now_ms == UINT64_MAX)
-		m->now_ms--;
-	next_ms = pool_tick(m->pool, m->now_ms);
 	for (unsigned i = 0; i < m->alive; i++) {
 		const struct model_sandbox *s = &m->sandboxes[i];
 
@@ -239,6 +259,45 @@ void model_tick(struct model *m, uint64_t ms)
 	}
 	for (unsigned i = 0; i < m->waiting; i++)
 		nearest = m->queue[i].until_ms < nearest ? m->queue[i].until_ms : nearest;
+	return nearest;
+}
+
+static void check_target(struct model *m)
+{
+	const struct pool_config *c = &m->config;
+	uint32_t target = pool_target(m->pool);
+	uint64_t ceiling = model_tighter(c->target_max, c->max);
+
+	model_require(m, target >= c->min && (target <= ceiling || target == c->min),
+		"the target is between floor and ceiling");
+	m->tally.aimed_higher += target > c->min;
+}
+
+/* An old one is about to be replaced, where there is room for that. */
+static void check_old(struct model *m)
+{
+	const struct model_sandbox *oldest = model_oldest_ready(m);
+
+	if (!oldest || !model_is_old(m, oldest) || m->draining || m->failures_in_row > 0)
+		return;
+	model_require(m,
+		model_count(m, SANDBOX_BUILDING) > 0 || m->alive >= m->config.max ||
+			!model_fits(m, model_lease_cost(m)) ||
+			model_count(m, SANDBOX_READY) > pool_target(m->pool),
+		"an old one is replaced");
+}
+
+void model_tick(struct model *m, uint64_t ms)
+{
+	uint64_t next_ms, nearest;
+
+	m->now_ms = model_later(m->now_ms, ms);
+	if (m->now_ms == UINT64_MAX)
+		m->now_ms--;
+	m->ticking = true;
+	next_ms = pool_tick(m->pool, m->now_ms);
+	m->ticking = false;
+	nearest = nearest_limit(m);
 	model_require(m, m->now_ms < nearest, "what is over has ended");
 	model_require(m, next_ms > 0, "a tick does not ask for another at once");
 	model_require(m, !pool_is_starved(m->pool) || !model_fits(m, model_lease_cost(m)),
@@ -246,6 +305,28 @@ void model_tick(struct model *m, uint64_t ms)
 	m->tally.starved += pool_is_starved(m->pool);
 	model_require(m, nearest == UINT64_MAX || next_ms <= nearest - m->now_ms,
 		"no deadline is slept through");
+	check_target(m);
+	check_old(m);
+}
+
+void model_set_limits(struct model *m)
+{
+	uint32_t max = (uint32_t)model_random(m, MODEL_SANDBOXES + 1);
+	uint32_t min = (uint32_t)model_random(m, max + 2);
+	bool makes_sense = max > 0 && min <= max;
+
+	if (makes_sense) {
+		m->config.min = min;
+		m->config.max = max;
+	}
+	m->cutting = true;
+	model_require(m,
+		pool_set_limits(m->pool, m->now_ms, min, max, NULL) == (makes_sense ? 0 : -EINVAL),
+		"limits are taken when they make sense");
+	m->cutting = false;
+	model_require(m, model_count(m, SANDBOX_READY) == 0 || model_living(m) <= m->config.max,
+		"nothing is ready beyond max");
+	m->tally.limits++;
 }
 
 void model_kill(struct model *m, struct model_sandbox *s)
@@ -295,8 +376,10 @@ static void compare_promises(struct model *m)
 static void visit(void *arg, struct pool_sandbox *handle)
 {
 	struct model *m = arg;
+	const struct model_sandbox *s = model_find(m, handle);
 
-	model_require(m, model_find(m, handle)->state == handle->state, "the states agree");
+	model_require(m, s->state == handle->state, "the states agree");
+	model_require(m, s->is_frozen == handle->is_frozen, "who is frozen agrees");
 }
 
 static void compare_leases(struct model *m)
@@ -314,9 +397,11 @@ static void compare_leases(struct model *m)
 
 void model_compare(struct model *m)
 {
+	const char *broken = m->rule ? m->rule(m) : NULL;
 	struct pool_counters is;
 	struct error err;
 
+	model_require(m, !broken, broken);
 	model_require(m, pool_check(m->pool, &err) == 0, err.text);
 	pool_get_counters(m->pool, &is);
 	m->counters.building = model_count(m, SANDBOX_BUILDING);
@@ -324,6 +409,10 @@ void model_compare(struct model *m)
 	m->counters.leased = model_count(m, SANDBOX_LEASED);
 	m->counters.discarding = model_count(m, SANDBOX_DISCARDING);
 	m->counters.waiting = m->waiting;
+	m->counters.frozen = 0;
+	for (unsigned i = 0; i < m->alive; i++)
+		m->counters.frozen +=
+			m->sandboxes[i].state == SANDBOX_LEASED && m->sandboxes[i].is_frozen;
 	model_require(m, memcmp(&is, &m->counters, sizeof(is)) == 0, "the counters agree");
 	model_require(m, pool_failures_in_row(m->pool) == m->failures_in_row, "the failures agree");
 	model_require(m, m->waiting == 0 || is.ready == 0, "nobody waits while a sandbox is ready");

@@ -2,11 +2,11 @@
 #include "pool/policy.h"
 #include "tests/unit/pool_world.h"
 
-/* A pool with one leased, one building, and one acquire that waits; in one piece. */
+/* A pool with two leased, one building, and one acquire that waits; in one piece. */
 struct scene {
 	struct world *w;
 	struct pool *pool;
-	struct pool_sandbox *leased, *building;
+	struct pool_sandbox *leased, *building; /* leased: of two the one that is due first */
 	struct pool_waiter *waiter;
 };
 
@@ -50,19 +50,71 @@ static void in_a_list_without_lease(struct scene *s)
 	s->building->by_lessee.next = &s->leased->by_lessee;
 }
 
+static void in_a_bucket_without_lease(struct scene *s)
+{
+	s->building->same_bucket.next = &s->leased->same_bucket;
+}
+
+static void in_no_bucket(struct scene *s)
+{
+	s->leased->same_bucket.next = &s->leased->same_bucket;
+}
+
+static void due_without_lease(struct scene *s)
+{
+	s->building->due_index = 1;
+}
+
+static void due_elsewhere(struct scene *s)
+{
+	s->leased->due_index = 2;
+}
+
+static void due_nowhere(struct scene *s)
+{
+	s->leased->due_index = 0;
+}
+
+static void due_out_of_order(struct scene *s)
+{
+	s->pool->due.heap[2].ms = s->pool->due.heap[1].ms - 1;
+}
+
+static void due_miscounted(struct scene *s)
+{
+	s->pool->due.count++;
+}
+
 static void deadline_slept_through(struct scene *s)
 {
-	s->leased->deadline_ms = s->pool->wake_ms - 1;
+	s->leased->deadline_ms = s->pool->due.heap[1].ms - 1;
 }
 
 static void idle_limit_slept_through(struct scene *s)
 {
-	s->leased->idle_ms = s->pool->wake_ms - s->leased->touched_ms - 1;
+	s->leased->idle_ms--;
 }
 
-static void over_max(struct scene *s)
+static void frozen_by_nobody(struct scene *s)
 {
-	s->pool->config.max = 1;
+	s->leased->is_frozen = true;
+	s->leased->frozen_until_ms = UINT64_MAX;
+}
+
+static void frozen_without_lease(struct scene *s)
+{
+	s->building->is_frozen = true;
+}
+
+static void frozen_miscounted(struct scene *s)
+{
+	s->pool->frozen++;
+}
+
+static void ready_beyond_max(struct scene *s)
+{
+	pool_set_state(s->pool, s->w->now_ms, s->building, SANDBOX_READY);
+	s->pool->config.max = 2;
 }
 
 static void over_concurrency(struct scene *s)
@@ -90,9 +142,14 @@ static void queue_over_limit(struct scene *s)
 	s->pool->config.waiters_max = 0;
 }
 
+static void turns_out_of_order(struct scene *s)
+{
+	s->pool->turn = s->waiter->turn + 1;
+}
+
 static void waiter_slept_through(struct scene *s)
 {
-	s->waiter->until_ms = s->pool->wake_ms - 1;
+	s->waiter->until_ms = s->pool->waiters_until_ms - 1;
 }
 
 static void waits_beside_a_ready_one(struct scene *s)
@@ -117,16 +174,19 @@ static void back_off_too_short(struct scene *s)
 	s->pool->backoff_ms = s->pool->config.backoff_min_ms - 1;
 }
 
-static void back_off_slept_through(struct scene *s)
+static void target_below_min(struct scene *s)
 {
-	s->pool->backing_off = true;
-	s->pool->backoff_ms = s->pool->config.backoff_min_ms;
-	s->pool->backoff_until_ms = s->pool->wake_ms - 1;
+	s->pool->target = s->pool->config.min - 1;
+}
+
+static void target_beyond_max(struct scene *s)
+{
+	s->pool->target = s->pool->config.max + 1;
 }
 
 static void build_not_started(struct scene *s)
 {
-	s->pool->config.min++;
+	s->pool->target++;
 }
 
 static const struct {
@@ -139,20 +199,32 @@ static const struct {
 	{foreign_id, "a sandbox has an id that was never given"},
 	{lessee_without_lease, "a sandbox that is not leased has a lessee"},
 	{in_a_list_without_lease, "a sandbox that is not leased is in a lessee's list"},
-	{deadline_slept_through, "a lease's deadline would be slept through"},
-	{idle_limit_slept_through, "a lease's idle limit would be slept through"},
-	{over_max, "there are more sandboxes than max"},
+	{in_a_bucket_without_lease, "a sandbox that is not leased is in a lessee's list"},
+	{in_no_bucket, "a leased sandbox is not in the table of lessees"},
+	{due_without_lease, "a sandbox that is not leased has a limit of a lease"},
+	{due_elsewhere, "a lease is not where it should be among those due"},
+	{due_nowhere, "a lease's limit would be slept through"},
+	{due_out_of_order, "the first to be due does not stand first"},
+	{due_miscounted, "something is due that is not leased"},
+	{deadline_slept_through, "a lease's limit would be slept through"},
+	{idle_limit_slept_through, "a lease's limit would be slept through"},
+	{frozen_by_nobody, "a lease is frozen where nothing can freeze"},
+	{frozen_without_lease, "a sandbox is frozen that was never leased"},
+	{frozen_miscounted, "the frozen leases do not match their count"},
+	{ready_beyond_max, "a sandbox is ready beyond max"},
 	{over_concurrency, "more builds are in flight than build concurrency allows"},
 	{queue_longer, "the queue is longer than its count"},
 	{queue_shorter, "the queue does not match its counts"},
 	{wishes_miscounted, "the queue does not match its counts"},
 	{queue_over_limit, "more acquires wait than may"},
+	{turns_out_of_order, "the turns of those that wait are out of order"},
 	{waiter_slept_through, "a waiter's deadline would be slept through"},
 	{waits_beside_a_ready_one, "an acquire waits while a sandbox is ready"},
 	{waits_for_a_stopped_pool, "an acquire waits for a pool that stops"},
 	{waits_in_vain, "an acquire waits in vain during the back-off"},
 	{back_off_too_short, "the back-off is out of its range"},
-	{back_off_slept_through, "the end of the back-off would be slept through"},
+	{target_below_min, "the target is not in min..max"},
+	{target_beyond_max, "the target is not in min..max"},
 	{build_not_started, "a build is due and not started"},
 	{promised_to_a_sandbox_uncounted, "more is promised than the budget counts"},
 	{promised_to_a_waiter_uncounted, "more is promised than the budget counts"},
@@ -176,6 +248,9 @@ static void each_broken_invariant_is_found(void **state)
 	(void)state;
 	world_built(w);
 	s.leased = world_lease(w);
+	w->now_ms += 10;
+	world_built(w);
+	world_lease(w);
 	assert_int_equal(world_acquire(w, 1, ON_EMPTY_WAIT), -EINPROGRESS);
 	s.building = w->building[0];
 	s.waiter = list_first(&w->pool->waiters, struct pool_waiter, list);
@@ -184,6 +259,7 @@ static void each_broken_invariant_is_found(void **state)
 		struct pool pool = *s.pool;
 		struct pool_sandbox leased = *s.leased, building = *s.building;
 		struct pool_waiter waiter = *s.waiter;
+		struct due_entry second = s.pool->due.heap[2];
 		struct error err = {.text = "nothing"};
 		int r;
 
@@ -194,6 +270,7 @@ static void each_broken_invariant_is_found(void **state)
 		*s.leased = leased;
 		*s.building = building;
 		*s.waiter = waiter;
+		s.pool->due.heap[2] = second;
 		assert_string_equal(err.text, rows[i].text);
 		assert_int_equal(r, -EINVAL);
 		world_check(w);

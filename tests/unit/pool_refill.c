@@ -35,6 +35,45 @@ static void a_leased_sandbox_is_replaced_at_once_and_not_again_when_released(voi
 	world_close(w);
 }
 
+static void an_acquire_leaves_the_building_to_the_next_tick(void **state)
+{
+	struct pool_config config = {.min = 1, .max = 10, .build_concurrency = 4, .waiters_max = 9};
+	struct world *w = world_open(&config);
+	struct pool_request request = {.lessee = "a"};
+	enum control_refusal refusal;
+	struct pool_sandbox *sandbox;
+	uint32_t retry_ms;
+
+	(void)state;
+	world_build_all(w);
+	assert_int_equal(
+		pool_acquire(w->pool, w->now_ms, &request, &sandbox, &refusal, &retry_ms), 0);
+	assert_int_equal(pool_acquire(w->pool, w->now_ms, &request, &sandbox, &refusal, &retry_ms),
+		-EINPROGRESS);
+	world_check(w);
+	assert_int_equal(w->builds, 1);
+	pool_tick(w->pool, w->now_ms);
+	assert_int_equal(w->builds, 3);
+	world_close(w);
+}
+
+static void nothing_else_that_happens_builds_before_the_tick(void **state)
+{
+	struct pool_config config = {.min = 2, .max = 3, .build_concurrency = 1};
+	struct world *w = world_open(&config);
+	struct pool_sandbox *first = w->building[0];
+
+	(void)state;
+	world_build_all(w);
+	pool_suspect(w->pool, w->now_ms, first);
+	pool_gone(w->pool, w->now_ms, first);
+	w->to_reap = 0;
+	assert_int_equal(w->builds, 2);
+	world_settle(w);
+	assert_int_equal(w->builds, 3);
+	world_close(w);
+}
+
 static void sandboxes_of_all_states_together_never_exceed_max(void **state)
 {
 	struct pool_config config = {.min = 2, .max = 3, .build_concurrency = 4};
@@ -75,6 +114,7 @@ static void ids_are_unique_among_pools_that_share_the_counter(void **state)
 	(void)state;
 	assert_int_equal(pool_create(&config, &world_ops, w, &w->next_id, &second, NULL), 0);
 	pool_start(second, w->now_ms);
+	pool_tick(second, w->now_ms);
 	assert_int_equal(w->in_flight, 4);
 	for (unsigned i = 0; i < 4; i++)
 		assert_int_equal(w->building[i]->id, i + 1);
@@ -203,9 +243,13 @@ static void out_of_memory_at_creation_is_returned(void **state)
 	uint64_t next_id = 1;
 
 	(void)state;
-	world_fail(WORLD_CALLOC, 1, false);
-	assert_int_equal(pool_create(&config, &world_ops, NULL, &next_id, &pool, NULL), -ENOMEM);
-	assert_null(pool);
+	for (unsigned n = 1; n <= 2; n++) {
+		world_fail(WORLD_CALLOC, n, false);
+		assert_int_equal(
+			pool_create(&config, &world_ops, NULL, &next_id, &pool, NULL), -ENOMEM);
+		assert_null(pool);
+		assert_int_equal(world_failed(WORLD_CALLOC), 1);
+	}
 }
 
 static void destroy_frees_sandboxes_and_waiters_and_accepts_null(void **state)
@@ -226,6 +270,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(starting_builds_min_sandboxes_a_few_at_a_time),
 		cmocka_unit_test(a_leased_sandbox_is_replaced_at_once_and_not_again_when_released),
+		cmocka_unit_test(an_acquire_leaves_the_building_to_the_next_tick),
+		cmocka_unit_test(nothing_else_that_happens_builds_before_the_tick),
 		cmocka_unit_test(sandboxes_of_all_states_together_never_exceed_max),
 		cmocka_unit_test(the_oldest_ready_sandbox_goes_first),
 		cmocka_unit_test(ids_are_unique_among_pools_that_share_the_counter),

@@ -1,198 +1,180 @@
 /*
- * A million random steps, in rounds of one random configuration each; every round ends with a
- * drain. After each step the pool is compared with a model of it. HEARTH_SEED repeats a run.
+ * Random steps in rounds of one random configuration each; every round ends with a drain. After each
+ * step the pool is compared with a model of it. What fails is shortened and printed.
+ *
+ * HEARTH_SEED=N repeats the run that printed it; HEARTH_SOAK=1 takes ten million steps instead of a
+ * million; HEARTH_STEPS=N takes N; HEARTH_TRACE='...' plays what a failure printed.
  */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
-#include "tests/unit/pool_model.h"
+#include "tests/unit/pool_trace.h"
 
-#define ROUNDS	    100
-#define ROUND_STEPS 10000
-
-/* How likely each act is in this round; rounds differ, so that some run dry and some overflow. */
-enum act {
-	ACQUIRE,
-	RELEASE,
-	TOUCH,
-	LESSEE_GONE,
-	BUILT,
-	BUILD_FAILED,
-	DIED,
-	GONE,
-	SUSPECT,
-	TICK,
-	KILL,
-	FOREIGN,
-	MEASURE,
-	ACTS
-};
-
-struct weights {
-	unsigned of[ACTS], sum;
-};
-
-static void choose_weights(struct model *m, struct weights *weights)
-{
-	static const unsigned most[ACTS] = {40, 30, 10, 2, 40, 20, 3, 40, 3, 40, 5, 3, 2};
-
-	weights->sum = 0;
-	for (unsigned i = 0; i < ACTS; i++) {
-		weights->of[i] = 1 + (unsigned)model_random(m, most[i]);
-		weights->sum += weights->of[i];
-	}
-	if (model_random(m, 2) == 0) { /* in half the rounds builds work */
-		weights->sum -= weights->of[BUILD_FAILED];
-		weights->of[BUILD_FAILED] = 0;
-	}
-}
-
-static void choose_config(struct model *m)
-{
-	struct pool_config *c = &m->config;
-
-	memset(c, 0, sizeof(*c));
-	c->max = 1 + (uint32_t)model_random(m, MODEL_SANDBOXES);
-	c->min = (uint32_t)model_random(m, c->max + 1);
-	c->build_concurrency = 1 + (uint32_t)model_random(m, 4);
-	c->waiters_max = (uint32_t)model_random(m, MODEL_WAITERS + 1);
-	c->on_empty = (enum control_on_empty)(1 + model_random(m, 3));
-	c->wait_ms = 1 + model_random(m, 500);
-	c->lease_ms = model_random(m, 2) * model_random(m, 2000);
-	c->idle_ms = model_random(m, 2) * model_random(m, 300);
-	c->backoff_min_ms = 1 + model_random(m, 50);
-	c->backoff_max_ms = c->backoff_min_ms * (1 + model_random(m, 20));
-	c->idle_bytes = 1 + model_random(m, 20);
-	c->lease_bytes = model_random(m, 100);
-	m->budget.limit_bytes = model_random(m, 2) * model_random(m, 1500);
-	m->start_fails = (unsigned)(model_random(m, 2) * model_random(m, 200));
-	m->calloc_fails = (unsigned)(model_random(m, 2) * model_random(m, 50));
-}
-
-static uint64_t random_pause_ms(struct model *m)
-{
-	static const uint64_t below[] = {2, 2, 5, 5, 5, 50, 50, 500, 5000};
-
-	if (model_random(m, 2000) == 0)
-		return UINT64_C(1) << model_random(m, 40);
-	return model_random(m, below[model_random(m, sizeof(below) / sizeof(below[0]))]);
-}
-
-static void act_on(struct model *m, enum sandbox_state state,
-	void (*act)(struct model *m, struct model_sandbox *s))
-{
-	struct model_sandbox *s = model_pick(m, state);
-
-	if (s)
-		act(m, s);
-}
-
-static void act_on_one(struct model *m, enum act act)
-{
-	static const struct {
-		enum sandbox_state state;
-		void (*act)(struct model *m, struct model_sandbox *s);
-	} acts[ACTS] = {
-		[RELEASE] = {SANDBOX_LEASED, model_release},
-		[TOUCH] = {SANDBOX_LEASED, model_touch},
-		[KILL] = {SANDBOX_LEASED, model_kill},
-		[BUILT] = {SANDBOX_BUILDING, model_built},
-		[BUILD_FAILED] = {SANDBOX_BUILDING, model_build_failed},
-		[GONE] = {SANDBOX_DISCARDING, model_gone},
-		[SUSPECT] = {SANDBOX_READY, model_suspect},
-	};
-
-	if (acts[act].act)
-		act_on(m, acts[act].state, acts[act].act);
-}
-
-static void take_step(struct model *m, enum act act)
-{
-	if (act == ACQUIRE)
-		model_acquire(m);
-	else if (act == LESSEE_GONE)
-		model_lessee_gone(m);
-	else if (act == DIED)
-		act_on(m, (enum sandbox_state)(SANDBOX_BUILDING + model_random(m, 4)), model_died);
-	else if (act == TICK)
-		model_tick(m, random_pause_ms(m));
-	else if (act == FOREIGN)
-		model_foreign(m);
-	else if (act == MEASURE)
-		model_measure(m);
-	else
-		act_on_one(m, act);
-	model_compare(m);
-}
-
-static void take_random_step(struct model *m, const struct weights *weights)
-{
-	unsigned left = (unsigned)model_random(m, weights->sum);
-	unsigned act = 0;
-
-	while (left >= weights->of[act])
-		left -= weights->of[act++];
-	take_step(m, (enum act)act);
-}
-
-static void play_round(struct model *m)
-{
-	static const uint64_t starts_ms[] = {0, 1000, UINT64_C(1) << 40,
-		UINT64_MAX - 100000}; /* the last sees the end of time */
-	struct weights weights;
-
-	choose_config(m);
-	choose_weights(m, &weights);
-	model_start(m, starts_ms[model_random(m, 4)]);
-	model_compare(m);
-	for (m->step = 0; m->step < ROUND_STEPS; m->step++)
-		take_random_step(m, &weights);
-
-	model_drain(m);
-	model_compare(m);
-	while (m->alive > 0) {
-		take_random_step(m, &weights);
-		m->step++;
-	}
-	model_finish(m);
-}
+#define ROUND_STEPS TRACE_STEPS_MAX
+#define STEPS	    1000000
+#define STEPS_SOAK  10000000
 
 static uint64_t choose_seed(void)
 {
 	const char *text = getenv("HEARTH_SEED");
-	uint64_t seed = 0;
+	uint64_t seed = 1;
 
 	if (text)
 		return strtoull(text, NULL, 10);
-	assert_int_equal(getrandom(&seed, sizeof(seed), 0), sizeof(seed));
+	if (getenv("HEARTH_SOAK"))
+		assert_int_equal(getrandom(&seed, sizeof(seed), 0), sizeof(seed));
 	return seed;
 }
 
-static void a_million_random_steps_keep_every_invariant(void **state)
+static uint64_t choose_steps(void)
 {
-	struct model *m = test_calloc(1, sizeof(*m));
-	const struct model_tally *t = &m->tally;
+	const char *text = getenv("HEARTH_STEPS");
 
-	(void)state;
-	m->seed = m->random = choose_seed();
-	print_message("# HEARTH_SEED=%llu\n", (unsigned long long)m->seed);
-	for (m->round = 0; m->round < ROUNDS; m->round++)
-		play_round(m);
+	if (text)
+		return strtoull(text, NULL, 10);
+	return getenv("HEARTH_SOAK") ? STEPS_SOAK : STEPS;
+}
 
-	/* Everything that a pool does has happened. */
+/* Shorten what fails, print it, and end the test. */
+static void tell_failure(struct trace *trace, struct model *m)
+{
+	static char text[TRACE_TEXT_MAX];
+	unsigned played = trace_shrink(trace, m);
+
+	trace_write(trace, text);
+	print_message("# shortened to %u steps in %u plays\n# HEARTH_TRACE='%s'\n", trace->count,
+		played, text);
+	fail_msg("not so: %s", m->broken);
+}
+
+static void check_tally(const struct model_tally *t)
+{
 	assert_true(t->hits > 0 && t->built > 0 && t->waited > 0);
 	assert_true(t->timeouts > 0 && t->broken > 0 && t->full > 0 && t->out_of_memory > 0);
 	assert_true(t->idle > 0 && t->deadline > 0 && t->died > 0 && t->shutdown > 0);
 	assert_true(t->vanished > 0 && t->suspects > 0 && t->killed > 0);
 	assert_true(t->limited > 0 && t->starved > 0 && t->ahead > 0);
+	assert_true(t->frozen > 0 && t->thawed > 0 && t->overtaken > 0);
+	assert_true(t->aimed_higher > 0 && t->shed > 0 && t->renewed > 0);
+	assert_true(t->limits > 0 && t->beyond_max > 0);
+}
+
+static void random_steps_keep_every_invariant(void **state)
+{
+	struct model *m = test_calloc(1, sizeof(*m)), seeds = {.random = choose_seed()};
+	struct trace *trace = test_calloc(1, sizeof(*trace));
+	const char *replay = getenv("HEARTH_TRACE");
+	uint64_t steps = choose_steps();
+
+	(void)state;
+	if (replay) {
+		assert_true(trace_read(trace, replay));
+		if (trace_play(trace, m) >= 0)
+			tell_failure(trace, m);
+	}
+	print_message("# HEARTH_SEED=%llu, %llu steps\n", (unsigned long long)seeds.random,
+		(unsigned long long)steps);
+	for (uint64_t done = 0; !replay && done < steps; done += ROUND_STEPS) {
+		trace_make(trace, (uint32_t)model_random(&seeds, UINT64_C(1) << 32), ROUND_STEPS);
+		if (trace_play(trace, m) >= 0)
+			tell_failure(trace, m);
+	}
+	if (!replay && steps >= STEPS)
+		check_tally(&m->tally); /* everything that a pool does has happened */
+	test_free(trace);
 	test_free(m);
+}
+
+/* Not a rule of pools: a simulator that finds it broken finds others. */
+static const char *three_have_ended(const struct model *m)
+{
+	unsigned ended = 0;
+
+	for (unsigned i = 0; i < m->alive; i++)
+		ended += m->sandboxes[i].state == SANDBOX_DISCARDING && m->sandboxes[i].ended;
+	return ended >= 3 && !m->draining ? "three that were ended are never there at once" : NULL;
+}
+
+/* Long, and fails by that rule. */
+static void make_failing(struct trace *trace, struct model *m)
+{
+	uint32_t seed = 0;
+
+	m->rule = three_have_ended;
+	do
+		trace_make(trace, ++seed, ROUND_STEPS);
+	while (trace_play(trace, m) < 100);
+	assert_string_equal(m->broken, "three that were ended are never there at once");
+}
+
+static void a_failing_trace_is_shortened_to_the_steps_it_fails_by(void **state)
+{
+	struct model *m = test_calloc(1, sizeof(*m));
+	struct trace *trace = test_calloc(1, sizeof(*trace));
+	struct trace *shorter = test_calloc(1, sizeof(*shorter));
+
+	(void)state;
+	make_failing(trace, m);
+	assert_in_range(trace_shrink(trace, m), 10, 5000);
+	assert_in_range(trace->count, 5, 25);
+	assert_int_equal(trace_play(trace, m), trace->count - 1);
+	assert_string_equal(m->broken, "three that were ended are never there at once");
+	for (unsigned i = 0; i < trace->count; i++) { /* none of them can be spared */
+		*shorter = *trace;
+		shorter->count--;
+		memmove(&shorter->steps[i], &shorter->steps[i + 1],
+			(shorter->count - i) * sizeof(shorter->steps[0]));
+		assert_int_equal(trace_play(shorter, m), -1);
+	}
+	m->rule = NULL;
+	assert_int_equal(trace_play(trace, m), -1); /* it was that rule alone */
+	test_free(shorter);
+	test_free(trace);
+	test_free(m);
+}
+
+static void a_trace_that_was_written_is_read_and_fails_again(void **state)
+{
+	static char text[TRACE_TEXT_MAX], again[TRACE_TEXT_MAX];
+	struct model *m = test_calloc(1, sizeof(*m));
+	struct trace *trace = test_calloc(1, sizeof(*trace));
+	int failed_at;
+
+	(void)state;
+	make_failing(trace, m);
+	failed_at = trace_play(trace, m);
+	trace_write(trace, text);
+	memset(trace, 0, sizeof(*trace));
+	assert_true(trace_read(trace, text));
+	assert_int_equal(trace_play(trace, m), failed_at);
+	trace_write(trace, again);
+	assert_string_equal(text, again);
+	test_free(trace);
+	test_free(m);
+}
+
+static void what_is_no_trace_is_not_read(void **state)
+{
+	static const char *const texts[] = {
+		"1 jump:2", "1 tick", "1 tick:2x", "x", "1 tick:1,tick:2", "1  tick:1"};
+	struct trace *trace = test_calloc(1, sizeof(*trace));
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		assert_false(trace_read(trace, texts[i]));
+	assert_true(trace_read(trace, "1f tick:2 drain:a0"));
+	assert_int_equal(trace->count, 2);
+	test_free(trace);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_million_random_steps_keep_every_invariant),
+		cmocka_unit_test(random_steps_keep_every_invariant),
+		cmocka_unit_test(a_failing_trace_is_shortened_to_the_steps_it_fails_by),
+		cmocka_unit_test(a_trace_that_was_written_is_read_and_fails_again),
+		cmocka_unit_test(what_is_no_trace_is_not_read),
 	};
 
 	return cmocka_run_group_tests_name("pool_simulation", tests, NULL, NULL);

@@ -33,6 +33,7 @@ static void what_came_with_an_acquire_comes_back_with_its_answer(void **state)
 		assert_int_equal(
 			pool_acquire(w->pool, w->now_ms, &request, &sandbox, &refusal, &retry_ms),
 			-EINPROGRESS);
+	world_settle(w);
 	world_built(w);
 	assert_non_null(w->answers[0].sandbox);
 	assert_ptr_equal(w->answers[0].data, &request);
@@ -206,11 +207,15 @@ static void a_pool_without_a_wait_limit_lets_wait_ten_seconds(void **state)
 
 static void what_was_built_for_a_waiter_that_gave_up_stays_ready(void **state)
 {
-	struct world *w = world_open(&empty_pool);
+	struct pool_config config = empty_pool;
+	struct world *w;
 
 	(void)state;
+	config.wait_ms = 1;
+	w = world_open(&config);
 	world_acquire(w, 1, ON_EMPTY_BUILD);
-	world_pass(w, 1000);
+	world_pass(w, 1);
+	assert_int_equal(w->answers[0].refusal, REFUSED_TIMEOUT);
 	world_built(w);
 	assert_int_equal(world_counters(w).ready, 1);
 	world_lease(w);

@@ -124,12 +124,34 @@ static void on_ended(void *arg, struct pool_sandbox *sandbox, enum lease_end_rea
 	ending->discards_before = w->discards;
 }
 
+static void on_freeze(void *arg, struct pool_sandbox *sandbox, bool is_frozen, uint64_t left_ms)
+{
+	struct world *w = arg;
+	struct world_frost *frost = &w->frosts[w->frosted++];
+
+	assert_in_range(w->frosted, 1, WORLD_MAX);
+	assert_int_equal(sandbox->state, SANDBOX_LEASED);
+	assert_int_equal(sandbox->is_frozen, is_frozen);
+	frost->sandbox_id = sandbox->id;
+	frost->is_frozen = is_frozen;
+	frost->left_ms = left_ms;
+}
+
 const struct pool_ops world_ops = {
 	.build = on_build,
 	.discard = on_discard,
 	.grant = on_grant,
 	.refuse = on_refuse,
 	.ended = on_ended,
+};
+
+static const struct pool_ops freezing_ops = {
+	.build = on_build,
+	.discard = on_discard,
+	.grant = on_grant,
+	.refuse = on_refuse,
+	.ended = on_ended,
+	.freeze = on_freeze,
 };
 
 void world_check(struct world *w)
@@ -140,7 +162,17 @@ void world_check(struct world *w)
 		fail_msg("pool_check: %s", err.text);
 }
 
-struct world *world_create(const struct pool_config *config)
+uint64_t world_settle(struct world *w)
+{
+	uint64_t next_ms;
+
+	world_check(w);
+	next_ms = pool_tick(w->pool, w->now_ms);
+	world_check(w);
+	return next_ms;
+}
+
+static struct world *create(const struct pool_config *config, const struct pool_ops *ops)
 {
 	struct world *w = test_calloc(1, sizeof(*w));
 	struct error err;
@@ -148,17 +180,31 @@ struct world *world_create(const struct pool_config *config)
 	nothing_fails();
 	w->now_ms = 1000;
 	w->next_id = 1;
-	assert_int_equal(pool_create(config, &world_ops, w, &w->next_id, &w->pool, &err), 0);
+	assert_int_equal(pool_create(config, ops, w, &w->next_id, &w->pool, &err), 0);
 	world_check(w);
 	return w;
 }
 
+struct world *world_create(const struct pool_config *config)
+{
+	return create(config, &world_ops);
+}
+
 struct world *world_open(const struct pool_config *config)
 {
-	struct world *w = world_create(config);
+	struct world *w = create(config, &world_ops);
 
 	pool_start(w->pool, w->now_ms);
-	world_check(w);
+	world_settle(w);
+	return w;
+}
+
+struct world *world_open_freezing(const struct pool_config *config)
+{
+	struct world *w = create(config, &freezing_ops);
+
+	pool_start(w->pool, w->now_ms);
+	world_settle(w);
 	return w;
 }
 
@@ -178,7 +224,7 @@ int world_acquire_as(struct world *w, const struct pool_request *request)
 	r = pool_acquire(w->pool, w->now_ms, request, &w->sandbox, &w->refusal, &w->retry_ms);
 	for (int i = answered; i < w->answered; i++)
 		assert_int_not_equal(w->answers[i].request_id, request->request_id);
-	world_check(w);
+	world_settle(w);
 	return r;
 }
 
@@ -199,7 +245,13 @@ struct pool_sandbox *world_lease(struct world *w)
 void world_release(struct world *w, struct pool_sandbox *sandbox)
 {
 	pool_release(w->pool, w->now_ms, sandbox);
-	world_check(w);
+	world_settle(w);
+}
+
+void world_touch(struct world *w, struct pool_sandbox *sandbox)
+{
+	pool_touch(w->pool, w->now_ms, sandbox);
+	world_settle(w);
 }
 
 static struct pool_sandbox *oldest(struct pool_sandbox **list, int *count)
@@ -222,13 +274,13 @@ void world_built(struct world *w)
 	sandbox = oldest(w->building, &w->in_flight);
 	pool_built(w->pool, w->now_ms, sandbox, 500000);
 	assert_int_equal(sandbox->build_ns, 500000);
-	world_check(w);
+	world_settle(w);
 }
 
 void world_build_failed(struct world *w)
 {
 	pool_build_failed(w->pool, w->now_ms, oldest(w->building, &w->in_flight));
-	world_check(w);
+	world_settle(w);
 }
 
 void world_build_all(struct world *w)
@@ -240,7 +292,7 @@ void world_build_all(struct world *w)
 void world_reap(struct world *w)
 {
 	pool_gone(w->pool, w->now_ms, oldest(w->dying, &w->to_reap));
-	world_check(w);
+	world_settle(w);
 }
 
 void world_reap_all(struct world *w)
@@ -254,17 +306,13 @@ void world_died(struct world *w, struct pool_sandbox *sandbox, enum lease_end_re
 	forget(w->building, &w->in_flight, sandbox);
 	forget(w->dying, &w->to_reap, sandbox);
 	pool_died(w->pool, w->now_ms, sandbox, reason);
-	world_check(w);
+	world_settle(w);
 }
 
 uint64_t world_pass(struct world *w, uint64_t ms)
 {
-	uint64_t next_ms;
-
 	w->now_ms += ms;
-	next_ms = pool_tick(w->pool, w->now_ms);
-	world_check(w);
-	return next_ms;
+	return world_settle(w);
 }
 
 struct pool_counters world_counters(struct world *w)

@@ -2,7 +2,8 @@
  * pool_world.h - the world around a pool in tests: a clock that is turned by hand, builders that
  * only note what they were told, and operations that fail when asked to.
  *
- * Every function that calls the pool looks at pool_check() afterwards.
+ * Every function that calls the pool ticks afterwards, as an embedder does, and looks at pool_check()
+ * before and after that.
  */
 #ifndef TESTS_UNIT_POOL_WORLD_H
 #define TESTS_UNIT_POOL_WORLD_H
@@ -18,7 +19,7 @@
 #include "base/error.h"
 #include "pool/pool.h"
 
-#define WORLD_MAX 64
+#define WORLD_MAX 128
 
 struct world_answer {
 	uint32_t request_id;
@@ -37,6 +38,12 @@ struct world_ending {
 	int discards_before;
 };
 
+struct world_frost {
+	uint64_t sandbox_id;
+	bool is_frozen;
+	uint64_t left_ms;
+};
+
 struct world {
 	struct pool *pool;
 	uint64_t now_ms;
@@ -52,6 +59,8 @@ struct world {
 	int answered;
 	struct world_ending endings[WORLD_MAX];
 	int ended;
+	struct world_frost frosts[WORLD_MAX]; /* frozen and thawed */
+	int frosted;
 
 	/* of the last world_acquire() */
 	struct pool_sandbox *sandbox;
@@ -72,12 +81,14 @@ void world_fail(enum world_operation operation, unsigned n, bool for_good);
 /* How many have failed since. */
 unsigned world_failed(enum world_operation operation);
 
-extern const struct pool_ops world_ops;
+extern const struct pool_ops world_ops; /* without freeze */
 
 /* A pool that is not started yet, at 1000 ms. Nothing fails until world_fail(). */
 struct world *world_create(const struct pool_config *config);
 /* And one that is. */
 struct world *world_open(const struct pool_config *config);
+/* And one that can freeze. */
+struct world *world_open_freezing(const struct pool_config *config);
 void world_close(struct world *w);
 
 /* Request number `id` of lessee "a", with the pool's limits. */
@@ -86,6 +97,7 @@ int world_acquire_as(struct world *w, const struct pool_request *request);
 /* As world_acquire(), and it must be served at once. */
 struct pool_sandbox *world_lease(struct world *w);
 void world_release(struct world *w, struct pool_sandbox *sandbox);
+void world_touch(struct world *w, struct pool_sandbox *sandbox);
 
 /* The oldest build in flight has succeeded, failed. */
 void world_built(struct world *w);
@@ -102,4 +114,6 @@ void world_died(struct world *w, struct pool_sandbox *sandbox, enum lease_end_re
 uint64_t world_pass(struct world *w, uint64_t ms);
 struct pool_counters world_counters(struct world *w);
 void world_check(struct world *w);
+/* Check, tick, check; as world_pass(). */
+uint64_t world_settle(struct world *w);
 #endif

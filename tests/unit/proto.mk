@@ -10,6 +10,7 @@ proto_tests = \
 	tests/unit/guest_client.test \
 	tests/unit/guest_client_hostile.test \
 	tests/unit/guest_client_flow.test \
+	tests/unit/guest_client_stdio.test \
 	tests/unit/client_memory.test
 UNIT_TESTS += $(proto_tests)
 
@@ -57,6 +58,10 @@ tests_unit_guest_client_test_SOURCES = tests/unit/guest_client.c $(guest_world_s
 tests_unit_guest_client_test_CPPFLAGS = $(proto_test_cppflags)
 tests_unit_guest_client_test_LDADD = $(proto_test_libs)
 
+tests_unit_guest_client_stdio_test_SOURCES = tests/unit/guest_client_stdio.c $(guest_world_sources)
+tests_unit_guest_client_stdio_test_CPPFLAGS = $(proto_test_cppflags)
+tests_unit_guest_client_stdio_test_LDADD = $(proto_test_libs)
+
 tests_unit_guest_client_hostile_test_SOURCES = tests/unit/guest_client_hostile.c $(guest_world_sources)
 tests_unit_guest_client_hostile_test_CPPFLAGS = $(proto_test_cppflags)
 tests_unit_guest_client_hostile_test_LDADD = $(proto_test_libs)
@@ -69,3 +74,9 @@ tests_unit_client_memory_test_SOURCES = tests/unit/client_memory.c $(guest_world
 tests_unit_client_memory_test_CPPFLAGS = $(proto_test_cppflags)
 tests_unit_client_memory_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
 tests_unit_client_memory_test_LDADD = $(proto_test_libs)
+
+UNIT_TESTS += tests/unit/stat.test
+EXTRA_DIST += tests/unit/stat.golden
+tests_unit_stat_test_SOURCES = tests/unit/stat.c
+tests_unit_stat_test_CPPFLAGS = $(proto_test_cppflags)
+tests_unit_stat_test_LDADD = $(proto_test_libs)

@@ -78,3 +78,8 @@ tests_unit_supervisor_workspaces_test_SOURCES = \
 	tests/unit/supervisor_workspaces.c $(supervisor_world)
 tests_unit_supervisor_workspaces_test_CPPFLAGS = $(supervisor_test_cppflags)
 tests_unit_supervisor_workspaces_test_LDADD = $(supervisor_test_libs)
+
+UNIT_TESTS += tests/unit/supervisor_stats.test
+tests_unit_supervisor_stats_test_SOURCES = tests/unit/supervisor_stats.c $(supervisor_world)
+tests_unit_supervisor_stats_test_CPPFLAGS = $(supervisor_test_cppflags)
+tests_unit_supervisor_stats_test_LDADD = $(supervisor_test_libs)

@@ -1,7 +1,9 @@
 /* What clients ask in good faith, and what they are told when a lease ends. */
 #include "tests/unit/supervisor_world.h"
 
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -107,6 +109,28 @@ static void one_connection_may_lease_several_at_once(void **state)
 	world_close(w);
 }
 
+static void one_message_may_ask_for_several_and_each_is_answered(void **state)
+{
+	static const struct control_acquire batch = {.on_empty = ON_EMPTY_FAIL, .count = 3};
+	struct world *w = world_open(PLAIN, NULL);
+	int client = world_connect(w);
+	struct answer a, b;
+
+	(void)state;
+	world_until_ready(w, 2);
+	world_acquire_own(client, 1, &batch);
+	a = world_expect(w, client, CONTROL_LEASED, 1);
+	b = world_expect(w, client, CONTROL_LEASED, 1);
+	assert_true(a.leased.handle.sandbox != b.leased.handle.sandbox);
+	assert_int_equal(a.leased.queue_ns, 0);
+	world_expect_refused(w, client, 1, REFUSED_EMPTY, "");
+	world_until_leased(w, 2);
+	close(a.fd);
+	close(b.fd);
+	close(client);
+	world_close(w);
+}
+
 static void an_acquire_on_an_empty_pool_is_built_for(void **state)
 {
 	struct world *w = world_open(SINGLE, NULL);
@@ -117,7 +141,8 @@ static void an_acquire_on_an_empty_pool_is_built_for(void **state)
 	world_acquire(client, 1, "", ON_EMPTY_BUILD, 0);
 	a = world_expect(w, client, CONTROL_LEASED, 1);
 	assert_int_equal(a.leased.rung, RUNG_BUILT);
-	assert_true(a.leased.wait_ns > 0);
+	assert_true(a.leased.queue_ns > 0);
+	assert_int_equal(a.leased.wait_ns, a.leased.queue_ns);
 	close(a.fd);
 	close(client);
 	world_close(w);
@@ -344,10 +369,73 @@ static void a_lease_ends_at_its_deadline(void **state)
 	end_by_time(PLAIN "lease = 30ms\n", LEASE_DEADLINE);
 }
 
-static void a_lease_ends_when_it_is_idle_too_long(void **state)
+static void a_lease_that_is_idle_is_frozen_and_then_ends(void **state)
+{
+	struct world *w = world_open(PLAIN "idle = 30ms\nfrozen = 20ms\n", NULL);
+	int client = world_connect(w);
+	struct answer a = world_lease(w, client), told;
+
+	(void)state;
+	told = world_expect(w, client, CONTROL_LEASE_FROZEN, 0);
+	assert_int_equal(told.frozen.handle.sandbox, a.leased.handle.sandbox);
+	assert_int_equal(told.frozen.idle_ms, 30);
+	assert_in_range(told.frozen.ends_ms, 1, 20);
+	assert_int_equal(world_counters(w).frozen, 1);
+	told = world_expect(w, client, CONTROL_LEASE_ENDED, 0);
+	assert_int_equal(told.ended.reason, LEASE_IDLE);
+	assert_int_equal(told.ended.limit, 30);
+	world_until_leased(w, 0);
+	close(a.fd);
+	close(client);
+	world_close(w);
+}
+
+static void a_ready_sandbox_that_has_just_died_is_not_handed_out(void **state)
+{
+	struct world *w = world_open(PLAIN, NULL);
+	int client = world_connect(w);
+	siginfo_t info;
+
+	(void)state;
+	world_until_ready(w, 2);
+	/* With their builder all of them are gone; nobody here has noticed. */
+	kill(w->builder, SIGKILL);
+	assert_int_equal(waitid(P_PID, (id_t)w->builder, &info, WEXITED | WNOWAIT), 0);
+	world_acquire(client, 1, "", ON_EMPTY_FAIL, 0);
+	world_expect_refused(w, client, 1, REFUSED_EMPTY, "");
+	world_until_ready(w, 2);
+	close(client);
+	world_close(w);
+}
+
+/* What is frozen takes no word. */
+static void a_touch_thaws_a_lease_that_is_frozen(void **state)
+{
+	struct world *w = world_open(PLAIN "idle = 30ms\nfrozen = 1h\n", NULL);
+	int client = world_connect(w);
+	struct answer a = world_lease(w, client), told;
+
+	(void)state;
+	world_expect(w, client, CONTROL_LEASE_FROZEN, 0);
+	assert_int_equal(world_send(a.fd, "die", strlen("die"), -1), 0);
+	world_turns(w);
+	assert_int_equal(world_counters(w).leased, 1);
+	world_lease_request(client, CONTROL_TOUCH, 2, &a.leased.handle);
+	world_expect(w, client, CONTROL_DONE, 2);
+	assert_int_equal(world_counters(w).frozen, 0);
+	told = world_expect(w, client, CONTROL_LEASE_ENDED, 0);
+	assert_int_equal(told.ended.reason, LEASE_GUEST_DIED);
+	close(a.fd);
+	close(client);
+	world_close(w);
+}
+
+static void a_lease_that_is_idle_ends_where_the_host_cannot_freeze(void **state)
 {
 	(void)state;
+	world_can_freeze = false;
 	end_by_time(PLAIN "idle = 30ms\n", LEASE_IDLE);
+	world_can_freeze = true;
 }
 
 int main(void)
@@ -358,6 +446,7 @@ int main(void)
 		cmocka_unit_test(release_ends_the_lease_and_is_answered_once),
 		cmocka_unit_test(an_owner_that_leaves_loses_its_leases),
 		cmocka_unit_test(one_connection_may_lease_several_at_once),
+		cmocka_unit_test(one_message_may_ask_for_several_and_each_is_answered),
 		cmocka_unit_test(an_acquire_on_an_empty_pool_is_built_for),
 		cmocka_unit_test(an_acquire_that_waits_gets_the_next_that_is_free),
 		cmocka_unit_test(an_acquire_that_waits_too_long_is_refused),
@@ -370,7 +459,10 @@ int main(void)
 		cmocka_unit_test(the_owner_is_told_when_the_guest_died),
 		cmocka_unit_test(the_owner_is_told_the_limit_when_memory_ran_out),
 		cmocka_unit_test(a_lease_ends_at_its_deadline),
-		cmocka_unit_test(a_lease_ends_when_it_is_idle_too_long),
+		cmocka_unit_test(a_lease_that_is_idle_is_frozen_and_then_ends),
+		cmocka_unit_test(a_touch_thaws_a_lease_that_is_frozen),
+		cmocka_unit_test(a_ready_sandbox_that_has_just_died_is_not_handed_out),
+		cmocka_unit_test(a_lease_that_is_idle_ends_where_the_host_cannot_freeze),
 	};
 
 	return cmocka_run_group_tests_name("supervisor_leases", tests, NULL, NULL);

@@ -81,6 +81,10 @@ static void end_by_itself(
 	if (word)
 		assert_int_equal(world_send(a.fd, word, strlen(word), -1), 0);
 	told = world_await(w, client);
+	if (reason == LEASE_IDLE) {
+		assert_int_equal(told.header.type, CONTROL_LEASE_FROZEN);
+		told = world_await(w, client);
+	}
 	assert_int_equal(told.header.type, CONTROL_LEASE_ENDED);
 	assert_string_equal(control_reason_name(told.ended.reason), control_reason_name(reason));
 	told = world_await(w, client);

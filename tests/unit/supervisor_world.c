@@ -93,6 +93,8 @@ static int start_fake_network(
 	return channel_send(pair[0], &start, sizeof(start), NULL, 0, NULL, 0);
 }
 
+bool world_can_freeze = true;
+
 struct world *world_open(const char *config, const char *behaviour)
 {
 	return world_open_network(config, behaviour, NULL);
@@ -107,6 +109,7 @@ struct world *world_open_network(
 		.start_network = start_fake_network,
 		.arg = w,
 		.first_uid = 65536,
+		.can_freeze = world_can_freeze,
 	};
 	struct supervisor_config parsed;
 	struct error err = {0};

@@ -43,12 +43,17 @@ struct answer {
 		struct control_refused refused;
 		struct control_sandbox_row sandbox;
 		struct control_pool_row pool;
+		struct control_stat_row stat;
 		struct control_lease_ended ended;
+		struct control_lease_frozen frozen;
 		struct control_receipt receipt;
 		struct control_sandbox_details details;
 	};
 	int fd;
 };
+
+/* Whether the host of worlds that are opened from now on can freeze: it can. */
+extern bool world_can_freeze;
 
 /* config: text of a hearth.conf. behaviour: of the first builder. */
 struct world *world_open(const char *config, const char *behaviour);
