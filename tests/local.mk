@@ -62,6 +62,6 @@ check-system: all $(check_PROGRAMS)
 soak: stage $(check_PROGRAMS) tests/residue/residue-probe tests/bombs/bomb bench-programs
 	top_builddir=. tests/bench/exec_bench -i $${HEARTH_SOAK_IDLE_S:-600}
 	HEARTH_SOAK=1 HEARTH_TEST_SECONDS=10000 $(MAKE) $(AM_MAKEFLAGS) -j1 check-TESTS \
-		TESTS='tests/system/supervisor_kill.py tests/escape/escape.test tests/residue/residue.py tests/bombs/bombs.py tests/unit/pool_simulation.test' \
+		TESTS='tests/system/supervisor_kill.py tests/escape/escape.test tests/residue/residue.py tests/bombs/bombs.py tests/unit/pool_simulation.test tests/e2e/lease_soak.py' \
 		TEST_SUITE_LOG=test-suite-soak.log
 .PHONY: soak

@@ -171,6 +171,8 @@ int root_create(const struct builder *b, const struct template *t, const struct 
 void root_close(struct private_root *root);
 /* Clone of a mount with ids 0.. of the mount shown as uid_base..; attributes added. -1 and errno. */
 int root_idmapped_clone(int mount_fd, const char *path, int userns_fd, uint64_t attributes);
+/* Whether this kernel's overlay takes as a layer what is mounted nowhere, as this is. */
+bool root_takes_detached(int mount_fd);
 
 /* build.c */
 /* Build it and say BUILT; or -errno and the reason, with nothing left. */

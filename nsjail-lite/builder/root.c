@@ -149,6 +149,13 @@ static int make_overlay(bool is_attached, int lower_fd, int tmpfs_fd, struct err
 	return fd < 0 ? error_errno(err, "overlay: fsmount") : fd;
 }
 
+bool root_takes_detached(int mount_fd)
+{
+	auto_close int fs = kernel_fsopen("overlay");
+
+	return fs >= 0 && kernel_fsconfig(fs, FSCONFIG_SET_FD, "lowerdir+", NULL, mount_fd) == 0;
+}
+
 static void detach_layers(void)
 {
 	/* more than one, if one could not be taken away before */

@@ -83,8 +83,9 @@ static int make_templates(struct builder *b, struct error *err)
 	if (b->dev_fd < 0)
 		return b->dev_fd;
 	b->null_fd = kernel_open_tree(b->dev_fd, "null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	b->is_attached = b->null_fd < 0;
+	b->is_attached = b->null_fd < 0 || !root_takes_detached(b->dev_fd);
 	if (b->is_attached) {
+		fd_close(take_fd(&b->null_fd));
 		b->covers.null_path = "/dev/null";
 		b->covers.empty_path = "/dev/pts";
 		return kernel_mount_setattr(b->dev_fd, 0, &read_only) < 0

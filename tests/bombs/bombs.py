@@ -26,6 +26,7 @@ SWARM_LEAST = 12  # one of each kind, however small the host
 SWARM_MILLISECONDS = 3000
 BOMB_MILLISECONDS = 20000  # more than any bomb takes that ends by itself
 MEASURE_SECONDS = 2.5  # of a neighbour: a thousand commands, so that one in a hundred is more than one
+QUIET_SECONDS = 10.0  # of one without bombs, against which all are held
 CONFIG = f"""
 [pool "narrow"]
 image = probe
@@ -144,7 +145,7 @@ class Bombs(unittest.TestCase):
     @classmethod
     def measure_quiet(cls, when):
         cls.meter.read()
-        time.sleep(MEASURE_SECONDS)
+        time.sleep(QUIET_SECONDS)
         n, p50, p99, longest = cls.meter.read()
         print(f"# quiet neighbour, {when} all bombs: n {n}, p50 {p50} us, p99 {p99} us")
         return n, p50, p99, longest
@@ -190,23 +191,32 @@ class Bombs(unittest.TestCase):
         sandbox.close()
         return limits, (time.monotonic() - began) * 1000
 
-    def go_off(self, pool, words, options, measure_seconds=0.0):
-        """One bomb in a fresh sandbox, again and again while the neighbour is measured: its first Outcome,
-        the neighbour's figures, the time to reap."""
-        sandbox = self.connection.acquire(pool)
-        self.meter.read()
-        began = time.monotonic()
-        call = again = None
-        while not again or time.monotonic() - began < measure_seconds and not sandbox.lost:
+    def repeat(self, sandbox, words, options, until):
+        """One bomb again and again until then, or until the sandbox has ended; its first call."""
+        first = again = None
+        while not again or time.monotonic() < until and not sandbox.lost:
             again = sandbox.start(*words, **{"timeout_ms": BOMB_MILLISECONDS, **options})
             self.watch([sandbox], [again])
-            call = call or again
-        figures = self.meter.read()
-        after = sandbox.run("true")
-        is_alive = after.end == lease.END_DONE and after.status == 0
-        ended = None if is_alive else self.connection.wait_ended(sandbox)
-        limits, reap_ms = self.end(sandbox)
-        return Outcome(call, is_alive, ended, limits), figures, reap_ms
+            first = first or again
+        return first
+
+    def go_off(self, pool, words, options, measure_seconds=0.0):
+        """One bomb in a fresh sandbox, then in the next if it ends, while the neighbour is measured: the first
+        Outcome, the neighbour's figures, the time to reap."""
+        self.meter.read()
+        until = time.monotonic() + measure_seconds
+        first = figures = None
+        while not figures:
+            sandbox = self.connection.acquire(pool)
+            call = self.repeat(sandbox, words, options, until)
+            if time.monotonic() >= until:
+                figures = self.meter.read()
+            after = sandbox.run("true")
+            is_alive = after.end == lease.END_DONE and after.status == 0
+            ended = None if is_alive else self.connection.wait_ended(sandbox)
+            limits, reap_ms = self.end(sandbox)
+            first = first or (Outcome(call, is_alive, ended, limits), reap_ms)
+        return first[0], figures, first[1]
 
     def note(self, what, figures, reap_ms):
         n, p50, p99, _ = figures
