@@ -15,8 +15,9 @@ struct slot {
 
 /* Of one builder. */
 struct share {
-	struct list free;
-	bool is_in_use; /* between its start and its loss */
+	struct list made;   /* free, the longest first: what they have is used again */
+	struct list unmade; /* free, and nothing there yet */
+	bool is_in_use;	    /* between its start and its loss */
 };
 
 struct slots {
@@ -40,8 +41,10 @@ struct slots *slots_create(uint32_t count, uint32_t builders)
 	slots->builders = builders;
 	for (uint32_t i = 0; i < count; i++)
 		list_init(&slots->slots[i].free);
-	for (uint32_t i = 0; i < builders; i++)
-		list_init(&slots->shares[i].free);
+	for (uint32_t i = 0; i < builders; i++) {
+		list_init(&slots->shares[i].made);
+		list_init(&slots->shares[i].unmade);
+	}
 	return slots;
 }
 
@@ -55,13 +58,18 @@ void slots_destroy(struct slots *slots)
 
 bool slots_has_free(const struct slots *slots, uint32_t builder)
 {
-	return !list_is_empty(&slots->shares[builder].free);
+	const struct share *share = &slots->shares[builder];
+
+	return !list_is_empty(&share->made) || !list_is_empty(&share->unmade);
 }
 
 int slots_take(struct slots *slots, uint32_t builder, struct sandbox *sandbox)
 {
-	struct slot *slot = list_first(&slots->shares[builder].free, struct slot, free);
+	struct share *share = &slots->shares[builder];
+	struct slot *slot = list_first(&share->made, struct slot, free);
 
+	if (!slot)
+		slot = list_first(&share->unmade, struct slot, free);
 	if (!slot)
 		return -1;
 	list_remove(&slot->free);
@@ -71,9 +79,13 @@ int slots_take(struct slots *slots, uint32_t builder, struct sandbox *sandbox)
 
 void slots_give(struct slots *slots, uint32_t slot)
 {
+	struct share *share;
+
 	assert(slot < slots->count && list_is_empty(&slots->slots[slot].free));
 	slots->slots[slot].tenant = NULL;
-	list_append(&slots->shares[slot % slots->builders].free, &slots->slots[slot].free);
+	share = &slots->shares[slot % slots->builders];
+	list_append(slots->slots[slot].is_made ? &share->made : &share->unmade,
+		&slots->slots[slot].free);
 }
 
 struct sandbox *slots_tenant(const struct slots *slots, uint32_t slot)

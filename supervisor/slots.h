@@ -1,8 +1,8 @@
 /*
  * slots.h - which slot builds the next sandbox: the instance's slots, dealt out to its builders.
  *
- * Slot i belongs to builder i % builders and to nobody else, ever. A free slot is used first-in
- * first-out, so that each rests as long as it can. A slot is made (LINK_SLOT) at its first use by
+ * Slot i belongs to builder i % builders and to nobody else, ever. A free slot that is made is used
+ * before one that is not, first-in first-out. A slot is made (LINK_SLOT) at its first use by
  * a builder's life; a lost builder's slots stay out of use until its replacement has started. Where
  * there are networks, a slot that had a tenant is dirty, and not free, until it has been flushed.
  * Plain memory: no system call.

@@ -22,10 +22,24 @@
 #include "nsjail-lite/kernel.h"
 
 /*
+ * A /proc for a moment. In one that is used again and again the settings of all namespaces hang in one chain of the
+ * kernel's name cache, and each look at one of them walks it: with a thousand sandboxes, milliseconds.
+ * -1 and errno.
+ */
+static int open_settings(void)
+{
+	auto_close int fs = kernel_fsopen("proc");
+
+	if (fs < 0 || kernel_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return -1;
+	return kernel_fsmount(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+}
+
+/*
  * No namespace may ever be made inside this one: a second lock behind the filter's. In the maker, whose
  * /proc/sys/user shows its own namespace's. 0 or -errno.
  */
-static int forbid_namespaces(int proc_fd)
+static int forbid_namespaces(int settings)
 {
 	static const char *const kinds[] = {
 		"cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"};
@@ -35,7 +49,7 @@ static int forbid_namespaces(int proc_fd)
 		int r;
 
 		snprintf(path, sizeof(path), "sys/user/max_%s_namespaces", kinds[i]);
-		r = file_write_at(proc_fd, path, "0", NULL);
+		r = file_write_at(settings, path, "0", NULL);
 		if (r < 0 && r != -ENOENT)
 			return r;
 	}
@@ -46,7 +60,7 @@ static int forbid_namespaces(int proc_fd)
  * In the maker: become the owner, make the namespace, say so, and wait for the word to go. It is not killed:
  * it is another user's, and without CAP_KILL it would be waited for in vain.
  */
-static _Noreturn void userns_maker(int proc_fd, uint32_t owner, int link_fd)
+static _Noreturn void userns_maker(int settings, uint32_t owner, int link_fd)
 {
 	char result = 0;
 
@@ -54,7 +68,7 @@ static _Noreturn void userns_maker(int proc_fd, uint32_t owner, int link_fd)
 		syscall(SYS_setresuid, owner, owner, owner) < 0 || unshare(CLONE_NEWUSER) < 0)
 		result = (char)errno;
 	else
-		result = (char)-forbid_namespaces(proc_fd);
+		result = (char)-forbid_namespaces(settings);
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* after the change of ids, which clears it */
 	fd_write_full(link_fd, &result, 1);
 	fd_read_full(link_fd, &result, 1);
@@ -95,16 +109,19 @@ static int make_userns(
 {
 	/* Sharing the fd table keeps the cost flat however many sandboxes are alive. */
 	struct clone_args args = {.flags = CLONE_FILES};
+	auto_close int settings = open_settings();
 	int pair[2];
 	char result = EIO;
 	pid_t pid;
 	int r;
 
+	if (settings < 0)
+		return error_errno(err, "/proc");
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return error_errno(err, "socketpair");
 	pid = (pid_t)kernel_clone3(&args);
 	if (pid == 0)
-		userns_maker(proc_fd, builder_userns_owner(uid_base), pair[1]);
+		userns_maker(settings, builder_userns_owner(uid_base), pair[1]);
 	if (pid < 0) {
 		r = error_errno(err, "clone");
 	} else {
@@ -140,16 +157,17 @@ static int loopback_up(struct error *err)
  */
 static int set_up_netns(const struct builder *b, uint32_t uid_base, int *ret_fd, struct error *err)
 {
+	auto_close int settings = open_settings();
 	char range[64];
-	int r = loopback_up(err);
+	int r = settings < 0 ? error_errno(err, "/proc") : loopback_up(err);
 	int fd;
 
 	if (r < 0)
 		return r;
 	snprintf(range, sizeof(range), "%u %u", uid_base, uid_base + JAIL_UIDS - 1);
-	r = file_write_at(b->proc_fd, "sys/net/ipv4/ping_group_range", range, err);
+	r = file_write_at(settings, "sys/net/ipv4/ping_group_range", range, err);
 	if (r == 0)
-		r = file_write_at(b->proc_fd, "sys/net/ipv4/ip_unprivileged_port_start", "0", err);
+		r = file_write_at(settings, "sys/net/ipv4/ip_unprivileged_port_start", "0", err);
 	if (r < 0)
 		return r;
 	fd = openat(b->proc_fd, "self/ns/net", O_RDONLY | O_CLOEXEC);

@@ -65,6 +65,24 @@ static void the_slot_that_rested_longest_is_next(void **state)
 	slots_destroy(slots);
 }
 
+static void what_is_made_is_used_before_more_is_made(void **state)
+{
+	struct slots *slots = slots_create(4, 1);
+
+	(void)state;
+	slots_builder_started(slots, 0);
+	assert_int_equal(slots_take(slots, 0, TENANT), 0);
+	slots_set_made(slots, 0, true);
+	assert_int_equal(slots_take(slots, 0, TENANT), 1);
+	slots_give(slots, 0);
+	slots_give(slots, 1); /* it could not be made */
+	assert_int_equal(slots_take(slots, 0, TENANT), 0);
+	assert_int_equal(slots_take(slots, 0, TENANT), 2);
+	assert_int_equal(slots_take(slots, 0, TENANT), 3);
+	assert_int_equal(slots_take(slots, 0, TENANT), 1);
+	slots_destroy(slots);
+}
+
 static void a_lost_builder_takes_its_slots_and_what_was_made_of_them(void **state)
 {
 	struct slots *slots = slots_create(4, 2);
@@ -169,6 +187,7 @@ int main(void)
 		cmocka_unit_test(every_request_stands_in_the_table_and_nothing_else_is_allowed),
 		cmocka_unit_test(no_slot_is_free_before_its_builder_has_started),
 		cmocka_unit_test(the_slot_that_rested_longest_is_next),
+		cmocka_unit_test(what_is_made_is_used_before_more_is_made),
 		cmocka_unit_test(a_lost_builder_takes_its_slots_and_what_was_made_of_them),
 		cmocka_unit_test(a_dirty_slot_is_free_again_only_once_it_has_been_flushed),
 		cmocka_unit_test(
