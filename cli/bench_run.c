@@ -199,14 +199,15 @@ static int order_first(
 	return r == 0 ? gather(run, err) : r;
 }
 
-/* Nothing more is built: what the pool wants is there, or others have used up the host's budget. */
+/* Others have used up the host's budget: nothing is built, and no lease is granted. */
+static bool is_starved(const struct control_pool_row *row)
+{
+	return row->budget_bytes > 0 && row->promised_bytes + row->lease_bytes > row->budget_bytes;
+}
+
 static bool is_at_rest(const struct control_pool_row *row)
 {
-	bool is_starved =
-		row->budget_bytes > 0 && row->promised_bytes + row->lease_bytes > row->budget_bytes;
-
-	return (row->ready >= row->min || (row->ready > 0 && is_starved)) && !row->building &&
-	       !row->discarding;
+	return (row->ready >= row->min || is_starved(row)) && !row->building && !row->discarding;
 }
 
 /* What a round needs beside the ready ones, which are taken first. */
@@ -224,6 +225,10 @@ static int check_pool(
 		return error_set(err, EDQUOT,
 			"pool %s: of max %u the %u that it keeps ready leave no room for %lu more",
 			row->template_name, row->max, row->min, room_of(plan));
+	if (wants_ready(plan) && row->ready == 0 && is_starved(row))
+		return error_set(err, EDQUOT,
+			"pool %s: nothing is ready, and memory_budget leaves no room for a lease",
+			row->template_name);
 	if (wants_ready(plan) && row->ready < plan->clients)
 		return error_set(err, EAGAIN, "pool %s keeps %u ready: too few for %lu client%s",
 			row->template_name, row->ready, plan->clients,

@@ -11,7 +11,7 @@ import tap
 from instance import Instance
 
 IS_SOAK = "HEARTH_SOAK" in os.environ
-LEASES = 1_000_000 if IS_SOAK else 3_000
+LEASES = int(os.environ.get("HEARTH_SOAK_LEASES", 1_000_000)) if IS_SOAK else 3_000
 WARM = LEASES // 10  # caches and arenas have their size by then
 BATCH = 32
 GROWTH_KIB = 1024
