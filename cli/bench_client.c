@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -67,8 +66,6 @@ int bench_client_send(struct bench_client *client, uint16_t type, void *request,
 
 	control_header(request, type, size, ++client->last_id);
 	*ret_sent_ns = clock_now_ns();
-	if (type == CONTROL_ACQUIRE)
-		((struct control_acquire *)request)->cpu = (uint32_t)(sched_getcpu() + 1);
 	r = channel_send(client->socket, request, size, NULL, 0, NULL, 0);
 	return r < 0 ? error_set(err, -r, "send to the supervisor: %s", strerror(-r)) : 0;
 }

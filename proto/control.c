@@ -39,6 +39,8 @@ static int check_acquire(const void *message, uint32_t size, struct error *err)
 		r = check_bound(m->workspace, m->hostname, err);
 	if (r == 0)
 		r = check_range(m->count, 0, m->workspace[0] ? 1 : CONTROL_BATCH_MAX, "count", err);
+	if (r == 0)
+		r = check_zero(&m->reserved, sizeof(m->reserved), "reserved", err);
 	return r;
 }
 

@@ -118,7 +118,7 @@ struct control_acquire {
 	char hostname[CONTROL_BIND_MAX];	/* likewise */
 	uint64_t memory_bytes, pids, cpu_milli; /* at most the template's */
 	uint32_t count; /* sandboxes: 0..CONTROL_BATCH_MAX, 0: 1; with a workspace at most 1 */
-	uint32_t cpu;	/* + 1, on which the client runs: a hint where to answer; 0: none */
+	uint32_t reserved;
 };
 
 struct control_lease { /* RELEASE, TOUCH, KILL, INSPECT */

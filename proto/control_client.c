@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -156,8 +155,6 @@ int control_client_prepare(
 	int r;
 
 	control_header(request, type, size, id);
-	if (type == CONTROL_ACQUIRE && size == sizeof(struct control_acquire))
-		((struct control_acquire *)request)->cpu = (uint32_t)(sched_getcpu() + 1);
 	r = check_message(&control_protocol, MESSAGE_TO_SERVER, request, size, 0, &rule, err);
 	if (r < 0 && err)
 		err->code = EINVAL;

@@ -263,7 +263,6 @@ int builder_link_start(struct builder_link *builder, struct error *err)
 	const struct supervisor_host *host = &builder->supervisor->host;
 	int r;
 
-	placement_leave(&builder->supervisor->placement);
 	r = host->start_builder(host->arg, builder->index, &builder->process, err);
 	if (r < 0)
 		return error_prefix(err, r, "builder %u", builder->index);
@@ -333,8 +332,10 @@ void builder_link_progress(struct builder_link *builder)
 	build_queue_dispatch_soon(builder->supervisor);
 }
 
-/* Never gives the builder up itself: the caller may stand in the middle of a pool's step. */
-/* Something that is not answered. */
+/*
+ * Something that is not answered. Never gives the builder up itself: the caller may stand in the middle of a
+ * pool's step.
+ */
 static void post(struct builder_link *builder, const void *message, size_t size, int fd)
 {
 	if (outbox_send(&builder->outbox, message, size, fd) < 0) {
@@ -343,6 +344,7 @@ static void post(struct builder_link *builder, const void *message, size_t size,
 	}
 }
 
+/* Something that is. */
 static void send_message(struct builder_link *builder, const void *message, size_t size, int fd)
 {
 	builder->asked_count++;

@@ -16,7 +16,6 @@ libsupervisor_a_SOURCES = \
 	supervisor/network.c supervisor/network.h \
 	supervisor/outbox.c supervisor/outbox.h \
 	supervisor/permission.c supervisor/permission.h \
-	supervisor/placement.c supervisor/placement.h \
 	supervisor/pool_host.c supervisor/pool_host.h \
 	supervisor/refusal.c supervisor/refusal.h \
 	supervisor/request.c supervisor/request.h \

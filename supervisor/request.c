@@ -116,7 +116,6 @@ static void on_acquire(struct client *client, const struct control_acquire *m, u
 {
 	uint32_t count = m->count > 1 ? m->count : 1;
 
-	placement_note(&client->supervisor->placement, m->cpu);
 	note_acquire(client->supervisor, arrived_ns);
 	while (count-- > 0)
 		acquire_one(client, m, arrived_ns);

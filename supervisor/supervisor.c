@@ -29,7 +29,6 @@ static void on_tidy(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	placement_follow(&supervisor->placement);
 	while ((sandbox = list_first(&supervisor->handed_out, struct sandbox, handed_out))) {
 		fd_close(sandbox_take_channel(sandbox));
 		pool_host_changed(sandbox->pool);
@@ -63,7 +62,6 @@ static int create_memory(struct supervisor *supervisor, struct error *err)
 	clock_gettime(CLOCK_REALTIME, &now);
 	supervisor->epoch = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 	supervisor->next_sandbox = 1;
-	placement_init(&supervisor->placement);
 	supervisor->budget.limit_bytes = supervisor->config.memory_budget;
 	list_init(&supervisor->build_queue);
 	list_init(&supervisor->handed_out);

@@ -15,7 +15,6 @@
 #include "nsjail-lite/builder_host.h"
 #include "pool/pool.h"
 #include "supervisor/config.h"
-#include "supervisor/placement.h"
 #include "supervisor/stats.h"
 
 struct builder_link;
@@ -65,7 +64,6 @@ struct supervisor {
 	struct builder_link *builders[BUILDERS_MAX];
 	struct list build_queue; /* sandboxes that no builder has taken yet */
 	struct event *dispatch;
-	struct placement placement;
 	uint64_t last_acquire_ns;
 	uint32_t acquires_in_a_row; /* each soon after the one before */
 	uint64_t awake_until_ns;    /* until then the loop looks for the next without sleeping */

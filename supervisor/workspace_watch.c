@@ -89,7 +89,6 @@ static int start_child(struct workspace_watch *watch, struct error *err)
 		return error_errno(err, "pipe");
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
-	placement_leave(&watch->supervisor->placement);
 	watch->pid = fork();
 	if (watch->pid == 0) {
 		signal(SIGTERM, SIG_DFL);

@@ -1,53 +1,19 @@
 """hearth top and hearth pool set."""
 
-import fcntl
 import json
 import os
-import pty
-import select
 import signal
-import struct
-import subprocess
 import termios
 import time
 import unittest
 
 import rpc_client
 import tap
-from instance import HEARTH, SECONDS, Instance, hearth
+from instance import SECONDS, Instance, hearth
+from terminal import Terminal
 
 CONFIG = "[pool \"tiny\"]\nimage = tiny\nmin = 2\nmax = 6\n"
 ESCAPE = b"\x1b"
-
-
-class Terminal:
-    """hearth top on a terminal of its own."""
-
-    def __init__(self, directory, rows=40, columns=120):
-        self.master, self.slave = pty.openpty()
-        self.resize(rows, columns)
-        self.before = termios.tcgetattr(self.slave)
-        self.text = b""
-        self.process = subprocess.Popen([HEARTH, "top"], stdin=self.slave, stdout=self.slave, stderr=self.slave,
-                                        env={**os.environ, "HEARTH_DIR": directory})
-
-    def resize(self, rows, columns):
-        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def read_until(self, wanted):
-        until = time.monotonic() + SECONDS
-        while wanted not in self.text:
-            if not select.select([self.master], [], [], max(0, until - time.monotonic()))[0]:
-                raise AssertionError(f"{wanted!r} did not come: {self.text!r}")
-            self.text += os.read(self.master, 65536)
-        shown, self.text = self.text.split(wanted, 1)
-        return shown + wanted
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
-        os.close(self.master)
-        os.close(self.slave)
 
 
 class Top(unittest.TestCase):
@@ -124,7 +90,7 @@ class Top(unittest.TestCase):
 
     def test_on_a_terminal(self):
         """on a terminal it uses the other screen, follows its size, and q puts everything back"""
-        terminal = Terminal(self.instance.path)
+        terminal = Terminal(self.instance.path, "top", rows=40, columns=120)
         self.addCleanup(terminal.close)
         self.assertIn(b"\x1b[?1049h", terminal.read_until(b"q quits"))
         terminal.read_until(b"q quits")  # the next one
@@ -144,7 +110,7 @@ class Top(unittest.TestCase):
 
     def test_a_signal_puts_the_terminal_back(self):
         """ended by SIGTERM it leaves the terminal as it was"""
-        terminal = Terminal(self.instance.path)
+        terminal = Terminal(self.instance.path, "top", rows=40, columns=120)
         self.addCleanup(terminal.close)
         terminal.read_until(b"q quits")
         terminal.process.send_signal(signal.SIGTERM)

@@ -36,7 +36,7 @@ static const struct field acquire_fields[] = {
 	ANY(control_acquire, pids),
 	ANY(control_acquire, cpu_milli),
 	RANGE(control_acquire, count, 0, 1), /* with a workspace */
-	ANY(control_acquire, cpu),
+	ZERO(control_acquire, reserved),
 };
 
 static void fill_lease(struct packet *packet)
