@@ -4,7 +4,7 @@
  *
  * Three kinds of failure take turns: a call of the child returns EIO; the child is killed at the call;
  * a call of the builder during the build returns EIO. The test asks for builds until several in a row
- * succeed: then every step has had its turn. After the hostname "no-return" a bind cannot leave the sandbox.
+ * succeed: then every step has had its turn. The making of slot 1 fails at step i of its try number i. After the hostname "no-return" a bind cannot leave the sandbox.
  */
 #include <errno.h>
 #include <sched.h>
@@ -21,8 +21,8 @@
 
 enum kind { CHILD_ERROR, CHILD_KILLED, BUILDER_ERROR, KINDS };
 
-static unsigned builds, binds, step;
-static bool is_building, is_child;
+static unsigned builds, binds, slots, step;
+static bool is_building, is_child, is_making_slot;
 static bool is_binding, is_inside, cannot_return;
 
 int __real_build_sandbox(struct builder *b, const struct link_build *m, struct error *err);
@@ -48,6 +48,24 @@ int __wrap_build_sandbox(struct builder *b, const struct link_build *m, struct e
 	r = __real_build_sandbox(b, m, err);
 	is_building = false;
 	builds++;
+	return r;
+}
+
+int __real_slot_create(
+	struct builder *b, uint32_t index, uint32_t uid_base, int netns_fd, struct error *err);
+int __wrap_slot_create(
+	struct builder *b, uint32_t index, uint32_t uid_base, int netns_fd, struct error *err);
+
+int __wrap_slot_create(
+	struct builder *b, uint32_t index, uint32_t uid_base, int netns_fd, struct error *err)
+{
+	int r;
+
+	step = 0;
+	is_making_slot = index == 1;
+	r = __real_slot_create(b, index, uid_base, netns_fd, err);
+	slots += is_making_slot;
+	is_making_slot = false;
 	return r;
 }
 
@@ -94,6 +112,10 @@ static bool fails(void)
 		errno = EIO;
 		return true;
 	}
+	if (is_making_slot && !is_child && step++ == slots) {
+		errno = EIO;
+		return true;
+	}
 	if (!is_building || is_child != (kind != BUILDER_ERROR) || step++ != builds / KINDS)
 		return false;
 	if (kind == CHILD_KILLED) {
@@ -116,7 +138,7 @@ long __wrap_syscall(long number, ...)
 	if (fails())
 		return -1;
 	r = __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
-	if (number == SYS_clone3 && r == 0 && is_building) {
+	if (number == SYS_clone3 && r == 0 && (is_building || is_making_slot)) {
 		is_child = true;
 		step = 0;
 	}
@@ -126,7 +148,7 @@ long __wrap_syscall(long number, ...)
 int __real_setns(int fd, int type);
 int __wrap_setns(int fd, int type);
 
-/* The way back out of a sandbox is no step that may fail: see cannot_return. */
+/* The way back out of a sandbox or a slot's network is no step that may fail: see cannot_return. */
 int __wrap_setns(int fd, int type)
 {
 	int r;
@@ -135,7 +157,7 @@ int __wrap_setns(int fd, int type)
 		errno = EIO;
 		return -1;
 	}
-	if (!is_inside && fails())
+	if (!is_inside && !is_making_slot && fails())
 		return -1;
 	r = __real_setns(fd, type);
 	is_inside = is_binding && r == 0;
@@ -158,13 +180,17 @@ int __wrap_unshare(int flags)
 }
 
 /* clang-format off */
-#define WRAP(type, name, parameters, arguments)                                                    \
+#define WRAP(type, name, parameters, arguments, ...)                                               \
 	type __real_##name parameters;                                                             \
 	type __wrap_##name parameters;                                                             \
-	type __wrap_##name parameters { return fails() ? -1 : __real_##name arguments; }
+	type __wrap_##name parameters                                                              \
+	{                                                                                          \
+		return (true __VA_OPT__(&&) __VA_ARGS__) && fails() ? -1 : __real_##name arguments; \
+	}
 
-WRAP(ssize_t, write, (int fd, const void *data, size_t size), (fd, data, size))
-WRAP(ssize_t, read, (int fd, void *data, size_t size), (fd, data, size))
+/* Of a slot's, a word that does not reach the maker would be waited for: nor does one get lost in a socketpair. */
+WRAP(ssize_t, write, (int fd, const void *data, size_t size), (fd, data, size), !is_making_slot)
+WRAP(ssize_t, read, (int fd, void *data, size_t size), (fd, data, size), !is_making_slot)
 WRAP(int, sethostname, (const char *name, size_t size), (name, size))
 WRAP(int, setpriority, (int which, id_t who, int value), (which, who, value))
 WRAP(pid_t, setsid, (void), ())

@@ -37,7 +37,8 @@ static int set_up(void **state)
 	static char program[4096];
 	struct fixture_options options = {.program = program,
 		.limits = {.memory_bytes = 64 << 20, .pids = 32},
-		.nameserver = 0x7f000001};
+		.nameserver = 0x7f000001,
+		.spare_slots = 1};
 
 	snprintf(directory, sizeof(directory), "%s/workspaces.XXXXXX",
 		getenv("top_builddir") ? getenv("top_builddir") : ".");
@@ -144,6 +145,20 @@ static void a_network_that_could_not_be_made_anew_is_made_by_the_next_build(void
 	assert_at_rest(1);
 }
 
+static void every_failed_step_of_a_slot_is_told_and_leaves_nothing(void **state)
+{
+	unsigned failures = 0;
+
+	(void)state;
+	while (fixture_slot(&f, 1, -1) < 0) {
+		assert_true(f.failed.text[0] != '\0');
+		assert_at_rest(failures++);
+	}
+	print_message("# a slot after %u failures\n", failures);
+	assert_true(failures >= 10);
+	learn_rest();
+}
+
 static void name_workspace(struct link_bind *bind, unsigned number)
 {
 	snprintf(bind->workspace, sizeof(bind->workspace), "w%u", number);
@@ -244,6 +259,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_failed_step_is_told_and_leaves_nothing),
 		cmocka_unit_test(a_network_that_could_not_be_made_anew_is_made_by_the_next_build),
+		cmocka_unit_test(every_failed_step_of_a_slot_is_told_and_leaves_nothing),
 		cmocka_unit_test(every_failed_bind_is_told_and_leaves_nothing),
 		cmocka_unit_test(every_workspace_that_was_begun_is_whole_in_its_next_lease),
 		cmocka_unit_test(a_builder_that_cannot_leave_a_sandbox_ends_and_so_does_that),

@@ -21,7 +21,7 @@ tests_system_jail_faults_test_LDADD = $(jail_fixture_libs)
 EXTRA_tests_system_jail_faults_test_DEPENDENCIES = tests/system/hearth-builder-faulty
 
 # A builder whose n-th step fails: see tests/fake/builder_faults.c.
-faulty_calls = build_sandbox bind_sandbox bind_make_spare guest_main syscall setns unshare write read sethostname setpriority setsid dup2 \
+faulty_calls = build_sandbox slot_create bind_sandbox bind_make_spare guest_main syscall setns unshare write read sethostname setpriority setsid dup2 \
 	dup3 setrlimit fchdir chroot mount umount2 mkdirat fchown fchownat socketpair
 tests/system/hearth-builder-faulty: tests/fake/builder_faults.c $(builder_sources) $(builder_headers)
 	$(AM_V_CCLD)$(MKDIR_P) tests/system && out=$$(pwd)/$@ && cd $(top_srcdir) && \
