@@ -205,18 +205,20 @@ class Bombs(unittest.TestCase):
         Outcome, the neighbour's figures, the time to reap."""
         self.meter.read()
         until = time.monotonic() + measure_seconds
-        first = figures = None
+        sandbox = self.connection.acquire(pool)
+        call = self.repeat(sandbox, words, options, until)
+        figures = self.meter.read() if time.monotonic() >= until else None
+        after = sandbox.run("true")
+        is_alive = after.end == lease.END_DONE and after.status == 0
+        ended = None if is_alive else self.connection.wait_ended(sandbox)
+        limits, reap_ms = self.end(sandbox)
         while not figures:
             sandbox = self.connection.acquire(pool)
-            call = self.repeat(sandbox, words, options, until)
+            self.repeat(sandbox, words, options, until)
             if time.monotonic() >= until:
                 figures = self.meter.read()
-            after = sandbox.run("true")
-            is_alive = after.end == lease.END_DONE and after.status == 0
-            ended = None if is_alive else self.connection.wait_ended(sandbox)
-            limits, reap_ms = self.end(sandbox)
-            first = first or (Outcome(call, is_alive, ended, limits), reap_ms)
-        return first[0], figures, first[1]
+            self.end(sandbox)
+        return Outcome(call, is_alive, ended, limits), figures, reap_ms
 
     def note(self, what, figures, reap_ms):
         n, p50, p99, _ = figures
