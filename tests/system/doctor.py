@@ -239,14 +239,18 @@ class Doctor(unittest.TestCase):
                                    **dict.fromkeys(CONFINED[1:], "unknown")})
 
     def test_cgroups(self):
-        """cgroups: an empty directory where the hierarchies were"""
-        empty = self.scratch / "empty"
-        empty.mkdir()
-        rows = self.examine(["-cover", "/sys/fs/cgroup", str(empty)], status=7)
-        self.assert_changed(rows, {"cgroups": "fail", **dict.fromkeys([*LIMITS, "cgroup birth"], "fail"),
-                                   **dict.fromkeys(["io limit", "cgroup kill", "cgroup freeze"], "warn"),
-                                   **dict.fromkeys(CONFINED, "unknown")})
-        self.assert_told(rows["cgroups"], "fail")
+        """cgroups: an empty directory where the hierarchies were; who lives cannot be seen then"""
+        for name, others in ("alone", ""), ("beside", "16 45 another\n"):
+            empty, run = self.scratch / f"{name}-empty", self.scratch / f"{name}-run"
+            empty.mkdir()
+            run.mkdir()
+            (run / "hearth-uid-ranges").write_text(others)
+            rows = self.examine(["-cover", "/sys/fs/cgroup", str(empty), "-cover", "/run", str(run)], status=7)
+            self.assert_changed(rows, {"cgroups": "fail", **dict.fromkeys([*LIMITS, "cgroup birth"], "fail"),
+                                       **dict.fromkeys(["io limit", "cgroup kill", "cgroup freeze"], "warn"),
+                                       **({"uid ranges": "fail"} if others else {}),
+                                       **dict.fromkeys(CONFINED, "unknown")})
+            self.assert_told(rows["cgroups"], "fail")
 
     def test_absent_controller(self):
         """a limit that no hierarchy has is a warning: a start may go on without it"""
