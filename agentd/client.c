@@ -7,7 +7,6 @@
 
 #include "agentd/call.h"
 #include "agentd/method.h"
-#include "agentd/release.h"
 #include "agentd/sandbox.h"
 #include "agentd/server.h"
 #include "base/cleanup.h"
@@ -167,6 +166,31 @@ static void on_event(struct bufferevent *stream, short events, void *arg)
 	client_close(client);
 }
 
+static struct client *client_of(struct owner *owner)
+{
+	return list_entry(owner, struct client, owner);
+}
+
+static void on_ended(struct owner *owner, struct sandbox *sandbox, json_t *data, const char *text)
+{
+	(void)sandbox;
+	(void)text;
+	client_notify(client_of(owner), "sandbox.ended", data);
+}
+
+static void on_frozen(struct owner *owner, json_t *data)
+{
+	client_notify(client_of(owner), "sandbox.frozen", data);
+}
+
+static void on_receipt(struct owner *owner, json_t *data)
+{
+	client_notify(client_of(owner), "sandbox.receipt", data);
+}
+
+static const struct owner_ops owner_ops = {
+	.on_ended = on_ended, .on_frozen = on_frozen, .on_receipt = on_receipt};
+
 int client_create(struct server *server, int fd, const struct unix_socket_peer *peer)
 {
 	struct client *client = calloc(1, sizeof(*client));
@@ -179,10 +203,9 @@ int client_create(struct server *server, int fd, const struct unix_socket_peer *
 		return -ENOMEM;
 	}
 	client->server = server;
-	client->peer = *peer;
+	owner_init(&client->owner, server, &owner_ops, peer, CLIENT_LEASES_MAX);
 	rpc_decoder_init(&client->decoder);
 	list_init(&client->calls);
-	list_init(&client->sandboxes);
 	list_append(&server->clients, &client->in_server);
 	server->client_count++;
 	bufferevent_setcb(client->stream, on_readable, on_written, on_event, client);
@@ -195,15 +218,12 @@ int client_create(struct server *server, int fd, const struct unix_socket_peer *
 /* What it owns goes, also what waits for an answer. */
 static void disown(struct client *client)
 {
-	struct sandbox *sandbox;
 	struct call *call;
 
 	client->is_closing = true;
 	if (client->is_slow)
 		set_slow(client, false);
-	while ((sandbox = list_first(&client->sandboxes, struct sandbox, of_owner)))
-		sandbox_release(sandbox, false, NULL);
-	release_forget_owner(client->server, client);
+	owner_finish(&client->owner);
 	while ((call = list_first(&client->calls, struct call, of_client)))
 		call_abandon(call);
 }

@@ -10,8 +10,8 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "agentd/owner.h"
 #include "base/list.h"
-#include "base/unix_socket.h"
 #include "proto/rpc.h"
 
 #define CLIENT_CALLS_MAX	 1024
@@ -31,15 +31,13 @@ struct client {
 	struct list in_server;
 	struct server *server;
 	struct bufferevent *stream;
-	struct unix_socket_peer peer;
+	struct owner owner; /* of what it leases */
 	struct rpc_decoder decoder;
 	struct list calls; /* in flight */
 	unsigned call_count;
 	unsigned list_count;
-	size_t held_bytes;     /* of the calls' lines */
-	size_t line_bytes;     /* of the line that is being read */
-	struct list sandboxes; /* that it leases */
-	unsigned lease_count;  /* of them, and acquires under way */
+	size_t held_bytes; /* of the calls' lines */
+	size_t line_bytes; /* of the line that is being read */
 	bool is_slow;
 	bool is_closing; /* nothing is read any more; the rest of its output goes out */
 };

@@ -25,6 +25,9 @@ static const struct {
 	[FAULT_SANDBOX_ENDED] = {"sandbox_ended", RPC_LEASE_ENDED},
 	[FAULT_COMMAND_FAILED] = {"command_failed", RPC_COMMAND_FAILED},
 	[FAULT_TOO_LARGE] = {"too_large", RPC_TOO_LARGE},
+	[FAULT_NOT_FOUND] = {"not_found", RPC_NOT_FOUND},
+	[FAULT_CONFLICT] = {"conflict", RPC_EXHAUSTED},
+	[FAULT_UPSTREAM] = {"upstream_error", RPC_UNAVAILABLE},
 	[FAULT_INTERNAL] = {"internal_error", RPC_INTERNAL_ERROR},
 };
 

@@ -26,6 +26,9 @@ enum fault {
 	FAULT_SANDBOX_ENDED,
 	FAULT_COMMAND_FAILED, /* it could not be started */
 	FAULT_TOO_LARGE,
+	FAULT_NOT_FOUND, /* an agent, a session, a run, a key */
+	FAULT_CONFLICT,
+	FAULT_UPSTREAM, /* the model's provider */
 	FAULT_INTERNAL,
 };
 

@@ -92,7 +92,7 @@ struct sandbox *handle_find(struct call *call)
 	uint64_t id = (uint64_t)json_integer_value(json_object_get(call->params, "id"));
 	const json_t *epoch = json_object_get(call->params, "epoch");
 	struct sandbox *sandbox = sandbox_find(call->server, id);
-	const struct unix_socket_peer *owner, *peer = &call->client->peer;
+	const struct unix_socket_peer *owner, *peer = &call->client->owner.peer;
 
 	if (!sandbox && !epoch) {
 		search_holder(call, id);
@@ -105,7 +105,7 @@ struct sandbox *handle_find(struct call *call)
 		return NULL;
 	}
 	owner = &sandbox->owner->peer;
-	if (sandbox->owner != call->client && peer->uid != 0 && peer->uid != owner->uid) {
+	if (sandbox->owner != &call->client->owner && peer->uid != 0 && peer->uid != owner->uid) {
 		call_fail(call, FAULT_DENIED,
 			"sandbox %" PRIu64 " is leased by pid %d of uid %u: only that user and "
 			"root may use it",

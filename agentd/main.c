@@ -29,6 +29,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "agentd/agent.h"
 #include "agentd/privilege.h"
 #include "agentd/server.h"
 #include "base/cleanup.h"
@@ -44,16 +45,34 @@
 static void show_usage(FILE *to)
 {
 	fprintf(to,
-		"usage: hearth-agentd [--dir DIR] [--metrics-port PORT]\n"
+		"usage: hearth-agentd [--dir DIR] [--metrics-port PORT] [--project FOLDER "
+		"[--api-port PORT] [--scripted SOCKET]]\n"
+		"       hearth-agentd --check FOLDER [--json]\n"
 		"Serve JSON-RPC on DIR/agentd.sock (" INSTANCE_DIRECTORY_DEFAULT
 		") with sandboxes of the supervisor at DIR/control.sock,\n"
-		"and metrics on DIR/metrics.sock and, with --metrics-port, on 127.0.0.1:PORT.\n");
+		"and metrics on DIR/metrics.sock and, with --metrics-port, on 127.0.0.1:PORT.\n"
+		"With --project also the agents of FOLDER, by HTTP on DIR/api.sock and, with "
+		"--api-port,\non 127.0.0.1:PORT. Models without a key are asked at SOCKET, where "
+		"hearth-scripted-model answers.\n"
+		"--check only says what is wrong with FOLDER.\n");
 }
 
 struct options {
 	const char *directory;
+	const char *check; /* a project to judge, instead of serving */
+	bool json;
 	uint64_t metrics_port; /* 0: none */
+	struct agent_options agent;
 };
+
+static int parse_port(const char *name, uint64_t *ret_port)
+{
+	int r = number_parse(optarg, 1, 65535, ret_port);
+
+	if (r < 0)
+		fprintf(stderr, "%s '%s': a port is wanted, 1 to 65535\n", name, optarg);
+	return r;
+}
 
 /* 0: go on with *ret_options. Otherwise 1 + the exit status. */
 static int parse_options(int argc, char **argv, struct options *ret_options)
@@ -61,6 +80,11 @@ static int parse_options(int argc, char **argv, struct options *ret_options)
 	static const struct option options[] = {
 		{"dir", required_argument, NULL, 'd'},
 		{"metrics-port", required_argument, NULL, 'm'},
+		{"project", required_argument, NULL, 'p'},
+		{"api-port", required_argument, NULL, 'a'},
+		{"scripted", required_argument, NULL, 's'},
+		{"check", required_argument, NULL, 'c'},
+		{"json", no_argument, NULL, 'j'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'v'},
 		{NULL, 0, NULL, 0},
@@ -73,11 +97,25 @@ static int parse_options(int argc, char **argv, struct options *ret_options)
 			ret_options->directory = optarg;
 			break;
 		case 'm':
-			if (number_parse(optarg, 1, 65535, &ret_options->metrics_port) == 0)
-				break;
-			fprintf(stderr, "--metrics-port '%s': a port is wanted, 1 to 65535\n",
-				optarg);
-			return 1 + 2;
+			if (parse_port("--metrics-port", &ret_options->metrics_port) < 0)
+				return 1 + 2;
+			break;
+		case 'a':
+			if (parse_port("--api-port", &ret_options->agent.api_port) < 0)
+				return 1 + 2;
+			break;
+		case 'p':
+			ret_options->agent.project = optarg;
+			break;
+		case 's':
+			ret_options->agent.scripted = optarg;
+			break;
+		case 'c':
+			ret_options->check = optarg;
+			break;
+		case 'j':
+			ret_options->json = true;
+			break;
 		case 'h':
 			show_usage(stdout);
 			return 1;
@@ -112,8 +150,9 @@ static int listen_all(int dirfd, const struct options *options, gid_t gid,
 }
 
 /* Everything that has a path: after it, privileges are dropped. */
-static int open_all(const struct options *options, struct control_client **ret_control,
-	struct server_listeners *listeners, struct error *err)
+static int open_all(const struct options *options, struct event_base *base,
+	struct control_client **ret_control, struct server_listeners *listeners,
+	struct agent_parts *parts, struct error *err)
 {
 	auto_close int dirfd = open(options->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct privilege_user user = {.gid = (gid_t)-1};
@@ -130,6 +169,8 @@ static int open_all(const struct options *options, struct control_client **ret_c
 	if (r < 0)
 		return r;
 	r = listen_all(dirfd, options, user.gid, listeners, err);
+	if (r == 0)
+		r = agent_open(parts, &options->agent, base, dirfd, user.gid, err);
 	if (r == 0)
 		r = privilege_drop(&user, err);
 	if (r < 0) {
@@ -172,13 +213,14 @@ static void hold_signals(bool on)
 }
 
 static int serve(struct event_base *base, struct control_client *control,
-	const struct server_listeners *listeners)
+	const struct server_listeners *listeners, struct agent_parts *parts)
 {
 	static struct server server;
 	struct event *term, *interrupt;
 	struct error err;
 
-	if (server_init(&server, base, listeners, control, &err) < 0) {
+	if (server_init(&server, base, listeners, control, &err) < 0 ||
+		agent_start(&server, parts, &err) < 0) {
 		log_error("%s", err.text);
 		server_finish(&server);
 		return 1;
@@ -205,6 +247,7 @@ int main(int argc, char **argv)
 {
 	struct options options = {.directory = INSTANCE_DIRECTORY_DEFAULT};
 	struct server_listeners listeners = {-1, {-1, -1}};
+	struct agent_parts parts;
 	struct control_client *control = NULL;
 	struct event_base *base;
 	struct error err;
@@ -213,19 +256,22 @@ int main(int argc, char **argv)
 
 	if (r > 0)
 		return r - 1;
+	if (options.check)
+		return agent_check(options.check, options.json, stdout);
+	options.agent.directory = options.directory;
 	log_open("hearth-agentd");
 	signal(SIGPIPE, SIG_IGN);
 	hold_signals(true);
-	if (open_all(&options, &control, &listeners, &err) < 0) {
-		log_error("%s", err.text);
-		return 1;
-	}
 	base = event_base_new();
 	if (!base) {
 		log_error("event loop: out of memory");
 		return 1;
 	}
-	code = serve(base, control, &listeners);
+	if (open_all(&options, base, &control, &listeners, &parts, &err) < 0) {
+		log_error("%s", err.text);
+		return 1;
+	}
+	code = serve(base, control, &listeners, &parts);
 	event_base_free(base);
 	return code;
 }

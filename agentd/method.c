@@ -5,6 +5,7 @@
 
 #include "agentd/call.h"
 #include "agentd/client.h"
+#include "agentd/front_rpc.h"
 #include "agentd/handle.h"
 #include "agentd/schema.h"
 #include "agentd/server.h"
@@ -100,8 +101,11 @@ int method_load(struct server *server, struct error *err)
 	}
 	for (size_t i = 0; i < tool_count; i++) {
 		const struct tool *tool = tool_table[i];
-		json_t *schema = parse_schema(tool->name, tool->parameters, err);
+		json_t *schema;
 
+		if (tool->place != TOOL_IN_SANDBOX)
+			continue;
+		schema = parse_schema(tool->name, tool->parameters, err);
 		if (!schema)
 			return -EINVAL;
 		if (json_array_append_new(server->tools,
@@ -135,7 +139,8 @@ static void run(struct call *call, const char *name)
 			methods[i].run(call);
 		return;
 	}
-	call_fail(call, FAULT_UNKNOWN_METHOD, "there is no method %s", name);
+	if (!front_rpc_run(call, name))
+		call_fail(call, FAULT_UNKNOWN_METHOD, "there is no method %s", name);
 }
 
 /* Another call of this client with the same id would make `request` ambiguous. */

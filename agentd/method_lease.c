@@ -1,18 +1,18 @@
 /* sandbox.acquire, sandbox.release. */
+#include <errno.h>
 #include <string.h>
 
+#include "agentd/acquire.h"
 #include "agentd/call.h"
 #include "agentd/client.h"
 #include "agentd/handle.h"
 #include "agentd/method.h"
 #include "proto/receipt.h"
-#include "agentd/release.h"
 #include "agentd/sandbox.h"
 #include "agentd/server.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
 
 static uint32_t get_ms(const struct call *call, const char *name)
@@ -60,18 +60,6 @@ static json_t *describe_lease(const struct control_leased *lease, uint64_t start
 	return result;
 }
 
-/* Once for each template: what it asks for is not in this host's power. */
-static void warn_unenforced(struct server *server, const struct control_leased *lease)
-{
-	char names[LIMIT_TEXT_MAX];
-
-	if (lease->unenforced == 0 || json_object_get(server->warned, lease->template_name))
-		return;
-	json_object_set_new(server->warned, lease->template_name, json_true());
-	log_event(LOG_LEVEL_WARNING, "limits_unenforced", "template", lease->template_name,
-		"limits", limit_names(lease->unenforced, names), NULL);
-}
-
 static void fail_refused(struct call *call, const struct control_refused *refused)
 {
 	json_t *data = json_pack("{s:s,s:i}", "refusal", control_refusal_name(refused->refusal),
@@ -81,59 +69,18 @@ static void fail_refused(struct call *call, const struct control_refused *refuse
 		refused->text[0] ? refused->text : control_refusal_name(refused->refusal));
 }
 
-/* The lease is ours: the client's sandbox, or given back when there is no client any more. */
-static void take_lease(
-	struct call *call, const struct control_leased *lease, int channel, struct release *release)
-{
-	struct error err;
-
-	if (!call->client || call->client->is_closing) {
-		fd_close(channel);
-		release_start(release, lease, NULL, NULL);
-		call_fail(call, FAULT_STOPPING, "the connection ends");
-		return;
-	}
-	if (sandbox_create(call->client, lease, channel, release, &err) < 0) {
-		release_start(release, lease, NULL, NULL);
-		call_fail(call, FAULT_INTERNAL, "%s", err.text);
-		return;
-	}
-	warn_unenforced(call->server, lease);
-	call_result(call, describe_lease(lease, call->started_ns));
-}
-
-static void on_acquired(void *arg, const struct message_header *answer, int fd, bool is_last)
+static void on_acquired(void *arg, struct sandbox *sandbox, const struct control_refused *refused,
+	const struct error *err)
 {
 	struct call *call = arg;
-	struct release *release = call->work;
 
-	(void)is_last;
-	server_answered(call->server);
-	call->server->lease_count--; /* it counted as one; a sandbox counts for itself */
-	if (call->client)
-		call->client->lease_count--;
-	if (answer->type == CONTROL_LEASED) {
-		take_lease(call, (const void *)answer, fd, release);
-		return;
-	}
-	release_destroy(release);
-	fail_refused(call, (const void *)answer);
-}
-
-static bool is_within_caps(struct call *call)
-{
-	if (call->client->lease_count >= CLIENT_LEASES_MAX) {
-		call_fail(call, FAULT_LIMIT, "this connection leases %d sandboxes: release some",
-			CLIENT_LEASES_MAX);
-		return false;
-	}
-	if (call->server->lease_count >= call->server->lease_max) {
-		call_fail(call, FAULT_LIMIT,
-			"agentd leases %u sandboxes, all that its RLIMIT_NOFILE allows",
-			call->server->lease_max);
-		return false;
-	}
-	return true;
+	if (sandbox)
+		call_result(call, describe_lease(&sandbox->lease, call->started_ns));
+	else if (refused)
+		fail_refused(call, refused);
+	else
+		call_fail(call, err->code == ECANCELED ? FAULT_STOPPING : FAULT_INTERNAL, "%s",
+			err->text);
 }
 
 /* The schema has seen to its length; no such member is the empty name, the template's. */
@@ -165,29 +112,27 @@ static int fill_request(const struct call *call, struct control_acquire *request
 	return get_name(call, "hostname", request->hostname, CONTROL_BIND_MAX);
 }
 
+/* Of acquire_start(). */
+static enum fault fault_of(int r)
+{
+	if (r == -EDQUOT)
+		return FAULT_LIMIT;
+	return r == -EPIPE ? FAULT_STOPPING : fault_of_errno(r);
+}
+
 void method_acquire(struct call *call)
 {
 	struct control_acquire request = {.on_empty = ON_EMPTY_DEFAULT};
 	struct error err;
 	int r;
 
-	if (!is_within_caps(call))
-		return;
-	call->work = release_create(call->server);
-	if (!call->work || fill_request(call, &request) < 0) {
-		release_destroy(call->work);
-		call_fail(call, FAULT_INTERNAL, "out of memory");
+	if (fill_request(call, &request) < 0) {
+		call_fail(call, FAULT_INTERNAL, "a name is too long");
 		return;
 	}
-	r = server_ask(
-		call->server, CONTROL_ACQUIRE, &request, sizeof(request), on_acquired, call, &err);
-	if (r < 0) {
-		release_destroy(call->work);
-		call_fail(call, r == -EPIPE ? FAULT_STOPPING : fault_of_errno(r), "%s", err.text);
-		return;
-	}
-	call->server->lease_count++;
-	call->client->lease_count++;
+	r = acquire_start(&call->client->owner, &request, on_acquired, call, &err);
+	if (r < 0)
+		call_fail(call, fault_of(r), "%s", err.text);
 }
 
 void method_release(struct call *call)
@@ -195,5 +140,5 @@ void method_release(struct call *call)
 	struct sandbox *sandbox = handle_find(call);
 
 	if (sandbox)
-		sandbox_release(sandbox, sandbox->owner != call->client, call);
+		sandbox_release(sandbox, sandbox->owner != &call->client->owner, call);
 }

@@ -109,9 +109,14 @@ static int start(struct call *call, const struct tool *tool, struct error *err)
 
 static const json_t *schema_of(const struct server *server, const struct tool *tool)
 {
-	for (size_t i = 0; i < tool_count; i++)
-		if (tool_table[i] == tool)
-			return json_object_get(json_array_get(server->tools, i), "parameters");
+	size_t index;
+	json_t *one;
+
+	json_array_foreach(server->tools, index, one)
+	{
+		if (strcmp(json_string_value(json_object_get(one, "name")), tool->name) == 0)
+			return json_object_get(one, "parameters");
+	}
 	return NULL;
 }
 
@@ -135,7 +140,8 @@ void method_tool_call(struct call *call)
 	struct error err;
 	int r;
 
-	if (!tool) {
+	/* The others want a project, which a connection has not. */
+	if (!tool || tool->place != TOOL_IN_SANDBOX) {
 		call_fail(call, FAULT_UNKNOWN_TOOL, "there is no tool %.64s: see tool.list", name);
 		return;
 	}

@@ -1,10 +1,51 @@
 #include "agentd/metrics.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "agentd/tool/tool.h"
 
-_Static_assert(METRICS_SAMPLES_MAX >= 1 + METRICS_TOOLS_MAX * METRICS_TOOL_RESULTS +
-					      METRICS_ROUTES * METRICS_CODES,
-	"raise METRICS_SAMPLES_MAX");
+#define OTHER "other"
+
+/* One more pair of labels; the last place is kept for what finds none. */
+static struct metrics_counter *add(
+	struct metrics *metrics, enum stat_family family, const char *first, const char *second)
+{
+	struct metrics_counter *counter = &metrics->counters[metrics->counter_count++];
+
+	counter->family = family;
+	snprintf(counter->first, sizeof(counter->first), "%s", first);
+	snprintf(counter->second, sizeof(counter->second), "%s", second);
+	return counter;
+}
+
+static struct metrics_counter *find(
+	struct metrics *metrics, enum stat_family family, const char *first, const char *second)
+{
+	for (unsigned i = 0; i < metrics->counter_count; i++) {
+		struct metrics_counter *counter = &metrics->counters[i];
+
+		if (counter->family == family &&
+			strncmp(counter->first, first, STAT_LABEL_SIZE - 1) == 0 &&
+			strncmp(counter->second, second, STAT_LABEL_SIZE - 1) == 0)
+			return counter;
+	}
+	return NULL;
+}
+
+static void count(struct metrics *metrics, enum stat_family family, const char *first,
+	const char *second, uint64_t n)
+{
+	struct metrics_counter *counter = find(metrics, family, first, second);
+
+	if (!counter && metrics->counter_count + STAT_FAMILY_LAST < METRICS_COUNTERS_MAX)
+		counter = add(metrics, family, first, second);
+	if (!counter)
+		counter = find(metrics, family, OTHER, OTHER);
+	if (!counter)
+		counter = add(metrics, family, OTHER, OTHER);
+	counter->value += n;
+}
 
 void metrics_count_exec(struct metrics *metrics, uint64_t ns)
 {
@@ -14,49 +55,50 @@ void metrics_count_exec(struct metrics *metrics, uint64_t ns)
 void metrics_count_tool(
 	struct metrics *metrics, const struct tool *tool, enum metrics_tool_result result)
 {
-	for (size_t i = 0; i < tool_count && i < METRICS_TOOLS_MAX; i++)
-		if (tool_table[i] == tool)
-			metrics->tools[i][result]++;
+	static const char *const results[] = {[METRICS_TOOL_OK] = "ok",
+		[METRICS_TOOL_ERROR] = "error",
+		[METRICS_TOOL_LOST] = "lost"};
+
+	count(metrics, STAT_TOOL_CALLS, tool->name, results[result], 1);
 }
 
-void metrics_count_request(
-	struct metrics *metrics, enum metrics_route route, enum metrics_code code)
+void metrics_count_request(struct metrics *metrics, const char *route, int status)
 {
-	metrics->requests[route][code]++;
+	char code[12];
+
+	snprintf(code, sizeof(code), "%d", status);
+	count(metrics, STAT_HTTP_REQUESTS, route, code, 1);
 }
 
-static size_t counter(struct stat_sample *to, enum stat_family family, const char *first,
-	const char *second, uint64_t value)
+void metrics_count_turn(struct metrics *metrics, const char *agent, const char *finish)
 {
-	if (value == 0)
-		return 0;
-	*to = stat_sample(family, first, second, NULL);
-	to->value = value;
-	return 1;
+	count(metrics, STAT_TURNS, agent, finish, 1);
+}
+
+void metrics_count_model(
+	struct metrics *metrics, uint64_t ns, uint64_t prompt_tokens, uint64_t completion_tokens)
+{
+	stat_histogram_add(&metrics->models, ns);
+	count(metrics, STAT_MODEL_TOKENS, "in", "", prompt_tokens);
+	count(metrics, STAT_MODEL_TOKENS, "out", "", completion_tokens);
 }
 
 size_t metrics_samples(const struct metrics *metrics, struct stat_sample *ret_samples)
 {
-	static const char *const results[] = {[METRICS_TOOL_OK] = "ok",
-		[METRICS_TOOL_ERROR] = "error",
-		[METRICS_TOOL_LOST] = "lost"};
-	static const char *const routes[] = {
-		[METRICS_ROUTE_METRICS] = "/metrics", [METRICS_ROUTE_OTHER] = "other"};
-	static const char *const codes[] = {[METRICS_CODE_200] = "200",
-		[METRICS_CODE_404] = "404",
-		[METRICS_CODE_405] = "405",
-		[METRICS_CODE_503] = "503"};
 	size_t n = 0;
 
 	ret_samples[n] = stat_sample(STAT_EXEC_DURATION, NULL, NULL, NULL);
 	ret_samples[n++].histogram = metrics->execs;
-	for (size_t i = 0; i < tool_count && i < METRICS_TOOLS_MAX; i++)
-		for (size_t j = 0; j < METRICS_TOOL_RESULTS; j++)
-			n += counter(&ret_samples[n], STAT_TOOL_CALLS, tool_table[i]->name,
-				results[j], metrics->tools[i][j]);
-	for (size_t i = 0; i < METRICS_ROUTES; i++)
-		for (size_t j = 0; j < METRICS_CODES; j++)
-			n += counter(&ret_samples[n], STAT_HTTP_REQUESTS, routes[i], codes[j],
-				metrics->requests[i][j]);
+	ret_samples[n] = stat_sample(STAT_MODEL_DURATION, NULL, NULL, NULL);
+	ret_samples[n++].histogram = metrics->models;
+	for (unsigned i = 0; i < metrics->counter_count; i++) {
+		const struct metrics_counter *counter = &metrics->counters[i];
+
+		if (counter->value == 0)
+			continue;
+		ret_samples[n] =
+			stat_sample(counter->family, counter->first, counter->second, NULL);
+		ret_samples[n++].value = counter->value;
+	}
 	return n;
 }

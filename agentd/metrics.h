@@ -8,8 +8,8 @@
 
 #include "proto/stat.h"
 
-#define METRICS_TOOLS_MAX   16
-#define METRICS_SAMPLES_MAX 128 /* that metrics_samples() may give */
+#define METRICS_COUNTERS_MAX 256 /* pairs of labels; more are counted as "other" */
+#define METRICS_SAMPLES_MAX  (2 + METRICS_COUNTERS_MAX) /* that metrics_samples() may give */
 
 struct tool;
 
@@ -20,29 +20,31 @@ enum metrics_tool_result {
 	METRICS_TOOL_RESULTS
 };
 
-enum metrics_route { METRICS_ROUTE_METRICS, METRICS_ROUTE_OTHER, METRICS_ROUTES };
-enum metrics_code {
-	METRICS_CODE_200,
-	METRICS_CODE_404,
-	METRICS_CODE_405,
-	METRICS_CODE_503,
-	METRICS_CODES
+struct metrics_counter {
+	enum stat_family family;
+	char first[STAT_LABEL_SIZE], second[STAT_LABEL_SIZE];
+	uint64_t value;
 };
 
 /* Zeroed at the start. */
 struct metrics {
-	struct stat_histogram execs;
-	uint64_t tools[METRICS_TOOLS_MAX][METRICS_TOOL_RESULTS]; /* as in tool_table */
-	uint64_t requests[METRICS_ROUTES][METRICS_CODES];
+	struct stat_histogram execs, models;
+	struct metrics_counter counters[METRICS_COUNTERS_MAX];
+	unsigned counter_count;
 };
 
 /* A command of sandbox.exec has ended, or could not start: ns since it was asked for. */
 void metrics_count_exec(struct metrics *metrics, uint64_t ns);
 void metrics_count_tool(
 	struct metrics *metrics, const struct tool *tool, enum metrics_tool_result result);
-void metrics_count_request(
-	struct metrics *metrics, enum metrics_route route, enum metrics_code code);
+/* route: a path of a table ("/v1/models/:id" without what stands for :id), or "other". */
+void metrics_count_request(struct metrics *metrics, const char *route, int status);
+/* A turn of an agent has ended so: stop, tools, length, error ... */
+void metrics_count_turn(struct metrics *metrics, const char *agent, const char *finish);
+/* A request to a model has ended: ns since it was asked, tries and waits included. */
+void metrics_count_model(
+	struct metrics *metrics, uint64_t ns, uint64_t prompt_tokens, uint64_t completion_tokens);
 
-/* Into room for METRICS_SAMPLES_MAX. Returns how many: all that is not 0, and the histogram. */
+/* Into room for METRICS_SAMPLES_MAX. Returns how many: all that is not 0, and the histograms. */
 size_t metrics_samples(const struct metrics *metrics, struct stat_sample *ret_samples);
 #endif

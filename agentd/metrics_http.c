@@ -23,6 +23,9 @@
 	(EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | \
 		EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE | EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH)
 
+enum metrics_route { METRICS_ROUTE_METRICS, METRICS_ROUTE_OTHER };
+enum metrics_code { METRICS_CODE_200, METRICS_CODE_404, METRICS_CODE_405, METRICS_CODE_503 };
+
 /* A request that waits for the supervisor. */
 struct scrape {
 	struct metrics_http *http;
@@ -31,6 +34,9 @@ struct scrape {
 	bool is_short_of_memory;
 	struct stat_sample *samples;
 };
+
+static const char *const route_names[] = {
+	[METRICS_ROUTE_METRICS] = "/metrics", [METRICS_ROUTE_OTHER] = "other"};
 
 static const struct {
 	int status;
@@ -63,7 +69,7 @@ static void answer(struct metrics_http *http, struct evhttp_request *request,
 	evhttp_add_header(headers, "Connection", "close");
 	if (code == METRICS_CODE_405)
 		evhttp_add_header(headers, "Allow", "GET");
-	metrics_count_request(&http->server->metrics, route, code);
+	metrics_count_request(&http->server->metrics, route_names[route], answers[code].status);
 	evhttp_send_reply(request, answers[code].status, answers[code].reason, body);
 	if (body)
 		evbuffer_free(body);

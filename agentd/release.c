@@ -5,20 +5,20 @@
 #include <stdlib.h>
 
 #include "agentd/call.h"
-#include "agentd/client.h"
-#include "proto/receipt.h"
+#include "agentd/owner.h"
 #include "agentd/sandbox.h"
 #include "agentd/server.h"
 #include "base/cleanup.h"
+#include "proto/receipt.h"
 
 struct release {
 	struct list in_server;
 	struct server *server;
 	struct control_handle handle;
 	struct limit_values limits;
-	struct client *owner; /* who gets sandbox.receipt; NULL: nobody */
-	struct call *answer;  /* who waits for the supervisor's answer; NULL: nobody */
-	struct event *timer;  /* for how long */
+	struct owner *owner; /* who gets the receipt; NULL: nobody */
+	struct call *answer; /* who waits for the supervisor's answer; NULL: nobody */
+	struct event *timer; /* for how long */
 	struct control_receipt receipt;
 	bool has_receipt;
 	bool is_sent, is_answered;
@@ -56,7 +56,10 @@ static void tell_owner(const struct release *release)
 	json_auto_t *receipt = describe_receipt(release);
 
 	json_object_update(params, receipt);
-	client_notify(release->owner, "sandbox.receipt", params);
+	if (release->owner->ops->on_receipt)
+		release->owner->ops->on_receipt(release->owner, params);
+	else
+		json_decref(params);
 }
 
 static void answer_call(struct release *release)
@@ -157,8 +160,7 @@ void release_flush(struct server *server)
 	}
 }
 
-static void enlist(
-	struct release *release, const struct control_leased *lease, struct client *owner)
+static void enlist(struct release *release, const struct control_leased *lease, struct owner *owner)
 {
 	release->handle = lease->handle;
 	release->limits = limit_values_of(lease);
@@ -166,8 +168,8 @@ static void enlist(
 	list_append(&release->server->releases, &release->in_server);
 }
 
-void release_start(struct release *release, const struct control_leased *lease,
-	struct client *owner, struct call *answer)
+void release_start(struct release *release, const struct control_leased *lease, struct owner *owner,
+	struct call *answer)
 {
 	struct server *server = release->server;
 
@@ -180,14 +182,14 @@ void release_start(struct release *release, const struct control_leased *lease,
 }
 
 void release_await_receipt(
-	struct release *release, const struct control_leased *lease, struct client *owner)
+	struct release *release, const struct control_leased *lease, struct owner *owner)
 {
 	enlist(release, lease, owner);
 	release->is_sent = true;
 	release->is_answered = true;
 }
 
-void release_forget_owner(struct server *server, const struct client *owner)
+void release_forget_owner(struct server *server, const struct owner *owner)
 {
 	list_for_each_safe(member, next, &server->releases)
 	{

@@ -12,7 +12,7 @@
 #define RELEASE_RECEIPT_MS 2000 /* how long an answer waits for it */
 
 struct call;
-struct client;
+struct owner;
 struct release;
 struct server;
 
@@ -25,17 +25,17 @@ void release_destroy(struct release *release);
  * Give the lease back. answer (may be NULL) gets its result with the receipt, or without it when
  * that does not come soon; owner (may be NULL) gets sandbox.receipt. Frees itself in the end.
  */
-void release_start(struct release *release, const struct control_leased *lease,
-	struct client *owner, struct call *answer);
+void release_start(struct release *release, const struct control_leased *lease, struct owner *owner,
+	struct call *answer);
 /* It has ended by itself: owner gets sandbox.receipt. Frees itself then. */
 void release_await_receipt(
-	struct release *release, const struct control_leased *lease, struct client *owner);
+	struct release *release, const struct control_leased *lease, struct owner *owner);
 
 /* RECEIPT: the control client's callback; arg is the server. */
 void release_on_receipt(void *arg, const struct control_receipt *receipt);
 
-/* The client goes: it is told nothing more. */
-void release_forget_owner(struct server *server, const struct client *owner);
+/* The owner goes: it is told nothing more. */
+void release_forget_owner(struct server *server, const struct owner *owner);
 /* Send those that wait to be sent. */
 void release_flush(struct server *server);
 /* The supervisor has gone, and the leases with it: answer those that wait. */

@@ -8,14 +8,14 @@
 #include <string.h>
 
 #include "agentd/call.h"
-#include "agentd/client.h"
-#include "proto/receipt.h"
+#include "agentd/owner.h"
 #include "agentd/release.h"
 #include "agentd/server.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "proto/receipt.h"
 
 #define TOUCHES_PER_IDLE 3 /* while it works: so many in the idle time */
 
@@ -141,7 +141,7 @@ static void on_touch_timer(evutil_socket_t fd, short events, void *arg)
 
 	(void)fd;
 	(void)events;
-	if (!list_is_empty(&sandbox->calls))
+	if (!list_is_empty(&sandbox->calls) || sandbox->is_kept)
 		sandbox_touch(sandbox);
 }
 
@@ -172,8 +172,8 @@ static int make_events(struct sandbox *sandbox)
 	return event_add(sandbox->readable, NULL);
 }
 
-int sandbox_create(struct client *owner, const struct control_leased *lease, int channel,
-	struct release *release, struct error *err)
+int sandbox_create(struct owner *owner, const struct control_leased *lease, int channel,
+	struct release *release, struct sandbox **ret_sandbox, struct error *err)
 {
 	auto_close int fd = channel;
 	auto_sandbox struct sandbox *sandbox = calloc(1, sizeof(*sandbox));
@@ -198,7 +198,7 @@ int sandbox_create(struct client *owner, const struct control_leased *lease, int
 	owner->lease_count++;
 	owner->server->lease_count++;
 	sandbox->release = release;
-	take_ptr(&sandbox);
+	*ret_sandbox = take_ptr(&sandbox);
 	return 0;
 }
 
@@ -216,7 +216,7 @@ static json_t *describe_end(const struct sandbox *sandbox, const struct sandbox_
 
 void sandbox_end(struct sandbox *sandbox, const struct sandbox_end *end, bool is_told)
 {
-	struct client *owner = sandbox->owner;
+	struct owner *owner = sandbox->owner;
 	struct call *call;
 	json_t *data = describe_end(sandbox, end);
 	char text[128 + LIMIT_TEXT_MAX];
@@ -228,8 +228,8 @@ void sandbox_end(struct sandbox *sandbox, const struct sandbox_end *end, bool is
 	guest_client_lose(sandbox->guest, end->limits_hit, text);
 	while ((call = list_first(&sandbox->calls, struct call, of_sandbox)))
 		call_fail_data(call, FAULT_SANDBOX_ENDED, json_deep_copy(data), text);
-	if (is_told)
-		client_notify(owner, "sandbox.ended", data);
+	if (is_told && owner->ops->on_ended)
+		owner->ops->on_ended(owner, sandbox, data, text);
 	else
 		json_decref(data);
 	destroy(sandbox);
@@ -241,7 +241,7 @@ void sandbox_release(struct sandbox *sandbox, bool is_told, struct call *answer)
 							  ? "guest_broken"
 							  : control_reason_name(LEASE_RELEASED)};
 	struct control_leased lease = sandbox->lease;
-	struct client *owner = is_told ? sandbox->owner : NULL;
+	struct owner *owner = is_told ? sandbox->owner : NULL;
 	struct release *release = take_ptr(&sandbox->release);
 
 	sandbox_end(sandbox, &end, is_told);
@@ -278,7 +278,10 @@ void sandbox_on_lease_frozen(void *arg, const struct control_lease_frozen *froze
 	params = sandbox_handle(&frozen->handle);
 	json_object_set_new(params, "idle_ms", json_integer((json_int_t)frozen->idle_ms));
 	json_object_set_new(params, "ends_ms", json_integer((json_int_t)frozen->ends_ms));
-	client_notify(sandbox->owner, "sandbox.frozen", params);
+	if (sandbox->owner->ops->on_frozen)
+		sandbox->owner->ops->on_frozen(sandbox->owner, params);
+	else
+		json_decref(params);
 }
 
 static void on_shell_found(void *arg, const struct guest_reply *reply)

@@ -18,9 +18,9 @@
 #define SANDBOX_HANGUP_MS 2000 /* how long LEASE_ENDED may come after the channel's end */
 
 struct call;
-struct client;
 struct error;
 struct event;
+struct owner;
 struct release;
 struct server;
 
@@ -29,7 +29,7 @@ struct sandbox {
 	struct list of_owner;
 	struct list calls;
 	struct server *server;
-	struct client *owner;
+	struct owner *owner;
 	struct control_leased lease;
 	struct guest_client *guest;
 	struct release *release;	   /* by which it goes back */
@@ -38,6 +38,7 @@ struct sandbox {
 	struct event *hangup_timer;
 	uint64_t touched_ms;
 	unsigned slow_calls; /* whose client does not read: the channel waits */
+	bool is_kept;	     /* touched although no call works in it: its owner goes on soon */
 	bool has_bash;
 	bool is_shell_asked;
 	bool is_hung_up;
@@ -52,8 +53,8 @@ struct sandbox_end {
 };
 
 /* The channel becomes the sandbox's also on failure; the release, by which it goes back, on success. 0 or -errno. */
-int sandbox_create(struct client *owner, const struct control_leased *lease, int channel,
-	struct release *release, struct error *err);
+int sandbox_create(struct owner *owner, const struct control_leased *lease, int channel,
+	struct release *release, struct sandbox **ret_sandbox, struct error *err);
 
 /* Answer all calls in it, tell the owner (when is_told), free it. Not from within a guest's callback. */
 void sandbox_end(struct sandbox *sandbox, const struct sandbox_end *end, bool is_told);

@@ -6,10 +6,12 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include "agentd/agent.h"
 #include "agentd/client.h"
 #include "agentd/method.h"
 #include "agentd/release.h"
 #include "agentd/sandbox.h"
+#include "agentd/workspace.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -99,6 +101,7 @@ static void on_stop_timer(evutil_socket_t fd, short events, void *arg)
 
 	(void)fd;
 	(void)events;
+	log_info("somebody is still connected: ending all the same");
 	event_base_loopbreak(server->base);
 }
 
@@ -141,6 +144,7 @@ static void drop_control(struct server *server)
 	event_del(server->control_event);
 	control_client_destroy(control);
 	release_finish_all(server);
+	workspace_finish_all(server);
 }
 
 void server_stop(struct server *server, const char *reason, int exit_code)
@@ -155,6 +159,7 @@ void server_stop(struct server *server, const char *reason, int exit_code)
 	event_del(server->accept_event);
 	event_del(server->accept_timer);
 	event_add(server->stop_timer, &wait);
+	agent_stop(server); /* before its sandboxes end, which its runs would take for a failure */
 	end_sandboxes(server, reason);
 	drop_control(server);
 	list_for_each_safe(member, next, &server->clients)
@@ -166,7 +171,7 @@ void server_stop(struct server *server, const char *reason, int exit_code)
 void server_on_client_gone(struct server *server)
 {
 	if (server->is_stopping && server->client_count == 0 &&
-		!metrics_http_is_busy(&server->metrics_http))
+		!metrics_http_is_busy(&server->metrics_http) && !agent_is_busy(server))
 		event_base_loopbreak(server->base);
 }
 
@@ -230,6 +235,7 @@ int server_init(struct server *server, struct event_base *base,
 	server->control = control;
 	list_init(&server->clients);
 	list_init(&server->releases);
+	list_init(&server->workspaces);
 	for (size_t i = 0; i < SERVER_BUCKETS; i++)
 		list_init(&server->sandboxes[i]);
 	r = listen_for_metrics(server, listeners, err);
@@ -263,6 +269,8 @@ void server_finish(struct server *server)
 		client_destroy(list_entry(member, struct client, in_server));
 	if (server->control)
 		control_client_destroy(take_ptr(&server->control));
+	workspace_finish_all(server);
+	agent_finish(server);
 	metrics_http_finish(&server->metrics_http); /* its requests have their answers */
 	free_event(server->control_event);
 	free_event(server->accept_event);

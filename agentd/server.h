@@ -8,6 +8,9 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "agentd/api/keys.h"
+#include "agentd/api/route.h"
+#include "agentd/loop/service.h"
 #include "agentd/metrics_http.h"
 #include "base/list.h"
 #include "proto/control_client.h"
@@ -37,11 +40,19 @@ struct server {
 	unsigned lease_max;
 	struct list releases; /* that wait to be sent, for the supervisor's answer or its receipt */
 	json_t *warned;	      /* by name: templates whose limits this host cannot all enforce */
-	unsigned asked_count; /* acquires and lists without an answer */
+	struct list workspaces; /* of sessions that have gone, still to be removed */
+	unsigned workspace_count;
+	unsigned asked_count; /* acquires, lists and removals without an answer */
 	json_t *method_schemas[SERVER_METHODS_MAX];
 	json_t *tools; /* what tool.list answers; also the schemas */
 	struct metrics metrics;
 	struct metrics_http metrics_http;
+	/* what a project brings: see agent.h. service.server is NULL without one */
+	struct service service;
+	struct route_set routes;
+	struct api_keys keys;
+	struct front_http *http;
+	struct agent_config *config;
 	bool is_stopping;
 	int exit_code;
 };

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/number.h"
 #include "cli/parse.h"
+#include "cli/plain.h"
 #include "proto/instance.h"
 
 enum cli_exit cli_exit_code(int code)
@@ -84,7 +85,10 @@ static int say(
 			json_dumpf(why, stderr, 0);
 		fputc('\n', stderr);
 	} else {
-		fprintf(stderr, "hearth: %s (%s)%s%s\n", err->text, name, advice ? ": " : "",
+		struct error shown = *err;
+
+		plain_clean(shown.text);
+		fprintf(stderr, "hearth: %s (%s)%s%s\n", shown.text, name, advice ? ": " : "",
 			advice ? advice : "");
 	}
 	return cli->command && cli->command->is_passing_status ? CLI_OWN_FAILURE : (int)code;
@@ -180,7 +184,8 @@ static int print_help(const struct cli_command *command)
 		return CLI_OK;
 	}
 	printf("Usage: hearth COMMAND [OPTION...]\n\n"
-	       "Keeps warm sandboxes ready and runs commands in them.\n\nCommands:\n");
+	       "Serves agents that work in warm sandboxes, and runs commands in "
+	       "them.\n\nCommands:\n");
 	for (unsigned i = 0; i < cli_command_count; i++)
 		printf("  %-16s %s\n", cli_commands[i].name, cli_commands[i].summary);
 	printf("\nOptions of every command:\n");

@@ -121,6 +121,16 @@ int cli_top(struct cli *cli, int argc, char **argv);
 /* bench acquire | exec | churn | miss | burst: argv[0] says which. */
 int cli_bench(struct cli *cli, int argc, char **argv);
 int cli_bench_compare(struct cli *cli, int argc, char **argv);
+int cli_init(struct cli *cli, int argc, char **argv);
+int cli_start(struct cli *cli, int argc, char **argv);
+int cli_chat(struct cli *cli, int argc, char **argv);
+int cli_session_ls(struct cli *cli, int argc, char **argv);
+int cli_session_show(struct cli *cli, int argc, char **argv);
+int cli_session_rm(struct cli *cli, int argc, char **argv);
+int cli_key_create(struct cli *cli, int argc, char **argv);
+int cli_key_ls(struct cli *cli, int argc, char **argv);
+int cli_key_revoke(struct cli *cli, int argc, char **argv);
+int cli_agent_validate(struct cli *cli, int argc, char **argv);
 int cli_version(struct cli *cli, int argc, char **argv);
 /*
  * image build NAME | ls | verify NAME | rm NAME: argv[0] is the verb. In cli/image.c, linked into

@@ -43,6 +43,36 @@ static const struct cli_option exec_options[] = {
 	END,
 };
 
+static const struct cli_option start_options[] = {
+	{"port", 0, "N", "where the API listens on 127.0.0.1 (default 3890)"},
+	{"project", 0, "DIR", "folder of the project (default: the current one)"},
+	{"image", 0, "NAME", "image of the sandboxes (default base); built when missing"},
+	{"pool", 0, "N", "sandboxes to keep ready (default 4)"},
+	{"net", 0, "PROFILE", "their network: none (the default), default, allow, open"},
+	{"except", 0, "CIDR,...", "private addresses that default reaches all the same"},
+	{"allow", 0, "TO,...", "what allow reaches: addresses, names, *.names"},
+	{"script", 0, "FILE", "answer by this script instead of a model"},
+	END,
+};
+
+static const struct cli_option chat_options[] = {
+	{"agent", 0, "NAME", "the agent (default: the session's, else the first)"},
+	{"session", 0, "ID", "go on with this session"},
+	END,
+};
+
+static const struct cli_option session_ls_options[] = {
+	{"agent", 0, "NAME", "of this agent only"},
+	{"limit", 0, "N", "the newest N (default 20)"},
+	END,
+};
+
+static const struct cli_option key_create_options[] = {
+	{"name", 0, "NAME", "what it is for"},
+	{"test", 0, NULL, "a key that says that it is for tests: sk_test_..."},
+	END,
+};
+
 #define BENCH_COMMON                                                                               \
 	{"image", 0, "NAME", "image to measure (default: the instance's first pool)"},             \
 		{"csv", 0, "FILE", "write every sample to FILE"},                                  \
@@ -115,6 +145,49 @@ const struct cli_command cli_commands[] = {
 		"error\n"
 		"when nothing runs. Configuration and logs stay. Needs root.",
 		NULL, 0, 0, CLI_NO_COMMAND_LINE, false, cli_down},
+	{"init", "[DIR]", "make the files of a project with one agent",
+		"Makes DIR/.hearth (default: in the current directory) with settings, one agent, a "
+		"skill\n"
+		"and a memory. What is there already is kept.",
+		NULL, 0, 1, CLI_NO_COMMAND_LINE, false, cli_init},
+	{"start", "[OPTION...]", "serve a project's agents over HTTP",
+		"Starts an instance for a project that has .hearth, unless its supervisor runs "
+		"already,\n"
+		"and stays until Ctrl-C. Keys of models are taken from the environment, such as\n"
+		"XAI_API_KEY; without any, a script answers instead of a model. Needs root.",
+		start_options, 0, 0, CLI_NO_COMMAND_LINE, false, cli_start},
+	{"chat", "[OPTION...] [MESSAGE...]", "talk to an agent",
+		"Sends MESSAGE, or standard input, or on a terminal one line after the other, and "
+		"shows\n"
+		"the answer and each tool call as they come. Ctrl-C cancels what the agent does. "
+		"With\n"
+		"--json each frame is one line.",
+		chat_options, 0, -1, CLI_NO_COMMAND_LINE, false, cli_chat},
+	{"session ls", "[OPTION...]", "list what was talked about",
+		"Lists the sessions, the newest first.", session_ls_options, 0, 0,
+		CLI_NO_COMMAND_LINE, false, cli_session_ls},
+	{"session show", "ID", "show a session's messages",
+		"Shows the messages of a session and its tool calls, a line each.", NULL, 1, 1,
+		CLI_NO_COMMAND_LINE, false, cli_session_show},
+	{"session rm", "ID...", "remove sessions for good",
+		"Removes sessions with all that was said, and prints their ids.", NULL, 1, -1,
+		CLI_NO_COMMAND_LINE, false, cli_session_rm},
+	{"key create", "[OPTION...]", "make a key of the HTTP API",
+		"Makes a key and prints it, this one time: only its hash is kept. With a key the "
+		"API\n"
+		"asks everybody for one.",
+		key_create_options, 0, 0, CLI_NO_COMMAND_LINE, false, cli_key_create},
+	{"key ls", "[OPTION...]", "list the keys of the HTTP API",
+		"Lists the keys by their beginning.", NULL, 0, 0, CLI_NO_COMMAND_LINE, false,
+		cli_key_ls},
+	{"key revoke", "ID...", "end keys of the HTTP API",
+		"Ends these keys at once, and prints their ids.", NULL, 1, -1, CLI_NO_COMMAND_LINE,
+		false, cli_key_revoke},
+	{"agent validate", "[DIR]", "say what is wrong in a project's files",
+		"Reads the .hearth of DIR (default: the current directory) as agentd does and "
+		"names\n"
+		"every problem with its line and fix. Status 1 when there is an error.",
+		NULL, 0, 1, CLI_NO_COMMAND_LINE, false, cli_agent_validate},
 	{"run", "[OPTION...] [--] COMMAND [ARGUMENT...]", "run a command in a fresh sandbox",
 		"Takes a sandbox from the pool, runs the command in it and gives it back. The\n"
 		"command's status is passed through: 128 + N when signal N ended it, 124 at the\n"

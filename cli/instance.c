@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/drop.h"
 #include "base/error.h"
 #include "base/unix_socket.h"
 #include "nsjail-lite/cgroup/cgroup.h"
@@ -22,6 +23,7 @@
 #define KILLED_MS     5000
 #define REAPED_MS     5000
 #define LOOK_EVERY_MS 5
+#define KEY_NAME_MAX  256
 
 int instance_program(const char *relative, const char *installed, char ret_path[INSTANCE_PATH_MAX],
 	struct error *err)
@@ -206,6 +208,8 @@ int instance_stop(const char *directory, unsigned *ret_stopped, struct error *er
 	if (r < 0)
 		return r;
 	unlinkat(dirfd, INSTANCE_AGENTD_SOCKET, 0);
+	unlinkat(dirfd, INSTANCE_API_SOCKET, 0);
+	unlinkat(dirfd, INSTANCE_MODEL_SOCKET, 0);
 	unlinkat(dirfd, INSTANCE_METRICS_SOCKET, 0);
 	unlinkat(dirfd, INSTANCE_CONTROL_SOCKET, 0);
 	wait_until_reaped(agentd);
@@ -215,46 +219,89 @@ int instance_stop(const char *directory, unsigned *ret_stopped, struct error *er
 	return 0;
 }
 
-/* In the child: what failed is told by the exit of a program that never ran, and by the log. */
-_Noreturn static void become_daemon(char *const argv[], int log, const char *cgroup_id)
+/* Standard streams, and the one more that it inherits; everything else is closed by exec. */
+static int set_up_fds(const struct instance_child *child, int log)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0 ||
+		dup2(log, STDERR_FILENO) < 0 || chdir("/") < 0)
+		return -errno;
+	if (child->fd == INSTANCE_CHILD_FD)
+		return fcntl(child->fd, F_SETFD, 0);
+	return child->fd < 0 ? 0 : dup2(child->fd, INSTANCE_CHILD_FD);
+}
+
+void instance_forget_keys(void)
+{
+	static const char end[] = "_API_KEY";
+
+	for (char **variable = environ; *variable;) {
+		size_t length = strcspn(*variable, "=");
+		char name[KEY_NAME_MAX];
+
+		snprintf(name, sizeof(name), "%.*s", (int)length, *variable);
+		if (length < sizeof(name) && length >= strlen(end) &&
+			strcmp(name + length - strlen(end), end) == 0 && unsetenv(name) == 0)
+			variable = environ; /* they have moved up */
+		else
+			variable++;
+	}
+}
+
+static int join_cgroup(const char *id, struct error *err)
 {
 	struct cgroup_base base;
+	int r = cgroup_base_open(id, NULL, &base, err);
+
+	if (r < 0)
+		return r;
+	r = cgroup_join_daemon(&base, err);
+	cgroup_base_close(&base);
+	return r;
+}
+
+/* In the child: what failed is told by the exit of a program that never ran, and by the log. */
+_Noreturn static void become_daemon(char *const argv[], const struct instance_child *child, int log)
+{
 	struct error err;
 	sigset_t none;
-	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int r = 0;
 
 	setsid();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0 ||
-		dup2(log, STDERR_FILENO) < 0 || chdir("/") < 0)
+	if (set_up_fds(child, log) < 0)
 		_exit(126);
-	if (cgroup_id) {
-		if (cgroup_base_open(cgroup_id, NULL, &base, &err) < 0 ||
-			cgroup_join_daemon(&base, &err) < 0) {
-			dprintf(STDERR_FILENO, "%s: %s\n", argv[0], err.text);
-			_exit(126);
-		}
-		cgroup_base_close(&base);
+	if (!child->has_keys)
+		instance_forget_keys();
+	if (child->cgroup_id)
+		r = join_cgroup(child->cgroup_id, &err);
+	if (r == 0 && child->is_dropped)
+		r = drop_privileges(&err);
+	if (r < 0) {
+		dprintf(STDERR_FILENO, "%s: %s\n", argv[0], err.text);
+		_exit(126);
 	}
 	execv(argv[0], argv);
 	dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
 	_exit(127);
 }
 
-int instance_start(char *const argv[], const char *log, const char *cgroup_id, struct error *err)
+int instance_start(char *const argv[], const struct instance_child *child, struct error *err)
 {
-	auto_close int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0640);
+	auto_close int fd =
+		open(child->log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0640);
 	int pidfd, r;
 	pid_t pid;
 
 	if (fd < 0)
-		return error_errno(err, "%s", log);
+		return error_errno(err, "%s", child->log);
 	pid = fork();
 	if (pid < 0)
 		return error_errno(err, "start %s", argv[0]);
 	if (pid == 0)
-		become_daemon(argv, fd, cgroup_id);
+		become_daemon(argv, child, fd);
 	pidfd = pidfd_open(pid, 0); /* our child, not yet reaped: it is this one */
 	if (pidfd >= 0)
 		return pidfd;

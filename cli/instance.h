@@ -7,8 +7,11 @@
 #ifndef CLI_INSTANCE_H
 #define CLI_INSTANCE_H
 #include <limits.h>
+#include <stdbool.h>
 
 struct error;
+
+#define INSTANCE_MODEL_SOCKET "model.sock" /* of the script of hearth start */
 
 #define INSTANCE_PATH_MAX	    PATH_MAX
 #define INSTANCE_AGENTD_STOP_MS	    5000  /* it only has to close sockets and a store */
@@ -39,9 +42,19 @@ int instance_end(int pidfd, int timeout_ms, struct error *err);
  */
 int instance_stop(const char *directory, unsigned *ret_stopped, struct error *err);
 
-/*
- * Start argv in the background: a session of its own, stdin empty, output appended to the file log.
- * cgroup_id: NULL, or the instance whose daemon cgroup it joins first. Returns a pidfd or -errno.
- */
-int instance_start(char *const argv[], const char *log, const char *cgroup_id, struct error *err);
+/* Takes what is called ..._API_KEY out of the environment: in a child, whose program has no use for it. */
+void instance_forget_keys(void);
+
+#define INSTANCE_CHILD_FD 3 /* the number that struct instance_child's fd has in the child */
+
+struct instance_child {
+	const char *log;       /* output is appended to this file */
+	const char *cgroup_id; /* NULL, or the instance whose daemon cgroup it joins first */
+	int fd;		       /* -1, or what it inherits */
+	bool has_keys;	       /* variables that hold keys of models are left to it */
+	bool is_dropped; /* it becomes user hearth without capabilities before it is executed */
+};
+
+/* Start argv in the background: a session of its own, stdin empty. Returns a pidfd or -errno. */
+int instance_start(char *const argv[], const struct instance_child *child, struct error *err);
 #endif

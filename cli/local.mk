@@ -3,6 +3,8 @@
 # with the images floor, or the jail, linked in.
 noinst_LIBRARIES += libcli.a
 libcli_a_SOURCES = \
+	cli/agent.c \
+	cli/ask.c cli/ask.h \
 	cli/bench.c cli/bench.h \
 	cli/bench_client.c cli/bench_client.h \
 	cli/bench_command.c cli/bench_command.h \
@@ -18,32 +20,45 @@ libcli_a_SOURCES = \
 	cli/bench_stats.c cli/bench_stats.h \
 	cli/bench_svg.c cli/bench_svg.h \
 	cli/bench_worker.c cli/bench_worker.h \
+	cli/chat.c \
+	cli/chat_view.c cli/chat_view.h \
 	cli/cli.c cli/cli.h \
 	cli/commands.c \
 	cli/doctor_program.c \
 	cli/down.c \
 	cli/exec.c \
 	cli/image_program.c \
+	cli/init.c \
+	cli/init_files.c cli/init_files.h \
 	cli/inside.c cli/inside.h \
 	cli/instance.c cli/instance.h \
+	cli/key.c \
 	cli/lease_options.c cli/lease_options.h \
+	cli/moment.c cli/moment.h \
 	cli/parse.c cli/parse.h \
+	cli/plain.c cli/plain.h \
 	cli/pool.c \
 	cli/pool_set.c \
 	cli/query.c cli/query.h \
 	cli/program.c \
 	cli/progress.c cli/progress.h \
+	cli/project_folder.c cli/project_folder.h \
 	cli/rpc_link.c cli/rpc_link.h \
 	cli/run.c \
 	cli/sandbox.c \
 	cli/sandbox_inspect.c \
 	cli/sandbox_kill.c \
 	cli/sandbox_net.c \
+	cli/session.c \
+	cli/start.c \
+	cli/start_model.c cli/start_model.h \
+	cli/start_report.c cli/start_report.h \
 	cli/table.c cli/table.h \
 	cli/top.c \
 	cli/top_view.c cli/top_view.h \
 	cli/up.c \
 	cli/up_config.c cli/up_config.h \
+	cli/up_start.c cli/up_start.h \
 	cli/version.c
 libcli_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(SMARTCOLS_CFLAGS) \
 	-DHEARTH_SBINDIR='"$(sbindir)"'

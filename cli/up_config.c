@@ -85,13 +85,21 @@ static int check_lists(const struct cli *cli)
 	return 0;
 }
 
-int up_config_parse(const struct cli *cli, struct up_config *ret_config)
+static const char *option_or(const struct cli *cli, const char *name, const char *otherwise)
+{
+	const char *value = cli_option(cli, name);
+
+	return value ? value : otherwise;
+}
+
+int up_config_parse(
+	const struct cli *cli, const struct up_config *defaults, struct up_config *ret_config)
 {
 	struct up_config *config = ret_config;
 	int r;
 
-	config->image = cli_option(cli, "image");
-	config->net = cli_option(cli, "net") ? cli_option(cli, "net") : "none";
+	config->image = option_or(cli, "image", defaults->image);
+	config->net = option_or(cli, "net", defaults->net ? defaults->net : "none");
 	if (!config->image)
 		return cli_usage_error(cli, "--image is missing");
 	if (!text_is_name(config->image, IMAGE_NAME_MAX - 1))
@@ -107,9 +115,9 @@ int up_config_parse(const struct cli *cli, struct up_config *ret_config)
 	r = check_lists(cli);
 	if (r != 0)
 		return r;
-	if (!cli_option(cli, "pool"))
+	if (!cli_option(cli, "pool") && !defaults->pool)
 		return cli_usage_error(cli, "--pool is missing");
-	return cli_option_number(cli, "pool", 1, POOL_SIZE_MAX, 0, &config->pool);
+	return cli_option_number(cli, "pool", 1, POOL_SIZE_MAX, defaults->pool, &config->pool);
 }
 
 static void write_list(FILE *file, const struct cli *cli, const char *option)
@@ -135,9 +143,10 @@ int up_config_write(const struct cli *cli, const struct up_config *config, const
 	if (!file)
 		return error_errno(err, "%s", INSTANCE_CONFIG);
 	fprintf(file,
-		"# Written by hearth up.\n[pool \"%s\"]\nimage = %s\nnet = %s\nmin = %lu\nmax = "
+		"# Written by hearth %s.\n[pool \"%s\"]\nimage = %s\nnet = %s\nmin = %lu\nmax = "
 		"%lu\n",
-		config->image, config->image, config->net, config->pool, 2 * config->pool + 8);
+		cli->command->name, config->image, config->image, config->net, config->pool,
+		2 * config->pool + 8);
 	if (cli_option(cli, "except") || cli_option(cli, "allow"))
 		fprintf(file, "\n[egress]\n");
 	write_list(file, cli, "except");

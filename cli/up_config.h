@@ -12,8 +12,12 @@ struct up_config {
 	unsigned long pool;
 };
 
-/* From the options image, pool, net, except, allow. 0, or the exit code of a printed usage error. */
-int up_config_parse(const struct cli *cli, struct up_config *ret_config);
+/*
+ * From the options image, pool, net, except, allow. Those that are not given are those of defaults; image and pool
+ * must be given where it has none, net is then "none". 0, or the exit code of a printed usage error.
+ */
+int up_config_parse(
+	const struct cli *cli, const struct up_config *defaults, struct up_config *ret_config);
 
 /* Write it as DIRECTORY/hearth.conf. 0 or -errno. */
 int up_config_write(const struct cli *cli, const struct up_config *config, const char *directory,

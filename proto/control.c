@@ -76,6 +76,14 @@ static int check_pool_set(const void *message, uint32_t size, struct error *err)
 	return r;
 }
 
+static int check_workspace(const void *message, uint32_t size, struct error *err)
+{
+	const struct control_workspace *m = message;
+
+	(void)size;
+	return check_name(m->workspace, sizeof(m->workspace), false, "workspace", err);
+}
+
 static int check_leased(const void *message, uint32_t size, struct error *err)
 {
 	const struct control_leased *m = message;
@@ -239,6 +247,7 @@ static const struct message_rule rules[] = {
 	ROW(INSPECT, SERVER, control_lease, 0, true, check_lease),
 	ROW(STATS, SERVER, control_query, 0, true, NULL),
 	ROW(POOL_SET, SERVER, control_pool_set, 0, true, check_pool_set),
+	ROW(WORKSPACE_REMOVE, SERVER, control_workspace, 0, true, check_workspace),
 	ROW(LEASED, CLIENT, control_leased, 1, true, check_leased),
 	ROW(DONE, CLIENT, control_done, 0, true, NULL),
 	ROW(REFUSED, CLIENT, control_refused, 0, true, check_refused),

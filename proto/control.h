@@ -31,9 +31,11 @@ enum control_type {
 	CONTROL_INSPECT = 8,
 	CONTROL_STATS = 9,
 	CONTROL_POOL_SET = 10, /* root */
+	CONTROL_WORKSPACE_REMOVE = 11,
 	/* supervisor to client */
 	CONTROL_LEASED = 32, /* + 1 fd: the sandbox's channel (guest.h) */
-	CONTROL_DONE = 33, /* RELEASE, TOUCH, KILL, NET, POOL_SET; end of LIST, POOLS, STATS rows */
+	/* RELEASE, TOUCH, KILL, NET, POOL_SET, WORKSPACE_REMOVE; end of LIST, POOLS, STATS rows */
+	CONTROL_DONE = 33,
 	CONTROL_REFUSED = 34,
 	CONTROL_SANDBOX_ROW = 35,
 	CONTROL_POOL_ROW = 36,
@@ -177,6 +179,15 @@ struct control_pool_set {
 	uint32_t what;			      /* enum pool_set_what */
 	uint32_t min, max;		      /* those not in `what` mean nothing */
 	uint32_t reserved;
+};
+
+/*
+ * A workspace goes, with all that is in it; DONE also when there is none of that name. From then on the name is
+ * free; the room on the disk follows. REFUSED: LIMIT, with retry_ms, while a lease has it.
+ */
+struct control_workspace {
+	struct message_header header;
+	char workspace[CONTROL_BIND_MAX]; /* as in ACQUIRE, but not empty */
 };
 
 struct control_done {

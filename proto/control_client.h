@@ -46,7 +46,10 @@ void control_client_on_frozen(
 	struct control_client *client, control_frozen_fn on_frozen, void *arg);
 int control_client_fd(const struct control_client *client);
 
-/* Send a request (struct control_acquire, _lease, _net, _pool_set or _query; its header is filled here). 0 or -errno (-EBUSY, -EPIPE, -EINVAL: not a request that control.h allows). */
+/*
+ * Send a request (struct control_acquire, _lease, _net, _pool_set, _workspace or _query; its header is filled here). 0 or
+ * -errno (-EBUSY, -EPIPE, -EINVAL: not a request that control.h allows).
+ */
 int control_client_send(struct control_client *client, uint16_t type, void *request, uint32_t size,
 	control_answer_fn on_answer, void *arg, struct error *err);
 

@@ -24,6 +24,7 @@ struct pending {
 		struct control_query query;
 		struct control_net net;
 		struct control_pool_set pool_set;
+		struct control_workspace workspace;
 	} request; /* while it waits to be sent */
 };
 

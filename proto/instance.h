@@ -13,6 +13,7 @@ struct error;
 #define INSTANCE_CONTROL_SOCKET	   "control.sock"
 #define INSTANCE_AGENTD_SOCKET	   "agentd.sock"
 #define INSTANCE_METRICS_SOCKET	   "metrics.sock"
+#define INSTANCE_API_SOCKET	   "api.sock"
 #define INSTANCE_CONFIG		   "hearth.conf"
 #define INSTANCE_LOCK		   "lock"
 #define INSTANCE_ID_SIZE	   11 /* 10 hex digits and the terminator */

@@ -60,6 +60,14 @@ static const struct stat_family_info families[] = {
 	[STAT_HTTP_REQUESTS] = {"hearth_http_requests_total",
 		"HTTP requests that were answered, by route and status.", STAT_COUNTER,
 		{"route", "code"}},
+	[STAT_TURNS] = {"hearth_turns_total", "Turns of agents, by how each ended.", STAT_COUNTER,
+		{"agent", "finish"}},
+	[STAT_MODEL_DURATION] = {"hearth_llm_request_duration_seconds",
+		"From a request to a model to its end, tries and waits included.", STAT_HISTOGRAM,
+		{NULL}},
+	[STAT_MODEL_TOKENS] = {"hearth_llm_tokens_total",
+		"Tokens that models were given (in) and gave (out), as they say.", STAT_COUNTER,
+		{"direction"}},
 };
 _Static_assert(ARRAY_SIZE(families) == STAT_FAMILY_LAST + 1, "each family has a row");
 

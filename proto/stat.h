@@ -32,8 +32,11 @@ enum stat_family {
 	STAT_EXEC_DURATION = 10,
 	STAT_TOOL_CALLS = 11,
 	STAT_HTTP_REQUESTS = 12,
+	STAT_TURNS = 13,
+	STAT_MODEL_DURATION = 14,
+	STAT_MODEL_TOKENS = 15,
 };
-#define STAT_FAMILY_LAST STAT_HTTP_REQUESTS
+#define STAT_FAMILY_LAST STAT_MODEL_TOKENS
 
 struct stat_family_info {
 	const char *name; /* of the metric */

@@ -1,14 +1,19 @@
 #include "supervisor/admin_request.h"
 
+#include <errno.h>
+
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "pool/pool.h"
+#include "supervisor/binding.h"
 #include "supervisor/client.h"
 #include "supervisor/pool_host.h"
 #include "supervisor/refusal.h"
 #include "supervisor/stats.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/workspace_removal.h"
+#include "supervisor/workspace_watch.h"
 
 struct stats_answer {
 	struct client *client;
@@ -77,4 +82,30 @@ void admin_request_pool_set(struct client *client, const struct control_pool_set
 	log_info("pool %s: min %u, max %u from now on", section->name, min, max);
 	client_done(client, m->header.id);
 	pool_host_changed(pool);
+}
+
+void admin_request_workspace_remove(struct client *client, const struct control_workspace *m)
+{
+	struct supervisor *supervisor = client->supervisor;
+	struct error err;
+	int r;
+
+	if (supervisor->host.workspaces_fd < 0) {
+		refuse(client, m->header.id, REFUSED_UNSUPPORTED, 0, BINDING_NO_WORKSPACES);
+		return;
+	}
+	if (binding_is_in_use(supervisor, m->workspace)) {
+		refuse(client, m->header.id, REFUSED_LIMIT, BINDING_WORKSPACE_RETRY_MS,
+			"workspace %s is in use: a lease has it, or has just given it back",
+			m->workspace);
+		return;
+	}
+	r = workspace_removal_begin(supervisor->workspace_removal, m->workspace, &err);
+	if (r < 0) {
+		refuse(client, m->header.id, r == -EPERM ? REFUSED_UNSUPPORTED : REFUSED_BROKEN, 0,
+			"%s", err.text);
+		return;
+	}
+	workspace_watch_forget(supervisor->workspace_watch, m->workspace);
+	client_done(client, m->header.id);
 }

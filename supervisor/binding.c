@@ -22,8 +22,7 @@
 #include "supervisor/supervisor.h"
 #include "supervisor/workspace_watch.h"
 
-#define RETRY_MS	   100 /* after what may be better with another sandbox */
-#define WORKSPACE_RETRY_MS 20  /* after a sandbox has most likely died */
+#define RETRY_MS 100 /* after what may be better with another sandbox */
 
 /* A request that is being judged. */
 struct judgement {
@@ -57,7 +56,7 @@ static int judge_net(const struct judgement *j, struct binding *binding)
 	return 0;
 }
 
-static bool is_in_use(const struct supervisor *supervisor, const char *workspace)
+bool binding_is_in_use(const struct supervisor *supervisor, const char *workspace)
 {
 	list_for_each(pos, &supervisor->workspaces)
 	{
@@ -75,17 +74,15 @@ static int judge_workspace(const struct judgement *j, struct binding *binding)
 	if (j->acquire->workspace[0] == '\0')
 		return 0;
 	if (supervisor->host.workspaces_fd < 0)
-		return REFUSE(j, REFUSED_UNSUPPORTED,
-			"this instance has no workspaces: its log says why, or set [workspaces] "
-			"directory");
+		return REFUSE(j, REFUSED_UNSUPPORTED, BINDING_NO_WORKSPACES);
 	if (workspace_watch_is_over(supervisor->workspace_watch, j->acquire->workspace))
 		return REFUSE(j, REFUSED_LIMIT,
 			"workspace %s holds more than its limit of %" PRIu64
 			" bytes: remove some of its files from %s",
 			j->acquire->workspace, supervisor->config.workspaces.limit_bytes,
 			supervisor->config.workspaces.directory);
-	if (is_in_use(supervisor, j->acquire->workspace)) {
-		refuse(j->client, j->acquire->header.id, REFUSED_LIMIT, WORKSPACE_RETRY_MS,
+	if (binding_is_in_use(supervisor, j->acquire->workspace)) {
+		refuse(j->client, j->acquire->header.id, REFUSED_LIMIT, BINDING_WORKSPACE_RETRY_MS,
 			"workspace %s: another lease has it, or has just given it back",
 			j->acquire->workspace);
 		return -EPERM;

@@ -24,7 +24,12 @@ struct client;
 struct link_bound;
 struct pool_host;
 struct sandbox;
+struct supervisor;
 struct workspace_watch;
+
+#define BINDING_NO_WORKSPACES                                                                      \
+	"this instance has no workspaces: its log says why, or set [workspaces] directory"
+#define BINDING_WORKSPACE_RETRY_MS 20 /* after a sandbox has most likely died */
 
 struct binding {
 	struct list list; /* of its client's that wait for a sandbox, or of a lost builder's */
@@ -54,6 +59,8 @@ void binding_destroy(struct binding *binding);
 /* The sandbox goes before it is proven dead, which is when this list of its builder's is destroyed. */
 void binding_keep(struct sandbox *sandbox, struct list *kept);
 void binding_destroy_all(struct list *kept);
+/* Whether a lease has it or waits for it, or its last sandbox is not proven dead yet. */
+bool binding_is_in_use(const struct supervisor *supervisor, const char *workspace);
 /* Those that still wait. */
 void binding_forget_client(struct client *client);
 

@@ -23,7 +23,10 @@ libsupervisor_a_SOURCES = \
 	supervisor/slots.c supervisor/slots.h \
 	supervisor/stats.c supervisor/stats.h \
 	supervisor/supervisor.c supervisor/supervisor.h \
+	supervisor/workspace_child.c supervisor/workspace_child.h \
+	supervisor/workspace_removal.c supervisor/workspace_removal.h \
 	supervisor/workspace_size.c supervisor/workspace_size.h \
+	supervisor/workspace_tree.c supervisor/workspace_tree.h \
 	supervisor/workspace_watch.c supervisor/workspace_watch.h
 libsupervisor_a_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS)
 

@@ -185,6 +185,7 @@ static int listen_and_run(const struct directory *directory, const struct superv
 		.start_network = host_start_network,
 		.arg = host,
 		.workspaces_fd = host->workspaces_fd,
+		.workspace_uid = JAIL_WORKSPACE_UID,
 		.first_uid = host->first_uid,
 		.can_freeze = host->base.v2_fd >= 0 || host->base.v1_fd[CGROUP_FREEZER] >= 0,
 		.orphans = orphans,

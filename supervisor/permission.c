@@ -21,6 +21,7 @@ static const struct {
 	{CONTROL_INSPECT, BOTH},
 	{CONTROL_STATS, BOTH},
 	{CONTROL_POOL_SET, BIT(ROLE_ROOT)},
+	{CONTROL_WORKSPACE_REMOVE, BOTH},
 };
 
 enum role permission_role(uid_t uid, uid_t user_uid)

@@ -277,7 +277,10 @@ void request_handle(struct client *client, const union request *request, uint64_
 	case CONTROL_POOL_SET:
 		admin_request_pool_set(client, &request->pool_set);
 		return;
-	default: /* check_message() lets only the ten through */
+	case CONTROL_WORKSPACE_REMOVE:
+		admin_request_workspace_remove(client, &request->workspace);
+		return;
+	default: /* check_message() lets only the eleven through */
 		on_pools(client, &request->query);
 		return;
 	}

@@ -17,6 +17,7 @@ union request {
 	struct control_query query;
 	struct control_net net;
 	struct control_pool_set pool_set;
+	struct control_workspace workspace;
 };
 
 /* A request that check_message() has passed. arrived_ns: when it was read. */

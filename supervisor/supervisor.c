@@ -18,6 +18,7 @@
 #include "supervisor/pool_host.h"
 #include "supervisor/sandbox.h"
 #include "supervisor/slots.h"
+#include "supervisor/workspace_removal.h"
 #include "supervisor/workspace_watch.h"
 
 #define TIDY_US 1000 /* after a hand-over */
@@ -88,6 +89,8 @@ static int create_parts(struct supervisor *supervisor, struct error *err)
 		r = network_create(supervisor, &supervisor->network, err);
 	if (r == 0)
 		r = workspace_watch_create(supervisor, &supervisor->workspace_watch, err);
+	if (r == 0)
+		r = workspace_removal_create(supervisor, &supervisor->workspace_removal, err);
 	for (uint32_t i = 0; r == 0 && i < supervisor->config.pool_count; i++)
 		r = pool_host_create(supervisor, i, &supervisor->pools[i], err);
 	for (uint32_t i = 0; r == 0 && i < supervisor->config.builders; i++)
@@ -128,6 +131,7 @@ int supervisor_start(struct supervisor *supervisor, struct error *err)
 	if (r < 0)
 		return r;
 	admission_report(supervisor);
+	workspace_removal_resume(supervisor->workspace_removal);
 	for (uint32_t i = 0; i < supervisor->config.pool_count; i++) {
 		pool_start(supervisor->pools[i]->pool, clock_now_ms());
 		pool_host_changed(supervisor->pools[i]);
@@ -207,6 +211,7 @@ void supervisor_destroy(struct supervisor *supervisor)
 		builder_link_destroy(supervisor->builders[i]);
 	network_destroy(supervisor->network); /* nothing lives in its networks any more */
 	workspace_watch_destroy(supervisor->workspace_watch);
+	workspace_removal_destroy(supervisor->workspace_removal);
 	if (supervisor->dispatch)
 		event_free(supervisor->dispatch);
 	if (supervisor->drain_deadline)

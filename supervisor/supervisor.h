@@ -26,6 +26,7 @@ struct sandbox;
 struct pool_host;
 struct sandbox_table;
 struct slots;
+struct workspace_removal;
 struct workspace_watch;
 
 struct supervisor_host {
@@ -39,11 +40,12 @@ struct supervisor_host {
 	int (*start_network)(
 		void *arg, uint32_t id, struct program *ret_process, struct error *err);
 	void *arg;
-	int workspaces_fd;  /* their directory, which the builders have; -1: none; borrowed */
-	uint32_t first_uid; /* of slot 0's range */
-	uid_t user_uid;	    /* may use control.sock besides root */
-	bool can_freeze;    /* else a lease that is idle for too long ends */
-	uint64_t orphans;   /* sandboxes of an earlier run that recovery has ended */
+	int workspaces_fd;   /* their directory, which the builders have; -1: none; borrowed */
+	uid_t workspace_uid; /* the first of JAIL_UIDS ids that own what is in them */
+	uint32_t first_uid;  /* of slot 0's range */
+	uid_t user_uid;	     /* may use control.sock besides root */
+	bool can_freeze;     /* else a lease that is idle for too long ends */
+	uint64_t orphans;    /* sandboxes of an earlier run that recovery has ended */
 };
 
 struct supervisor {
@@ -58,6 +60,7 @@ struct supervisor {
 	struct stats stats;
 	struct network *network; /* NULL: sandboxes have their own loopback only */
 	struct workspace_watch *workspace_watch;
+	struct workspace_removal *workspace_removal;
 	struct list workspaces; /* in use: the bindings that have one */
 	struct sandbox_table *sandboxes;
 	struct pool_host *pools[JAIL_TEMPLATES_MAX]; /* as in config */

@@ -1,22 +1,13 @@
-#define _GNU_SOURCE 1 /* close_range */
 #include "supervisor/workspace_watch.h"
 
-#include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/list.h"
@@ -24,9 +15,8 @@
 #include "base/text.h"
 #include "proto/control.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/workspace_child.h"
 #include "supervisor/workspace_size.h"
-
-#define LOWEST_PRIORITY 19
 
 struct workspace {
 	struct list list;
@@ -40,9 +30,9 @@ struct workspace_watch {
 	struct supervisor *supervisor;
 	struct list workspaces;	   /* in use, or over their limit */
 	struct workspace *current; /* being measured; NULL: none */
-	pid_t pid;
-	int pidfd, result_fd;
-	struct event *measured, *minute;
+	bool is_stale; /* that one has gone meanwhile, and nothing is in its place yet */
+	struct workspace_child child;
+	struct event *minute;
 };
 
 static struct workspace *find(const struct workspace_watch *watch, const char *name)
@@ -62,65 +52,32 @@ static uint64_t limit_of(const struct workspace_watch *watch)
 	return watch->supervisor->config.workspaces.limit_bytes;
 }
 
-/* In the forked child. No descriptor of a client or sandbox may live on in it. */
-static _Noreturn void measure(const struct workspace_watch *watch, int result_fd)
+/* In the child. */
+static void measure(void *arg, int directory_fd, int answer_fd)
 {
-	int directory_fd = watch->supervisor->host.workspaces_fd;
-	uint64_t bytes;
+	const struct workspace_watch *watch = arg;
+	uint64_t bytes = workspace_size(directory_fd, watch->current->name, limit_of(watch));
 
-	if (dup3(directory_fd, STDIN_FILENO, O_CLOEXEC) < 0 ||
-		dup3(result_fd, STDOUT_FILENO, O_CLOEXEC) < 0 ||
-		close_range(STDERR_FILENO + 1, ~0U, 0) < 0)
+	if (fd_write_full(answer_fd, &bytes, sizeof(bytes)) < 0)
 		_exit(1);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	setpriority(PRIO_PROCESS, 0, LOWEST_PRIORITY);
-	alarm(MEASURE_TIMEOUT_S);
-	bytes = workspace_size(STDIN_FILENO, watch->current->name, limit_of(watch));
-	_exit(fd_write_full(STDOUT_FILENO, &bytes, sizeof(bytes)) < 0);
-}
-
-/* Not waited for: its signals are blocked until they are its own, for they would be told here. */
-static int start_child(struct workspace_watch *watch, struct error *err)
-{
-	sigset_t all, before;
-	int pipe_fds[2];
-
-	if (pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) < 0)
-		return error_errno(err, "pipe");
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &before);
-	watch->pid = fork();
-	if (watch->pid == 0) {
-		signal(SIGTERM, SIG_DFL);
-		signal(SIGINT, SIG_DFL);
-		sigprocmask(SIG_SETMASK, &before, NULL);
-		measure(watch, pipe_fds[1]);
-	}
-	sigprocmask(SIG_SETMASK, &before, NULL);
-	fd_close(pipe_fds[1]);
-	watch->result_fd = pipe_fds[0];
-	if (watch->pid < 0)
-		return error_errno(err, "fork");
-	watch->pidfd = pidfd_open(watch->pid, 0);
-	return watch->pidfd < 0 ? error_errno(err, "pidfd_open") : 0;
 }
 
 static void end_child(struct workspace_watch *watch)
 {
-	if (watch->measured)
-		event_free(watch->measured);
-	watch->measured = NULL;
-	if (watch->pid > 0) {
-		kill(watch->pid, SIGKILL); /* it has exited, but when this ends early */
-		waitpid(watch->pid, NULL, 0);
-	}
-	watch->pid = 0;
+	workspace_child_end(&watch->child);
 	watch->current = NULL;
-	fd_close(take_fd(&watch->pidfd));
-	fd_close(take_fd(&watch->result_fd));
+	watch->is_stale = false;
 }
 
 static void start_next(struct workspace_watch *watch);
+
+static void free_unused(struct workspace *workspace)
+{
+	if (workspace->users > 0 || workspace->is_over || workspace->is_due)
+		return;
+	list_remove(&workspace->list);
+	free(workspace);
+}
 
 static void note_size(struct workspace_watch *watch, struct workspace *workspace, uint64_t bytes)
 {
@@ -134,10 +91,7 @@ static void note_size(struct workspace_watch *watch, struct workspace *workspace
 			workspace->name, "limit_bytes", limit, "why",
 			bytes == UINT64_MAX ? "it cannot be measured" : "", NULL);
 	workspace->is_over = is_over;
-	if (workspace->users > 0 || is_over || workspace->is_due)
-		return;
-	list_remove(&workspace->list);
-	free(workspace);
+	free_unused(workspace);
 }
 
 static void on_measured(evutil_socket_t fd, short what, void *arg)
@@ -148,8 +102,10 @@ static void on_measured(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (fd_read_full(watch->result_fd, &bytes, sizeof(bytes)) != sizeof(bytes))
+	if (fd_read_full(watch->child.answer_fd, &bytes, sizeof(bytes)) != sizeof(bytes))
 		bytes = UINT64_MAX; /* it took too long */
+	if (watch->is_stale)
+		bytes = 0;
 	end_child(watch);
 	note_size(watch, workspace, bytes);
 	start_next(watch);
@@ -169,6 +125,10 @@ static struct workspace *next_due(const struct workspace_watch *watch)
 
 static void start_next(struct workspace_watch *watch)
 {
+	const struct workspace_work work = {.work = measure,
+		.on_end = on_measured,
+		.arg = watch,
+		.timeout_s = MEASURE_TIMEOUT_S};
 	struct error err;
 
 	if (watch->current || watch->supervisor->is_draining)
@@ -177,13 +137,8 @@ static void start_next(struct workspace_watch *watch)
 	if (!watch->current)
 		return;
 	watch->current->is_due = false;
-	if (start_child(watch, &err) == 0) {
-		watch->measured = event_new(
-			watch->supervisor->events, watch->pidfd, EV_READ, on_measured, watch);
-		if (watch->measured && event_add(watch->measured, NULL) == 0)
-			return;
-		error_set(&err, ENOMEM, "out of memory");
-	}
+	if (workspace_child_start(&watch->child, watch->supervisor, &work, &err) == 0)
+		return;
 	log_warning("workspace %s cannot be measured: %s", watch->current->name, err.text);
 	end_child(watch);
 }
@@ -249,6 +204,20 @@ bool workspace_watch_is_over(struct workspace_watch *watch, const char *name)
 	return true;
 }
 
+void workspace_watch_forget(struct workspace_watch *watch, const char *name)
+{
+	struct workspace *workspace = find(watch, name);
+
+	if (!workspace)
+		return;
+	workspace->is_over = false;
+	workspace->is_due = false;
+	if (watch->current == workspace)
+		watch->is_stale = true;
+	else
+		free_unused(workspace);
+}
+
 int workspace_watch_create(
 	struct supervisor *supervisor, struct workspace_watch **ret_watch, struct error *err)
 {
@@ -258,7 +227,7 @@ int workspace_watch_create(
 		return error_set(err, ENOMEM, "workspaces: out of memory");
 	*ret_watch = watch;
 	watch->supervisor = supervisor;
-	watch->pidfd = watch->result_fd = -1;
+	watch->child = (struct workspace_child)WORKSPACE_CHILD_INIT;
 	list_init(&watch->workspaces);
 	watch->minute = evtimer_new(supervisor->events, on_minute, watch);
 	return watch->minute ? 0 : error_set(err, ENOMEM, "workspaces: out of memory");

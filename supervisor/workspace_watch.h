@@ -26,6 +26,9 @@ void workspace_watch_destroy(struct workspace_watch *watch);
 void workspace_watch_begin(struct workspace_watch *watch, const char *name);
 void workspace_watch_end(struct workspace_watch *watch, const char *name);
 
+/* It is removed, and no lease has it: what was found in it is forgotten. */
+void workspace_watch_forget(struct workspace_watch *watch, const char *name);
+
 /* Once a minute: measure all. */
 void workspace_watch_look(struct workspace_watch *watch);
 

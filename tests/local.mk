@@ -34,6 +34,13 @@ include tests/unit/network.mk
 include tests/unit/dns.mk
 include tests/unit/supervisor.mk
 include tests/unit/agentd.mk
+include tests/unit/project.mk
+include tests/unit/upstream.mk
+include tests/unit/scripted.mk
+include tests/unit/store.mk
+include tests/unit/api.mk
+include tests/unit/loop.mk
+include tests/unit/agent_tools.mk
 include tests/unit/cli.mk
 include tests/fuzz/local.mk
 include tests/lint/local.mk
@@ -62,6 +69,6 @@ check-system: all $(check_PROGRAMS)
 soak: stage $(check_PROGRAMS) tests/residue/residue-probe tests/bombs/bomb bench-programs
 	top_builddir=. tests/bench/exec_bench -i $${HEARTH_SOAK_IDLE_S:-600}
 	HEARTH_SOAK=1 HEARTH_TEST_SECONDS=10000 $(MAKE) $(AM_MAKEFLAGS) -j1 check-TESTS \
-		TESTS='tests/system/supervisor_kill.py tests/escape/escape.test tests/residue/residue.py tests/bombs/bombs.py tests/unit/pool_simulation.test tests/e2e/lease_soak.py' \
+		TESTS='tests/system/supervisor_kill.py tests/escape/escape.test tests/residue/residue.py tests/bombs/bombs.py tests/unit/pool_simulation.test tests/unit/agent_kill.py tests/unit/agent_bad_input.py tests/e2e/lease_soak.py tests/e2e/agent_node.py' \
 		TEST_SUITE_LOG=test-suite-soak.log
 .PHONY: soak

@@ -2,17 +2,22 @@
  * A command line by `bash -c`, or by `sh -c` in an image without bash.
  *
  * Where bash is not known to be there (request.has_bash), sh looks for it first, which costs one
- * small program more. With background, the command goes on after the
- * answer and writes to a file that the answer names.
+ * small program more. With background, the command goes on after the answer and writes to a file that
+ * the answer names. In a session (request.shell) it starts where the last one ended, see shell.h: one
+ * small request more, to read where that is.
  */
 #include <errno.h>
 #include <event2/buffer.h>
+#include <stdlib.h>
 
+#include "agentd/tool/shell.h"
 #include "agentd/tool/tool.h"
 #include "base/error.h"
 
 /* What stderr gets at least of the characters kept, when both streams are long. */
 #define STDERR_SHARE (HEADTAIL_KEPT / 3)
+/* As a shell says it: the program is there, and yet nothing has run. */
+#define EXIT_NOT_STARTED 126
 
 static const char find_shell[] = "command -v bash >/dev/null 2>&1 && exec bash -c \"$1\"\n"
 				 "exec sh -c \"$1\"";
@@ -20,6 +25,8 @@ static const char run_behind[] = "command -v bash >/dev/null 2>&1 && s=bash || s
 				 "f=$(mktemp /tmp/background.XXXXXX) || exit\n"
 				 "\"$s\" -c \"$1\" </dev/null >\"$f\" 2>&1 &\n"
 				 "echo \"started in the background: pid $!, output in $f\"";
+
+static int start(struct tool_run *run, struct error *err);
 
 void tool_shell_argv(bool has_bash, const char *command, const char *argv[static 6])
 {
@@ -72,10 +79,53 @@ static void say_limits(struct tool_run *run, uint32_t limits_hit)
 			limit_text_all(limits_hit, &run->request.limits, text));
 }
 
+/* The session's directory has gone, or is that of another sandbox: once more, from the image's. */
+static bool starts_again(struct tool_run *run, const struct guest_reply *reply)
+{
+	struct tool_shell *shell = run->request.shell;
+
+	if (!shell || !shell->cwd[0] || reply->end != GUEST_END_FAILED ||
+		reply->exit_status != EXIT_NOT_STARTED)
+		return false;
+	tool_say(run, "The working directory has gone: ");
+	tool_say_name(run, shell->cwd);
+	tool_say(run, ": started in the first one\n");
+	shell->cwd[0] = '\0';
+	free(run->state);
+	run->state = NULL;
+	return start(run, NULL) == 0;
+}
+
+static void on_cwd(struct tool_run *run, const struct guest_reply *reply)
+{
+	const struct shell_wrap *wrap = run->state;
+	size_t size;
+	const char *data = tool_data(run, &size);
+
+	if (reply->end == GUEST_END_DONE)
+		shell_learn(run->request.shell, wrap->mark, data, size);
+}
+
+/* The command's own reply stays the receipt. What keeps this one from being sent keeps the cwd. */
+static void ask_cwd(struct tool_run *run, const struct guest_reply *reply)
+{
+	const struct guest_file_options options = {
+		.type = GUEST_READ, .path = SHELL_CWD_FILE, .max_bytes = SHELL_ANSWER_MAX};
+	const struct shell_wrap *wrap = run->state;
+
+	if (!wrap || !wrap->mark[0] || reply->end != GUEST_END_DONE)
+		return;
+	run->receipt = *reply;
+	run->has_receipt = true;
+	tool_send_file(run, &options, on_cwd, NULL);
+}
+
 static void on_exited(struct tool_run *run, const struct guest_reply *reply)
 {
 	char text[LIMIT_TEXT_MAX];
 
+	if (starts_again(run, reply))
+		return;
 	switch ((enum guest_end)reply->end) {
 	case GUEST_END_FAILED:
 		tool_has_failed(run, reply, "bash");
@@ -98,6 +148,26 @@ static void on_exited(struct tool_run *run, const struct guest_reply *reply)
 		tool_say(run, "killed by signal %u\n", reply->signal);
 	say_limits(run, reply->limits_hit);
 	say_outputs(run);
+	ask_cwd(run, reply);
+}
+
+static int wrap_command(struct tool_run *run, struct guest_exec_options *options, struct error *err)
+{
+	const struct tool_request *request = &run->request;
+	const char *command = tool_string(run, "command", "");
+	struct shell_wrap *wrap = malloc(sizeof(*wrap));
+	int r;
+
+	run->state = wrap;
+	if (!wrap)
+		return error_set(err, ENOMEM, "out of memory");
+	if (tool_flag(run, "background"))
+		r = shell_wrap_script(wrap, request->shell, command, run_behind, err);
+	else
+		r = shell_wrap(wrap, request->shell, command, request->has_bash, err);
+	options->argv = wrap->argv;
+	options->env = wrap->env;
+	return r;
 }
 
 static int start(struct tool_run *run, struct error *err)
@@ -106,13 +176,17 @@ static int start(struct tool_run *run, struct error *err)
 	const char *const behind[] = {"sh", "-c", run_behind, "sh", command, NULL};
 	const char *argv[6];
 	struct guest_exec_options options = {.argv = argv,
-		.cwd = run->request.cwd,
+		.cwd = tool_cwd(run),
 		.timeout_ms = (uint32_t)tool_number(run, "timeout", TOOL_BASH_TIMEOUT_MS),
 		.output_max = TOOL_BASH_OUTPUT_MAX};
+	int r;
 
 	tool_shell_argv(run->request.has_bash, command, argv);
 	if (tool_flag(run, "background"))
 		options.argv = behind;
+	r = run->request.shell ? wrap_command(run, &options, err) : 0;
+	if (r < 0)
+		return r;
 	run->request.limits.time_ms = options.timeout_ms;
 	run->request.limits.output_bytes = options.output_max;
 	return tool_send_exec(run, &options, on_exited, err);
@@ -121,8 +195,9 @@ static int start(struct tool_run *run, struct error *err)
 const struct tool tool_bash = {
 	.name = "bash",
 	.description = "Run a command line in the sandbox by bash (sh where there is no bash), "
-		       "fresh each time. Answers exit code, stdout and stderr; of long output the "
-		       "head and the tail. It returns when the shell exits.",
+		       "fresh each time; in a session the working directory lasts. Answers exit "
+		       "code, stdout and stderr; of long output the head and the tail. It returns "
+		       "when the shell exits.",
 	.parameters =
 		"{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"command\"],"
 		"\"properties\":{"

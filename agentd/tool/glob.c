@@ -41,6 +41,7 @@ static int start(struct tool_run *run, struct error *err)
 }
 
 const struct tool tool_glob = {
+	.is_reader = true,
 	.name = "glob",
 	.description = "Find files of the sandbox by name, newest first, at most 200: ** for any "
 		       "folders, *, ?, [a-z], {a,b}. What .gitignore names is left out.",

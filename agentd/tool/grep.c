@@ -117,6 +117,7 @@ static int start(struct tool_run *run, struct error *err)
 }
 
 const struct tool tool_grep = {
+	.is_reader = true,
 	.name = "grep",
 	.description =
 		"Search files of the sandbox by an extended regular expression (with \\w \\d "

@@ -6,17 +6,19 @@
 #include "agentd/utf8.h"
 #include "base/cleanup.h"
 
-#define HALF (HEADTAIL_KEPT / 2)
-
 static size_t smaller(size_t a, size_t b)
 {
 	return a < b ? a : b;
 }
 
+static size_t half(const struct headtail *kept)
+{
+	return (kept->kept ? kept->kept : HEADTAIL_KEPT) / 2;
+}
+
 int headtail_add(struct headtail *kept, const void *data, size_t size)
 {
-	size_t to_head;
-	size_t length;
+	size_t to_head, length;
 
 	if (!kept->head)
 		kept->head = evbuffer_new();
@@ -24,16 +26,24 @@ int headtail_add(struct headtail *kept, const void *data, size_t size)
 		kept->tail = evbuffer_new();
 	if (!kept->head || !kept->tail)
 		return -ENOMEM;
-	to_head = smaller(size, HALF - evbuffer_get_length(kept->head));
+	to_head = smaller(size, half(kept) - evbuffer_get_length(kept->head));
 	if (evbuffer_add(kept->head, data, to_head) < 0)
 		return -ENOMEM;
 	if (evbuffer_add(kept->tail, (const char *)data + to_head, size - to_head) < 0)
 		return -ENOMEM;
 	length = evbuffer_get_length(kept->tail);
-	if (length > HALF)
-		evbuffer_drain(kept->tail, length - HALF);
+	if (length > half(kept))
+		evbuffer_drain(kept->tail, length - half(kept));
 	kept->total += size;
 	return 0;
+}
+
+void headtail_drain(struct headtail *kept, size_t size)
+{
+	size = kept->head ? smaller(size, evbuffer_get_length(kept->head)) : 0;
+	if (size > 0)
+		evbuffer_drain(kept->head, size);
+	kept->total -= size;
 }
 
 void headtail_finish(struct headtail *kept)
@@ -55,7 +65,7 @@ static size_t broken_start(const char *data, size_t length)
 	return n;
 }
 
-/* What is kept, in one piece: behind HALF bytes the cut is, if anything was cut yet. */
+/* What is kept, in one piece: behind the head the cut is, if anything was cut yet. */
 static char *join(const struct headtail *kept, size_t *ret_length)
 {
 	size_t head_length = evbuffer_get_length(kept->head);

@@ -45,6 +45,7 @@ static int start(struct tool_run *run, struct error *err)
 }
 
 const struct tool tool_ls = {
+	.is_reader = true,
 	.name = "ls",
 	.description = "List a folder of the sandbox, sorted by name, with / after folders.",
 	.parameters = "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"

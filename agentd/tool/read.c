@@ -156,6 +156,7 @@ static int start(struct tool_run *run, struct error *err)
 }
 
 const struct tool tool_read = {
+	.is_reader = true,
 	.name = "read",
 	.description = "Read a text file of the sandbox. Each line comes as its number, a tab and "
 		       "the line; 500 lines and 256 KiB at a time, then how many remain.",

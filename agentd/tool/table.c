@@ -1,4 +1,4 @@
-/* The tools that a model can call, in the order in which tool.list shows them. */
+/* The tools that a model can call, in the order in which a list shows them. */
 #include <string.h>
 
 #include "agentd/tool/tool.h"
@@ -12,6 +12,13 @@ const struct tool *const tool_table[] = {
 	&tool_glob,
 	&tool_grep,
 	&tool_ls,
+	&tool_http_fetch,
+	/* in agentd, behind those in a sandbox */
+	&tool_search_web,
+	&tool_memory_get,
+	&tool_memory_save,
+	&tool_memory_append,
+	&tool_memory_update,
 };
 const size_t tool_count = ARRAY_SIZE(tool_table);
 

@@ -2,12 +2,15 @@
 
 #include <errno.h>
 #include <event2/buffer.h>
+#include <event2/event.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "agentd/utf8.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/error.h"
 
 /* What to do about a failure; errors without a row are told as they are. */
@@ -48,6 +51,9 @@ static void run_destroy(struct tool_run *run)
 		evbuffer_free(run->text);
 	headtail_finish(&run->output);
 	headtail_finish(&run->errors);
+	if (run->finish)
+		event_free(run->finish);
+	free(run->state);
 	free(run);
 }
 
@@ -68,6 +74,7 @@ int tool_start(const struct tool_request *request, const struct tool_callbacks *
 	run->request = *request;
 	run->request.limits.time_ms = GUEST_FILE_TIMEOUT;
 	run->callbacks = *callbacks;
+	run->begun_ns = clock_now_ns();
 	run->input = evbuffer_new();
 	run->data = evbuffer_new();
 	run->text = evbuffer_new();
@@ -84,6 +91,8 @@ void tool_cancel(struct tool_run *run)
 {
 	if (run->in_flight)
 		guest_request_cancel(run->in_flight);
+	else if (run->on_cancel)
+		run->on_cancel(run);
 }
 
 static void gather(struct tool_run *run, enum guest_stream stream, const void *data, uint32_t size)
@@ -105,7 +114,7 @@ static void on_output(void *arg, enum guest_stream stream, const void *data, uin
 	struct tool_run *run = arg;
 
 	gather(run, stream, data, size);
-	if (stream != GUEST_DATA && run->callbacks.on_output)
+	if (stream != GUEST_DATA && !run->is_quiet && run->callbacks.on_output)
 		run->callbacks.on_output(run->callbacks.arg, stream, data, size);
 }
 
@@ -114,23 +123,54 @@ static void on_credit(void *arg)
 	tool_send_input(arg);
 }
 
-/* A request of this run has ended: the only place where a run ends. */
+/* The only place where a run ends. */
+static void run_end(struct tool_run *run, const struct guest_reply *reply)
+{
+	struct tool_result result = {.text = run->text};
+
+	if (run->is_out_of_memory)
+		tool_fail(run, "agentd is out of memory: try again");
+	tool_end_line(run);
+	result.is_error = run->is_error;
+	result.reply = run->has_receipt ? &run->receipt : reply;
+	run->callbacks.on_done(run->callbacks.arg, &result);
+	run_destroy(run);
+}
+
+/* A request of this run has ended. */
 static void on_reply(void *arg, const struct guest_reply *reply)
 {
 	struct tool_run *run = arg;
-	struct tool_result result;
 
 	run->in_flight = NULL;
 	if (reply->end != GUEST_END_LOST)
 		run->on_reply(run, reply);
-	if (run->in_flight)
-		return;
-	if (run->is_out_of_memory)
-		tool_fail(run, "agentd is out of memory: try again");
-	tool_end_line(run);
-	result = (struct tool_result){.text = run->text, .is_error = run->is_error, .reply = reply};
-	run->callbacks.on_done(run->callbacks.arg, &result);
-	run_destroy(run);
+	if (!run->in_flight)
+		run_end(run, reply);
+}
+
+void tool_finish(struct tool_run *run)
+{
+	const struct guest_reply reply = {
+		.end = GUEST_END_DONE, .wall_ns = clock_now_ns() - run->begun_ns};
+
+	run_end(run, &reply);
+}
+
+static void on_finish(evutil_socket_t fd, short events, void *arg)
+{
+	(void)fd;
+	(void)events;
+	tool_finish(arg);
+}
+
+int tool_finish_later(struct tool_run *run, struct error *err)
+{
+	run->finish = evtimer_new(run->request.base, on_finish, run);
+	if (!run->finish)
+		return error_set(err, ENOMEM, "out of memory");
+	event_active(run->finish, EV_TIMEOUT, 0);
+	return 0;
 }
 
 static struct guest_callbacks callbacks_of(struct tool_run *run)
@@ -223,6 +263,27 @@ void tool_say_name(struct tool_run *run, const char *name)
 	}
 }
 
+void tool_say_line(struct tool_run *run, const char *text, size_t length, size_t max)
+{
+	size_t said = 0;
+	bool is_cut = length > max;
+
+	if (is_cut)
+		length = utf8_whole_length(text, max);
+	for (size_t i = 0; i < length; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (c > 0x20 && c != 0x7f) {
+			tool_say_bytes(run, text + i, 1);
+			said++;
+		} else if (said > 0 && i + 1 < length && (unsigned char)text[i + 1] > 0x20) {
+			tool_say_bytes(run, " ", 1);
+		}
+	}
+	if (is_cut)
+		tool_say(run, " [... cut]");
+}
+
 void tool_say_found(struct tool_run *run, const char *path)
 {
 	bool is_default = !json_object_get(run->request.arguments, "path");
@@ -297,10 +358,17 @@ bool tool_flag(const struct tool_run *run, const char *name)
 	return json_is_true(json_object_get(run->request.arguments, name));
 }
 
+const char *tool_cwd(const struct tool_run *run)
+{
+	const struct tool_shell *shell = run->request.shell;
+
+	return shell && shell->cwd[0] ? shell->cwd : run->request.cwd;
+}
+
 int tool_path(const struct tool_run *run, const char *path, char to[static TOOL_PATH_MAX],
 	struct error *err)
 {
-	const char *cwd = run->request.cwd;
+	const char *cwd = tool_cwd(run);
 	int length;
 
 	if (path[0] == '/' || !cwd)

@@ -10,4 +10,4 @@ tests_bench_exec_bench_LDADD = $(jail_fixture_libs)
 bench-programs: tests/bench/build_bench tests/bench/exec_bench nsjail-lite/hearth-builder
 .PHONY: bench-programs
 CLEANFILES += tests/bench/build_bench tests/bench/exec_bench
-EXTRA_DIST += tests/bench/bind_bench.py tests/bench/peers.py tests/bench/peers.sh tests/bench/run_bench.py
+EXTRA_DIST += tests/bench/agent_bench.py tests/bench/bind_bench.py tests/bench/peers.py tests/bench/peers.sh tests/bench/run_bench.py

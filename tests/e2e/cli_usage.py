@@ -9,7 +9,8 @@ import unittest
 import tap
 from instance import HEARTH, hearth
 
-COMMANDS = ["up", "down", "run", "exec", "sandbox ls", "sandbox kill", "sandbox net", "sandbox inspect", "pool ls",
+COMMANDS = ["up", "down", "init", "start", "chat", "session ls", "session show", "session rm", "key create", "key ls",
+            "key revoke", "agent validate", "run", "exec", "sandbox ls", "sandbox kill", "sandbox net", "sandbox inspect", "pool ls",
             "pool set", "top", "image build", "image ls", "image verify", "image rm", "bench acquire", "bench exec",
             "bench churn", "bench miss", "bench burst", "bench --compare", "doctor", "version"]
 NOWHERE = "/nonexistent/instance"
@@ -85,7 +86,9 @@ class Usage(unittest.TestCase):
                       ["sandbox", "net", "1"], ["sandbox", "net", "1", "internet"], ["sandbox", "inspect"],
                       ["bench", "acquire", "-n", "0"], ["bench", "acquire", "-n", "1e3"],
                       ["bench", "acquire", "--pause-us", "-5"], ["down", "now"], ["pool", "ls", "x"],
-                      ["image", "build"], ["image", "rm", "a", "b"], ["version", "x"]):
+                      ["image", "build"], ["image", "rm", "a", "b"], ["init", "a", "b"], ["session", "show"],
+                      ["session", "rm"], ["session", "ls", "--limit", "0"], ["key", "create", "x"], ["key", "revoke"],
+                      ["agent", "validate", "a", "b"], ["version", "x"]):
             with self.subTest(words):
                 result = hearth(*words)
                 self.assertEqual(result.returncode, 2)
@@ -106,7 +109,8 @@ class Usage(unittest.TestCase):
 
     def test_no_instance_is_not_found(self):
         """commands that need an instance say that none is there, and how to start one"""
-        for words in (["pool", "ls"], ["sandbox", "ls"], ["bench", "acquire"]):
+        for words in (["pool", "ls"], ["sandbox", "ls"], ["bench", "acquire"], ["session", "ls"], ["key", "ls"],
+                      ["session", "rm", "x"], ["chat", "x"]):
             with self.subTest(words):
                 result = hearth(*words, "--dir", NOWHERE)
                 self.assertEqual(result.returncode, 3)

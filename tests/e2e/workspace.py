@@ -1,15 +1,20 @@
 """Workspaces, and what else a lease has of its own, as a user has them."""
 
+import array
+import fcntl
 import json
 import os
 import shutil
+import socket
 import stat
+import struct
 import subprocess
 import tempfile
 import unittest
 
 import rpc_client
 import tap
+from fake_supervisor import DONE, REFUSED, header, packet
 from instance import Instance, start
 
 OWNER = 14 * 65536  # of files of root inside, on the host: JAIL_WORKSPACE_UID
@@ -27,6 +32,46 @@ hostname = plain
 """
 GROW = "x=xxxxxxxxxxxxxxxx; while :; do x=$x$x; done"
 FORKS = "(i=0; while [ $i -lt 60 ]; do sleep 1000 & i=$((i + 1)); done); kill -9 -1"
+WORKSPACE_REMOVE = 11
+LIMIT, UNSUPPORTED = 5, 7  # why it is refused
+GET_FLAGS, SET_FLAGS, IMMUTABLE = 0x80086601, 0x40086602, 0x10  # FS_IOC_
+
+
+def remove(instance, workspace):
+    """What the supervisor answers: (type, reason, retry_ms, text), or (DONE,)."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as link:
+        link.connect(instance.file("control.sock"))
+        link.send(packet(WORKSPACE_REMOVE, 1, workspace.encode().ljust(64, b"\0")))
+        data = link.recv(512)
+    kind, _ = header(data)
+    if kind != REFUSED:
+        return (kind,)
+    return kind, *struct.unpack_from("=II", data, 16), data[24:].rstrip(b"\0").decode()
+
+
+def removed(directory):
+    """What is still to go."""
+    return [name for name in os.listdir(directory) if name.startswith(".removed-")]
+
+
+def make_chain(path, length):
+    """Directories in each other."""
+    os.makedirs(path)
+    at = os.open(path, os.O_RDONLY)
+    for _ in range(length):
+        os.mkdir("d", dir_fd=at)
+        below = os.open("d", os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+    os.close(at)
+
+
+def set_immutable(path, is_on):
+    with open(path, "rb") as file:
+        flags = array.array("i", [0])
+        fcntl.ioctl(file, GET_FLAGS, flags)
+        flags[0] = flags[0] | IMMUTABLE if is_on else flags[0] & ~IMMUTABLE
+        fcntl.ioctl(file, SET_FLAGS, flags)
 
 
 class OfItsOwn(unittest.TestCase):
@@ -185,6 +230,55 @@ class OfItsOwn(unittest.TestCase):
                 self.assert_refused(options, text)
         self.assertEqual(os.path.exists(self.path("..", "x")), False)
 
+    def test_removal_takes_all_of_it(self):
+        """a workspace is removed with all that is in it, and nothing beside it; its name is free at once"""
+        other = f"{self.workspace}-other"
+        self.run_ok("echo kept > /workspace/file", "--workspace", other)
+        self.run_ok(f"cd /workspace; ln -s ../{other} out; ln -s ../{other}/file 'a\nb'; ln -s /etc etc; mkfifo fifo; "
+                    "mkdir -p 'x\ny' -- -rf; echo x > '-rf/x'; chmod 0 -- -rf; touch \"$(printf '\\377')\"",
+                    "--workspace", self.workspace)
+        path = self.path(self.workspace)
+        os.link(self.path(other, "file"), os.path.join(path, "hard"))
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(os.path.join(path, "socket"))
+        make_chain(os.path.join(path, "deep"), 10000)
+        os.mkdir(os.path.join(path, "many"))
+        for i in range(100000):
+            os.mknod(os.path.join(path, "many", str(i)))
+        self.assertEqual(remove(self.instance, self.workspace), (DONE,))
+        self.assertEqual(self.run_ok("ls -A /workspace; echo new > /workspace/new", "--workspace", self.workspace), "")
+        rpc_client.until(lambda: not removed(self.directory), "all of it has gone")
+        self.assertEqual(self.run_ok("cat /workspace/*", "--workspace", other), "kept\n")
+        self.assertEqual(os.stat(self.path(other, "file")).st_nlink, 1)
+        self.assertEqual(self.run_ok("cat /workspace/*", "--workspace", self.workspace), "new\n")
+
+    def test_removal_waits_for_the_lease(self):
+        """a workspace that a lease has is not removed, until its sandbox is dead; then it is, also a second time"""
+        client = self.instance.agentd()
+        self.addCleanup(client.close)
+        lease = client.call("sandbox.acquire", workspace=self.workspace)
+        handle = {"id": lease["id"], "epoch": lease["epoch"]}
+        client.execute(handle, "sh", "-c", "echo kept > /workspace/x")
+        self.assertEqual(remove(self.instance, self.workspace), (
+            REFUSED, LIMIT, 20, f"workspace {self.workspace} is in use: a lease has it, or has just given it back"))
+        self.assertEqual(client.execute(handle, "cat", "/workspace/x")[1], b"kept\n")
+        client.call("sandbox.release", **handle)
+        rpc_client.until(lambda: remove(self.instance, self.workspace) == (DONE,), "it is free")
+        self.assertFalse(os.path.exists(self.path(self.workspace)))
+        self.assertEqual(remove(self.instance, self.workspace), (DONE,))
+
+    def test_removal_of_what_is_none(self):
+        """what no sandbox has had, but stands there all the same, is not removed"""
+        path = self.path(self.workspace)
+        os.mkdir(path)
+        with open(os.path.join(path, "file"), "w", encoding="ascii") as file:
+            file.write("an administrator's")
+        self.assertEqual(remove(self.instance, self.workspace)[:2], (REFUSED, UNSUPPORTED))
+        self.assertEqual(os.listdir(path), ["file"])
+        os.unlink(os.path.join(path, "file"))
+        self.assertEqual(remove(self.instance, self.workspace), (DONE,))
+        self.assertFalse(os.path.exists(path))
+
     def test_agentd_gives_them_too(self):
         """a client of agentd asks for the same, and is refused the same"""
         client = self.instance.agentd()
@@ -211,6 +305,26 @@ class Elsewhere(unittest.TestCase):
                     self.assertEqual((result.returncode, result.stdout, result.stderr), (0, said, b""))
                 with open("/proc/self/mountinfo", encoding="utf-8") as file:
                     self.assertNotIn(directory, file.read())
+
+    def test_what_cannot_be_removed(self):
+        """an immutable file stays, and the log says so; once it may go, the next start removes it"""
+        with tempfile.TemporaryDirectory(prefix="hearth-e2e.", dir="/var/lib/hearth") as directory:
+            config = CONFIG.format(directory=directory)
+            with Instance.of(config) as instance:
+                instance.hearth("run", "--workspace", "w", "--", "sh", "-c", "cd /workspace && mkdir d && touch d/held d/x y")
+                set_immutable(os.path.join(directory, "w", "d", "held"), True)
+                rpc_client.until(lambda: remove(instance, "w") == (DONE,), "it is free")
+
+                def is_said():
+                    with open(instance.file("supervisor.log"), encoding="utf-8") as log:
+                        return "1 cannot be removed whole" in log.read()
+
+                rpc_client.until(is_said, "the log says so")
+                left = os.path.join(directory, removed(directory)[0])
+                self.assertEqual((os.listdir(left), os.listdir(os.path.join(left, "d"))), (["d"], ["held"]))
+                set_immutable(os.path.join(left, "d", "held"), False)
+            with Instance.of(config):
+                rpc_client.until(lambda: not removed(directory), "what was left has gone")
 
     def test_an_instance_without_workspaces(self):
         """where there are none, who asks for one is refused with what to do"""

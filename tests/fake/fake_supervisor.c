@@ -7,9 +7,12 @@
  * The template says what an ACQUIRE gets: "none" and "empty" are refused, "never" has no answer,
  * "idle" has an idle limit of 600 ms (which nobody enforces), of "weak" the CPU quota is not enforced,
  * everything else is leased at once. A released lease gets its receipt at once, but one of "slow" not.
- * Events go to stdout, one a line: leased ID, released ID, touched ID, gone. Commands come by stdin:
+ * Events go to stdout, one a line: leased ID, released ID, touched ID, removed WORKSPACE, held WORKSPACE, gone. Commands come by stdin:
  *   end ID REASON LIMITS LIMIT   LEASE_ENDED
  *   receipt ID REASON LIMITS     RECEIPT
+ *   count                  answered by an event "total N": leases until now
+ *   hold N                 the next N times WORKSPACE_REMOVE is refused: in use
+ *   refuse N               likewise, but for good
  *   kill ID                the guest is killed, without a word to the client
  */
 #include <errno.h>
@@ -47,6 +50,7 @@ struct fake_lease {
 static struct pollfd fds[2 + CLIENTS_MAX];   /* stdin, listener, clients */
 static struct fake_lease leases[LEASES_MAX]; /* by id; ids begin with 1 */
 static uint64_t last_id;
+static unsigned holds, refusals; /* of the next removals */
 static char root[4096];
 
 static _Noreturn void fail(const char *what)
@@ -253,6 +257,33 @@ static void on_pools(int client, uint32_t request)
 	reply(client, &done, CONTROL_DONE, sizeof(done), request, -1);
 }
 
+/* It has counted nothing. */
+static void on_stats(int client, uint32_t request)
+{
+	struct control_done done = {0};
+
+	reply(client, &done, CONTROL_DONE, sizeof(done), request, -1);
+}
+
+static void on_workspace_remove(int client, const struct control_workspace *request)
+{
+	struct control_done done;
+
+	printf("%s %s\n", holds + refusals > 0 ? "held" : "removed", request->workspace);
+	fflush(stdout);
+	if (holds > 0) {
+		holds--;
+		refuse(client, request->header.id, REFUSED_LIMIT, "the workspace is in use");
+	} else if (refusals > 0) {
+		struct control_refused m = {.refusal = REFUSED_BROKEN, .text = "no such luck"};
+
+		refusals--;
+		reply(client, &m, CONTROL_REFUSED, sizeof(m), request->header.id, -1);
+	} else {
+		reply(client, &done, CONTROL_DONE, sizeof(done), request->header.id, -1);
+	}
+}
+
 static void on_gone(struct pollfd *client)
 {
 	for (uint64_t id = 1; id <= last_id; id++)
@@ -299,6 +330,12 @@ static void on_client(struct pollfd *client)
 	case CONTROL_POOLS:
 		on_pools(client->fd, h->id);
 		break;
+	case CONTROL_STATS:
+		on_stats(client->fd, h->id);
+		break;
+	case CONTROL_WORKSPACE_REMOVE:
+		on_workspace_remove(client->fd, (const void *)packet);
+		break;
 	}
 }
 
@@ -339,6 +376,10 @@ static void on_command(void)
 		send_receipt(leases[id].client, id, reason, limits);
 	else if (sscanf(line, "kill %llu", &id) == 1)
 		kill(leases[id].guest, SIGKILL);
+	else if (sscanf(line, "hold %u", &holds) == 1 || sscanf(line, "refuse %u", &refusals) == 1)
+		;
+	else if (strcmp(line, "count\n") == 0)
+		say("total", last_id);
 	else
 		fail(line);
 }

@@ -14,6 +14,7 @@
 
 #define TEXT_MAX (8u << 20)
 
+/* Of the tools in a sandbox, which are the first ones of the table. */
 static const char *const arguments[] = {
 	"{\"path\":\"x\"}",
 	"{\"path\":\"x\",\"content\":\"c\"}",
@@ -22,6 +23,7 @@ static const char *const arguments[] = {
 	"{\"pattern\":\"*\"}",
 	"{\"pattern\":\"a\",\"path\":\"x\"}",
 	"{\"path\":\"x\"}",
+	"{\"url\":\"http://x\"}",
 };
 
 static unsigned done;
@@ -94,10 +96,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct tool_run *run;
 	int ends[2];
 
-	if (size == 0 || tool_count != ARRAY_SIZE(arguments))
+	if (tool_table[ARRAY_SIZE(arguments) - 1]->place != TOOL_IN_SANDBOX ||
+		tool_table[ARRAY_SIZE(arguments)]->place != TOOL_IN_AGENTD)
+		abort();
+	if (size == 0)
 		return 0;
-	request.tool = tool_table[data[0] % tool_count];
-	request.arguments = json = json_loads(arguments[data[0] % tool_count], 0, NULL);
+	request.tool = tool_table[data[0] % ARRAY_SIZE(arguments)];
+	request.arguments = json = json_loads(arguments[data[0] % ARRAY_SIZE(arguments)], 0, NULL);
 	if (channel_pair(ends, NULL) < 0 || guest_client_create(ends[0], &request.guest, NULL) < 0)
 		abort();
 	done = 0;

@@ -28,6 +28,9 @@ static void use_request(uint16_t type, const void *packet)
 
 		expect(text_is_name(m->template_name, sizeof(m->template_name) - 1));
 		expect(m->what >= 1 && m->what <= POOL_SET_ALL);
+	} else if (type == CONTROL_WORKSPACE_REMOVE) {
+		expect(text_is_name(((const struct control_workspace *)packet)->workspace,
+			CONTROL_BIND_MAX - 1));
 	} else if (type == CONTROL_NET) {
 		expect(text_is_name(((const struct control_net *)packet)->net, CONTROL_NAME_MAX));
 	} else if (type == CONTROL_RELEASE || type == CONTROL_TOUCH || type == CONTROL_KILL ||

@@ -21,6 +21,12 @@ tests_fuzz_rpc_fuzz_test_LDADD = librpc.a libbase.a $(JANSSON_LIBS)
 
 include tests/fuzz/proto.mk
 include tests/fuzz/texts.mk
+include tests/fuzz/project.mk
+include tests/fuzz/upstream.mk
+include tests/fuzz/api.mk
+include tests/fuzz/agent_tools.mk
+include tests/fuzz/scripted.mk
+include tests/fuzz/cli.mk
 
 if ENABLE_FUZZING
 check_PROGRAMS += $(fuzz_programs)

@@ -244,7 +244,9 @@ static void another_path_is_not_found(void **state)
 
 	expect(text, "HTTP/1.1 404 ");
 	assert_int_equal(w->asked, 0);
-	assert_int_equal(w->server.metrics.requests[METRICS_ROUTE_OTHER][METRICS_CODE_404], 1);
+	assert_int_equal(w->server.metrics.counter_count, 1);
+	assert_string_equal(w->server.metrics.counters[0].first, "other");
+	assert_string_equal(w->server.metrics.counters[0].second, "404");
 }
 
 static void another_method_is_not_allowed(void **state)
@@ -391,15 +393,52 @@ static void every_tool_has_room_to_be_counted(void **state)
 	size_t count;
 
 	(void)state;
-	assert_true(tool_count <= METRICS_TOOLS_MAX);
-	assert_int_equal(metrics_samples(&metrics, samples), 1); /* the histogram */
+	assert_int_equal(metrics_samples(&metrics, samples), 2); /* the histograms */
 	for (size_t i = 0; i < tool_count; i++)
 		for (unsigned j = 0; j < METRICS_TOOL_RESULTS; j++)
 			metrics_count_tool(&metrics, tool_table[i], j);
 	count = metrics_samples(&metrics, samples);
-	assert_int_equal(count, 1 + tool_count * METRICS_TOOL_RESULTS);
-	for (size_t i = 1; i < count; i++)
+	assert_int_equal(count, 2 + tool_count * METRICS_TOOL_RESULTS);
+	for (size_t i = 2; i < count; i++)
 		assert_int_equal(samples[i].value, 1);
+}
+
+static void labels_without_room_are_counted_as_others(void **state)
+{
+	struct stat_sample samples[METRICS_SAMPLES_MAX];
+	struct metrics metrics = {0};
+	uint64_t turns = 0;
+	size_t count;
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * METRICS_COUNTERS_MAX; i++) {
+		char agent[16];
+
+		snprintf(agent, sizeof(agent), "agent%u", i);
+		metrics_count_turn(&metrics, agent, "stop");
+	}
+	metrics_count_request(&metrics, "/health", 200);
+	count = metrics_samples(&metrics, samples);
+	assert_true(count <= METRICS_SAMPLES_MAX);
+	for (size_t i = 2; i < count; i++)
+		turns += samples[i].family == STAT_TURNS ? samples[i].value : 0;
+	assert_int_equal(turns, 2 * METRICS_COUNTERS_MAX);
+	assert_int_equal(samples[count - 1].family, STAT_HTTP_REQUESTS);
+	assert_string_equal(samples[count - 1].labels[0], "other");
+}
+
+static void what_a_model_took_is_shown(void **state)
+{
+	struct stat_sample samples[METRICS_SAMPLES_MAX];
+	struct metrics metrics = {0};
+
+	(void)state;
+	metrics_count_model(&metrics, 3 * NS_PER_MS, 100, 0);
+	assert_int_equal(metrics_samples(&metrics, samples), 3);
+	assert_int_equal(samples[1].family, STAT_MODEL_DURATION);
+	assert_int_equal(samples[1].histogram.count, 1);
+	assert_string_equal(samples[2].labels[0], "in");
+	assert_int_equal(samples[2].value, 100);
 }
 
 #define HTTP_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -419,6 +458,8 @@ int main(void)
 		HTTP_TEST(a_unix_socket_serves_as_well),
 		HTTP_TEST(a_port_that_is_taken_is_told),
 		cmocka_unit_test(every_tool_has_room_to_be_counted),
+		cmocka_unit_test(labels_without_room_are_counted_as_others),
+		cmocka_unit_test(what_a_model_took_is_shown),
 	};
 
 	return cmocka_run_group_tests_name("agentd_metrics", tests, NULL, NULL);

@@ -42,7 +42,8 @@ class Tools(World):
     def test_tools_are_listed_with_their_schemas(self):
         """tool.list gives a model names, descriptions and schemas"""
         tools = {tool["name"]: tool for tool in self.client.call("tool.list")["tools"]}
-        self.assertEqual(sorted(tools), ["bash", "edit", "glob", "grep", "ls", "read", "write"])
+        self.assertEqual(sorted(tools), ["bash", "edit", "glob", "grep", "http_fetch", "ls", "read",
+                                         "write"])
         for tool in tools.values():
             self.assertGreater(len(tool["description"]), 20)
             self.assertEqual(tool["parameters"]["type"], "object")

@@ -16,6 +16,16 @@ tests_unit_cli_table_test_SOURCES = tests/unit/cli_table.c tests/unit/cli_captur
 tests_unit_cli_table_test_CPPFLAGS = $(cli_test_cppflags)
 tests_unit_cli_table_test_LDADD = $(cli_test_libs)
 
+UNIT_TESTS += tests/unit/cli_plain.test
+tests_unit_cli_plain_test_SOURCES = tests/unit/cli_plain.c
+tests_unit_cli_plain_test_CPPFLAGS = $(cli_test_cppflags)
+tests_unit_cli_plain_test_LDADD = $(cli_test_libs)
+
+UNIT_TESTS += tests/unit/cli_chat_view.test
+tests_unit_cli_chat_view_test_SOURCES = tests/unit/cli_chat_view.c
+tests_unit_cli_chat_view_test_CPPFLAGS = $(cli_test_cppflags)
+tests_unit_cli_chat_view_test_LDADD = $(cli_test_libs)
+
 UNIT_TESTS += tests/unit/bench_stats.test
 tests_unit_bench_stats_test_SOURCES = tests/unit/bench_stats.c
 tests_unit_bench_stats_test_CPPFLAGS = $(cli_test_cppflags)

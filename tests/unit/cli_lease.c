@@ -130,7 +130,7 @@ static int up(const char *options, char *ret_config, size_t size)
 	snprintf(text, sizeof(text), "up --image tiny --pool 4%s", options);
 	read_line(&line, text);
 	capture_begin();
-	status = up_config_parse(&line.cli, &config);
+	status = up_config_parse(&line.cli, &(struct up_config){0}, &config);
 	capture_end();
 	if (status != 0)
 		return status;

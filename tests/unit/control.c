@@ -296,6 +296,17 @@ static const struct field pool_set_fields[] = {
 	ZERO(control_pool_set, reserved),
 };
 
+static void fill_workspace(struct packet *packet)
+{
+	struct control_workspace *m = (void *)packet->bytes;
+
+	strcpy(m->workspace, "job-7");
+}
+
+static const struct field workspace_fields[] = {
+	NAME(control_workspace, workspace),
+};
+
 static void fill_stat_row(struct packet *packet)
 {
 	struct control_stat_row *m = (void *)packet->bytes;
@@ -333,6 +344,7 @@ static const struct message_case cases[] = {
 	CASE(INSPECT, fill_lease, lease_fields),
 	{.type = CONTROL_STATS},
 	CASE(POOL_SET, fill_pool_set, pool_set_fields),
+	CASE(WORKSPACE_REMOVE, fill_workspace, workspace_fields),
 	CASE(LEASED, fill_leased, leased_fields),
 	{.type = CONTROL_DONE},
 	CASE(REFUSED, fill_refused, refused_fields),

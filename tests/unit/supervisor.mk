@@ -83,3 +83,8 @@ UNIT_TESTS += tests/unit/supervisor_stats.test
 tests_unit_supervisor_stats_test_SOURCES = tests/unit/supervisor_stats.c $(supervisor_world)
 tests_unit_supervisor_stats_test_CPPFLAGS = $(supervisor_test_cppflags)
 tests_unit_supervisor_stats_test_LDADD = $(supervisor_test_libs)
+
+UNIT_TESTS += tests/unit/supervisor_removal.test
+tests_unit_supervisor_removal_test_SOURCES = tests/unit/supervisor_removal.c $(supervisor_world)
+tests_unit_supervisor_removal_test_CPPFLAGS = $(supervisor_test_cppflags)
+tests_unit_supervisor_removal_test_LDADD = $(supervisor_test_libs)

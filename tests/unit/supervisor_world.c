@@ -108,6 +108,7 @@ struct world *world_open_network(
 		.start_builder = start_fake,
 		.start_network = start_fake_network,
 		.arg = w,
+		.workspace_uid = geteuid(),
 		.first_uid = 65536,
 		.can_freeze = world_can_freeze,
 	};

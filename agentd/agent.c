@@ -1,0 +1,296 @@
+#include "agentd/agent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agentd/api/front_http.h"
+#include "agentd/agent_config.h"
+#include "agentd/project/project.h"
+#include "agentd/server.h"
+#include "agentd/store/store.h"
+#include "agentd/tool/search.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/unix_socket.h"
+#include "proto/instance.h"
+
+#define SOCKET_MODE 0660
+#define STATE_MODE  0700
+
+static int open_directory(const char *path, struct error *err)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? error_errno(err, "project %s", path) : fd;
+}
+
+/* Where keys are, by PROVIDER_API_KEY; systemd's credentials, when it starts us. */
+static void find_keys(const char *directories[static 3])
+{
+	directories[0] = HEARTH_SYSCONFDIR "/keys";
+	directories[1] = getenv("CREDENTIALS_DIRECTORY");
+	directories[2] = NULL;
+}
+
+static int open_upstream(struct agent_parts *parts, const struct agent_options *options,
+	struct event_base *base, struct error *err)
+{
+	struct upstream_provider providers[AGENT_PROVIDERS_MAX + 1] = {0};
+	const struct agent_config *config = parts->config;
+	const char *directories[3];
+	struct upstream_options upstream = {.providers = providers,
+		.provider_count = config->provider_count,
+		.key_directories = directories,
+		.tries = config->tries,
+		.stall_timeout_ms = (uint32_t)config->stall_ms};
+
+	find_keys(directories);
+	for (uint32_t i = 0; i < config->provider_count; i++)
+		providers[i] = (struct upstream_provider){.name = config->providers[i].name,
+			.dialect = (enum upstream_dialect)config->providers[i].dialect,
+			.base_url = config->providers[i].base_url,
+			.concurrency = config->providers[i].concurrency};
+	if (options->scripted)
+		providers[upstream.provider_count++] =
+			(struct upstream_provider){.name = "scripted",
+				.base_url = "http://localhost/v1",
+				.socket_path = options->scripted,
+				.is_scripted = true};
+	return upstream_create(base, &upstream, &parts->upstream, err);
+}
+
+static int open_search(struct agent_parts *parts, struct event_base *base, struct error *err)
+{
+	const char *key = getenv("SEARCH_API_KEY");
+	struct tool_search_options search = {.provider = parts->config->search.provider,
+		.url = parts->config->search.url,
+		.key = key,
+		.start = transfer_start,
+		.cancel = transfer_cancel};
+	int r;
+
+	if (!search.provider[0])
+		return 0;
+	r = transfers_create(base, &parts->transfers, err);
+	if (r < 0)
+		return r;
+	search.transfers = parts->transfers;
+	r = tool_search_create(&search, &parts->search, err);
+	return r < 0 ? error_prefix(err, r, "[search]") : 0;
+}
+
+static int open_config(
+	struct agent_parts *parts, const struct agent_options *options, struct error *err)
+{
+	parts->config = calloc(1, sizeof(*parts->config));
+	if (!parts->config)
+		return error_set(err, ENOMEM, "out of memory");
+	return agent_config_load(options->directory, parts->config, err);
+}
+
+int agent_open(struct agent_parts *parts, const struct agent_options *options,
+	struct event_base *base, int dirfd, gid_t gid, struct error *err)
+{
+	int r;
+
+	*parts = (struct agent_parts){.project_fd = -1, .listeners = {-1, -1}};
+	if (!options->project)
+		return 0;
+	r = open_config(parts, options, err);
+	if (r == 0)
+		r = parts->project_fd = open_directory(options->project, err);
+	if (r >= 0)
+		r = parts->listeners[0] = unix_socket_listen(
+			dirfd, INSTANCE_API_SOCKET, SOCK_STREAM, SOCKET_MODE, gid, err);
+	if (r >= 0 && options->api_port)
+		r = parts->listeners[1] = metrics_http_open_port((unsigned)options->api_port, err);
+	if (r >= 0)
+		r = open_upstream(parts, options, base, err);
+	return r < 0 ? r : open_search(parts, base, err);
+}
+
+/* Beside the agents, in whichever folder they stand. */
+static int open_state(int project_fd, struct error *err)
+{
+	static const char *const folders[] = {".hearth", ".polpo"};
+	auto_close int folder = -1;
+	int fd;
+
+	for (size_t i = 0; folder < 0 && i < ARRAY_SIZE(folders); i++)
+		folder = openat(
+			project_fd, folders[i], O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (folder < 0)
+		return error_errno(err, "project: open .hearth");
+	if (mkdirat(folder, "state", STATE_MODE) < 0 && errno != EEXIST)
+		return error_errno(err,
+			"project: make .hearth/state (user hearth must be able to: hearth start "
+			"sees to it)");
+	fd = openat(folder, "state", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return fd < 0 ? error_errno(err, "project: open .hearth/state") : fd;
+}
+
+static int open_project(struct service *service, int fd, struct error *err)
+{
+	int r = project_open(fd, &service->project, err);
+
+	if (r == -EINVAL && service->project) {
+		project_report(service->project, false, stderr);
+		return error_set(
+			err, EINVAL, "the project has errors: hearth agent validate shows them");
+	}
+	return r;
+}
+
+static void count_answer(struct server *server, const char *route, int status)
+{
+	metrics_count_request(&server->metrics, route ? route : "other", status);
+}
+
+static int open_http(struct server *server, struct agent_parts *parts, struct error *err)
+{
+	const struct api_http_options options = {.base = server->base,
+		.server = server,
+		.on_idle = server_on_client_gone,
+		.on_answer = count_answer,
+		.routes = route_table,
+		.route_count = route_count,
+		.keys = &server->keys,
+		.hosts = server->config->api.hosts,
+		.origins = server->config->api.origins[0] ? server->config->api.origins : NULL,
+		.limits = api_limits_default};
+	int r = front_http_create(&options, &server->http, err);
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts->listeners); i++) {
+		int fd = take_fd(&parts->listeners[i]);
+
+		if (r == 0 && fd >= 0)
+			r = front_http_listen(server->http, fd, err);
+		else
+			fd_close(fd);
+	}
+	return r;
+}
+
+static int parse_hash(const char *text, unsigned char hash[static API_KEY_HASH_SIZE])
+{
+	if (!text || strlen(text) != 2 * API_KEY_HASH_SIZE)
+		return -EINVAL;
+	for (size_t i = 0; i < API_KEY_HASH_SIZE; i++)
+		if (sscanf(text + 2 * i, "%2hhx", &hash[i]) != 1)
+			return -EINVAL;
+	return 0;
+}
+
+static void on_keys(void *arg, int r, json_t *result, const struct error *err)
+{
+	const json_t *rows = json_object_get(result, "keys");
+	struct server *server = arg;
+	struct api_key *keys = calloc(json_array_size(rows) + 1, sizeof(*keys));
+	struct error why;
+	size_t count = 0, i;
+	json_t *row;
+
+	if (r < 0 || !keys) {
+		log_error("API keys: %s", r < 0 ? err->text : "out of memory");
+		free(keys);
+		return;
+	}
+	json_array_foreach((json_t *)rows, i, row)
+	{
+		const char *hash = json_string_value(json_object_get(row, "hash"));
+		struct api_key *key = &keys[count];
+
+		snprintf(key->id, sizeof(key->id), "%s",
+			json_string_value(json_object_get(row, "id")));
+		snprintf(key->prefix, sizeof(key->prefix), "%s",
+			json_string_value(json_object_get(row, "prefix")));
+		if (parse_hash(hash, key->hash) == 0)
+			count++;
+	}
+	if (api_keys_set(&server->keys, keys, count, &why) < 0)
+		log_error("API keys: %s", why.text);
+	else
+		front_http_keys_changed(server->http);
+	free(keys);
+}
+
+void agent_load_keys(struct server *server)
+{
+	if (store_key_list(server->service.store, on_keys, server) < 0)
+		log_error("API keys: the store takes no more");
+}
+
+int agent_start(struct server *server, struct agent_parts *parts, struct error *err)
+{
+	auto_close int project_fd = take_fd(&parts->project_fd);
+	auto_close int state_fd = -1;
+	struct service *service = &server->service;
+	int r;
+
+	if (project_fd < 0)
+		return 0;
+	server->config = take_ptr(&parts->config);
+	service->upstream = take_ptr(&parts->upstream);
+	service->transfers = take_ptr(&parts->transfers);
+	service->search = take_ptr(&parts->search);
+	service->has_workspaces = true;
+	r = service_init(service, server, err);
+	if (r == 0)
+		r = open_project(service, project_fd, err);
+	if (r == 0)
+		r = state_fd = open_state(project_fd, err);
+	if (r >= 0)
+		r = store_open(server->base, state_fd, AGENT_STORE_NAME, &service->store, err);
+	if (r == 0)
+		r = route_set_init(&server->routes, route_table, route_count, err);
+	if (r == 0)
+		r = open_http(server, parts, err);
+	if (r < 0)
+		return r;
+	agent_load_keys(server);
+	service_resume(service);
+	return 0;
+}
+
+void agent_stop(struct server *server)
+{
+	if (server->http)
+		front_http_stop(server->http);
+	service_stop(&server->service);
+}
+
+bool agent_is_busy(const struct server *server)
+{
+	return server->http && front_http_is_busy(server->http);
+}
+
+void agent_finish(struct server *server)
+{
+	service_finish(&server->service);
+	front_http_destroy(take_ptr(&server->http));
+	route_set_finish(&server->routes);
+	api_keys_finish(&server->keys);
+	free(take_ptr(&server->config));
+}
+
+int agent_check(const char *directory, bool as_json, FILE *to)
+{
+	struct project *project = NULL;
+	struct error err;
+	auto_close int fd = open_directory(directory, &err);
+	int r = fd < 0 ? fd : project_open(fd, &project, &err);
+
+	if (project)
+		project_report(project, as_json, to);
+	else
+		fprintf(stderr, "hearth: %s\n", err.text);
+	project_close(project);
+	return r < 0 ? 1 : 0;
+}

@@ -1,0 +1,57 @@
+/*
+ * agent.h - what agentd serves beside sandboxes when it is given a project: agents, by HTTP and JSON-RPC.
+ *
+ * Put together in two steps: what needs privileges or a path before they are dropped, the rest after that.
+ */
+#ifndef AGENTD_AGENT_H
+#define AGENTD_AGENT_H
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "agentd/upstream/upstream.h"
+
+#define AGENT_STORE_NAME "sessions.db"
+
+struct agent_config;
+struct error;
+struct event_base;
+struct server;
+struct tool_search;
+struct transfers;
+
+struct agent_options {
+	const char *directory; /* of the instance */
+	const char *project;   /* directory that holds .hearth or .polpo; NULL: none */
+	const char *
+		scripted; /* socket of a model that follows a script, for providers without a key; NULL: none */
+	uint64_t api_port; /* on 127.0.0.1; 0: none */
+};
+
+struct agent_parts {
+	int project_fd;
+	int listeners[2]; /* the Unix socket, the port; -1: none */
+	struct agent_config *config;
+	struct upstream *upstream;
+	struct transfers *transfers; /* of the search service; NULL: none */
+	struct tool_search *search;
+};
+
+/* Before privileges are dropped. Nothing when options name no project. 0 or -errno. */
+int agent_open(struct agent_parts *parts, const struct agent_options *options,
+	struct event_base *base, int dirfd, gid_t gid, struct error *err);
+/* After that: parts become the server's. 0 or -errno; an error of the project is one. */
+int agent_start(struct server *server, struct agent_parts *parts, struct error *err);
+/* Nothing new is let in; what runs stays on disk, to go on at the next start. */
+void agent_stop(struct server *server);
+bool agent_is_busy(const struct server *server);
+/* Accepts a server without a project. */
+void agent_finish(struct server *server);
+
+/* Read the project in this directory and print what is wrong with it. The exit status. */
+int agent_check(const char *directory, bool as_json, FILE *to);
+
+/* The set of keys is to be read from the store again. */
+void agent_load_keys(struct server *server);
+#endif

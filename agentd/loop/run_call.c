@@ -1,0 +1,479 @@
+/*
+ * The tools' half of a turn: each call of the model's reply, from its name to the message that answers it.
+ *
+ * A call that may change something begins once its start is on disk: after a crash it is told to the model as "outcome
+ * unknown" and not made again. One that only reads begins at once, and nobody records that; after a crash it is made
+ * again.
+ */
+#include <errno.h>
+#include <event2/buffer.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agentd/loop/run_private.h"
+#include "agentd/loop/service.h"
+#include "agentd/sandbox.h"
+#include "agentd/schema.h"
+#include "agentd/server.h"
+#include "agentd/utf8.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "proto/receipt.h"
+
+#define UNKNOWN                                                                                    \
+	"Error: the outcome of this call is unknown: the agent's host was interrupted while it "   \
+	"ran. Look what it has done before you do it again."
+
+static bool is_parallel(const struct run *run)
+{
+	return json_is_true(json_object_get(run->options, "parallel_tool_calls"));
+}
+
+static void tell(struct run_call *call, const char *state)
+{
+	json_t *data =
+		json_pack("{s:s,s:s,s:s}", "id", call->id, "name", call->name, "state", state);
+
+	if (call->result) {
+		json_object_set(data, "result", json_object_get(call->result, "content"));
+		if (call->receipt)
+			json_object_set(data, "receipt", call->receipt);
+	} else if (call->arguments) {
+		json_object_set(data, "arguments", call->arguments);
+	} else {
+		json_object_set_new(data, "arguments", json_string(call->text));
+	}
+	run_log(call->run, "tool_call", data);
+}
+
+/* The call is over: content, taken over, answers it. */
+static void finish(struct run_call *call, json_t *content, bool is_error)
+{
+	struct run *run = call->run;
+
+	if (!content)
+		content = json_string("Error: out of memory: ask for less");
+	call->state = RUN_CALL_DONE;
+	call->work = NULL;
+	if (run->is_abandoned) {
+		json_decref(content);
+		return;
+	}
+	call->result = json_pack(
+		"{s:s,s:s,s:o}", "role", "tool", "tool_call_id", call->id, "content", content);
+	tell(call, is_error ? "error" : "completed");
+	run_keep_cwd(run);
+	run_log_flush(run); /* into the same transaction */
+	run->writes++;
+	if (store_call_finish(run->service->store, run->id, run->turn, call->position, call->result,
+		    call->receipt, run_written, run) < 0)
+		run_wrote(run, -EBUSY);
+	run_next(run, run->state == RUN_ENDING ? run_conclude : run_calls_go);
+}
+
+static void refuse(struct run_call *call, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+static void refuse(struct run_call *call, const char *format, ...)
+{
+	char text[1024];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	finish(call, utf8_to_json(text, strlen(text)), true);
+}
+
+static json_t *text_of(const struct tool_result *result)
+{
+	const unsigned char *text = evbuffer_pullup(result->text, -1);
+
+	return utf8_to_json(
+		text ? (const char *)text : "", text ? evbuffer_get_length(result->text) : 0);
+}
+
+static json_t *describe_receipt(
+	const struct run_call *call, const struct guest_reply *reply, bool is_error)
+{
+	json_t *receipt = receipt_of_reply(reply);
+
+	json_object_set_new(receipt, "exit_code", json_integer((json_int_t)reply->exit_status));
+	json_object_set_new(receipt, "is_error", json_boolean(is_error));
+	json_object_set_new(receipt, "limits",
+		receipt_limit_texts(reply->limits_hit, &call->work->request.limits));
+	return receipt;
+}
+
+static enum metrics_tool_result judge(const struct tool_result *result)
+{
+	if (result->reply->end == GUEST_END_LOST)
+		return METRICS_TOOL_LOST;
+	return result->is_error ? METRICS_TOOL_ERROR : METRICS_TOOL_OK;
+}
+
+/* A channel may hang up before it is told why: then wait for that. */
+static bool is_end_told(const struct run *run)
+{
+	return !run->bench.sandbox || !run->bench.sandbox->is_hung_up;
+}
+
+static void answer_lost(struct run *run)
+{
+	for (unsigned i = 0; i < run->call_count; i++) {
+		struct run_call *call = &run->calls[i];
+
+		if (call->state == RUN_CALL_RUNNING && !call->work)
+			refuse(call,
+				"Error: %s. What this call did is unknown. The next call gets "
+				"another sandbox, with the files of /workspace.",
+				run->bench.ended[0] ? run->bench.ended : "the sandbox is lost");
+	}
+}
+
+static void on_done(void *arg, const struct tool_result *result)
+{
+	struct run_call *call = arg;
+	struct run *run = call->run;
+
+	metrics_count_tool(&run->service->server->metrics, call->tool, judge(result));
+	if (result->reply->end == GUEST_END_LOST) {
+		/* Why, is told right after this, by the sandbox's end. */
+		call->work = NULL;
+		run_next(run, run->state == RUN_ENDING ? run_conclude : run_calls_go);
+		return;
+	}
+	call->receipt = describe_receipt(call, result->reply, result->is_error);
+	finish(call, text_of(result), result->is_error);
+}
+
+/* Its arguments are fit, its start is recorded, there is a sandbox if it needs one. */
+static void start(struct run_call *call)
+{
+	struct run *run = call->run;
+	struct sandbox *sandbox = run->bench.sandbox;
+	struct tool_request request = {.tool = call->tool,
+		.arguments = call->arguments,
+		.base = run->service->server->base,
+		.shell = &run->shell,
+		.memory = &run->memory,
+		.search = run->service->search};
+	const struct tool_callbacks callbacks = {.on_done = on_done, .arg = call};
+	struct error err;
+	int r;
+
+	if (sandbox) {
+		run->shell.workspace = sandbox->lease.workspace[0] ? TOOL_WORKSPACE : NULL;
+		if (!run->shell.cwd[0] && run->shell.workspace)
+			text_copy(run->shell.cwd, sizeof(run->shell.cwd), TOOL_WORKSPACE);
+		request.guest = sandbox->guest;
+		request.limits = limit_values_of(&sandbox->lease);
+		request.has_bash = sandbox->has_bash;
+	}
+	call->state = RUN_CALL_RUNNING;
+	r = tool_start(&request, &callbacks, &call->work, &err);
+	if (sandbox)
+		sandbox_update(sandbox);
+	if (r == -EPIPE)
+		run_next(run, run_calls_go);
+	else if (r < 0)
+		refuse(call, "Error: %s", err.text);
+}
+
+static void on_recorded(void *arg, int r, json_t *result, const struct error *err)
+{
+	struct run_call *call = arg;
+	struct run *run = call->run;
+
+	(void)result;
+	(void)err;
+	if (r == 0 && run->state == RUN_TOOLS && call->state == RUN_CALL_RECORDING) {
+		if (run->is_cancelled)
+			refuse(call, "Error: cancelled before it began");
+		else if (call->tool->place == TOOL_IN_SANDBOX && !run->bench.sandbox)
+			call->state = RUN_CALL_WAITING;
+		else
+			start(call);
+		run_next(run, run_calls_go);
+	}
+	run_wrote(run, r);
+}
+
+static void record_start(struct run_call *call)
+{
+	struct run *run = call->run;
+
+	call->state = RUN_CALL_RECORDING;
+	call->is_recorded = true;
+	run->writes++;
+	if (store_call_start(
+		    run->service->store, run->id, run->turn, call->position, on_recorded, call) < 0)
+		run_wrote(run, -EBUSY);
+}
+
+static void begin(struct run_call *call)
+{
+	struct run *run = call->run;
+
+	tell(call, "calling");
+	run_log_flush(run);
+	if (call->is_recorded || call->tool->is_reader)
+		start(call);
+	else
+		record_start(call);
+}
+
+/* False: the call is over already, with what is wrong with it. */
+static bool check(struct run_call *call)
+{
+	const struct project_agent *agent = call->run->agent;
+	json_error_t why;
+	struct error err;
+
+	if (!call->tool || !project_agent_may_call(agent, call->name)) {
+		refuse(call, "Error: %s the tool %.64s: use one of those that you were told of",
+			call->tool ? "you may not call" : "there is no such thing as", call->name);
+		return false;
+	}
+	if (!call->arguments)
+		call->arguments = json_loads(call->text[0] ? call->text : "{}", 0, &why);
+	if (!json_is_object(call->arguments)) {
+		refuse(call, "Error: the arguments are not a JSON object%s%s: call it again",
+			call->arguments ? "" : ": ", call->arguments ? "" : why.text);
+		return false;
+	}
+	if (schema_check(service_schema(call->run->service, call->tool), call->arguments,
+		    "arguments", &err) < 0) {
+		refuse(call, "Error: %s: %s: call it again", call->name, err.text);
+		return false;
+	}
+	return true;
+}
+
+static bool needs_sandbox(const struct run_call *call)
+{
+	return call->tool->place == TOOL_IN_SANDBOX;
+}
+
+/* Then agentd ends, as soon as it is told, and the run waits for its next start. */
+static bool is_supervisor_lost(int r)
+{
+	return r == -EPIPE || r == -ECONNRESET;
+}
+
+/* True: one is there, or coming. */
+static bool take_sandbox(struct run *run, bool *ret_is_there)
+{
+	struct error err;
+	int r = bench_need(&run->bench, &err);
+
+	*ret_is_there = r == 1;
+	if (r >= 0)
+		return true;
+	if (is_supervisor_lost(r))
+		return false;
+	run_finish(run, r == -EDQUOT || r == -EBUSY ? RUN_POOL : RUN_INTERNAL, "error", "%s",
+		err.text);
+	return false;
+}
+
+/* Begin what may begin now. Returns how many calls are not done. */
+static unsigned advance(struct run *run)
+{
+	unsigned open = 0;
+
+	for (unsigned i = 0; i < run->call_count && run->state == RUN_TOOLS; i++) {
+		struct run_call *call = &run->calls[i];
+		bool is_there = true;
+
+		if (call->state == RUN_CALL_DONE)
+			continue;
+		open++;
+		if (call->state == RUN_CALL_WAITING) {
+			if (run->is_cancelled) {
+				refuse(call, "Error: cancelled before it began");
+			} else if (check(call)) {
+				if (needs_sandbox(call) && !take_sandbox(run, &is_there))
+					return open;
+				if (is_there)
+					begin(call);
+			}
+		}
+		if (call->state == RUN_CALL_DONE)
+			open--;
+		else if (!is_parallel(run))
+			break;
+	}
+	return open;
+}
+
+static void answer_model(struct run *run)
+{
+	for (unsigned i = 0; i < run->call_count; i++)
+		json_array_append(run->messages, run->calls[i].result);
+	run_calls_free(run);
+	run_ask(run);
+}
+
+void run_calls_go(struct run *run)
+{
+	if (run->state != RUN_TOOLS)
+		return;
+	if (is_end_told(run))
+		answer_lost(run);
+	if (advance(run) == 0 && run->state == RUN_TOOLS)
+		answer_model(run);
+}
+
+void run_on_bench(void *arg, int r, unsigned retry_ms, const struct error *err)
+{
+	struct run *run = arg;
+
+	if (run->state != RUN_TOOLS || is_supervisor_lost(r))
+		return;
+	if (r < 0) {
+		run->end.retry_ms = retry_ms;
+		run_finish(run, r == -EBUSY ? RUN_POOL : RUN_INTERNAL, "error", "%s", err->text);
+		return;
+	}
+	run_calls_go(run);
+}
+
+/* A call's strings are borrowed from the message, which run->messages holds. */
+int run_calls_take(struct run *run, const json_t *tool_calls)
+{
+	size_t i;
+	json_t *item;
+
+	run->calls = calloc(json_array_size(tool_calls), sizeof(*run->calls));
+	if (!run->calls)
+		return -ENOMEM;
+	run->call_count = (unsigned)json_array_size(tool_calls);
+	json_array_foreach((json_t *)tool_calls, i, item)
+	{
+		const json_t *function = json_object_get(item, "function");
+		struct run_call *call = &run->calls[i];
+
+		call->run = run;
+		call->position = (unsigned)i;
+		call->id = json_string_value(json_object_get(item, "id"));
+		call->name = json_string_value(json_object_get(function, "name"));
+		call->text = json_string_value(json_object_get(function, "arguments"));
+		call->tool = tool_find(call->name);
+	}
+	return 0;
+}
+
+/* The last reply among the messages: the results of its calls may stand behind it. */
+static const json_t *last_calls(const struct run *run)
+{
+	for (size_t i = json_array_size(run->messages); i-- > 0;) {
+		const json_t *calls =
+			json_object_get(json_array_get(run->messages, i), "tool_calls");
+
+		if (calls)
+			return calls;
+	}
+	return NULL;
+}
+
+static bool is_state(const json_t *row, const char *state)
+{
+	const char *own = json_string_value(json_object_get(row, "state"));
+
+	return own && strcmp(own, state) == 0;
+}
+
+static const char *answered_by(const json_t *messages, size_t at)
+{
+	return json_string_value(json_object_get(json_array_get(messages, at), "tool_call_id"));
+}
+
+/*
+ * What has been answered stands among the messages already: it is taken out and comes back with the others, in order.
+ * Of two calls with one id, which models do write, the first has the first result.
+ */
+static json_t *take_result(struct run *run, const char *id)
+{
+	size_t at = json_array_size(run->messages);
+
+	while (at > 0 && answered_by(run->messages, at - 1))
+		at--;
+	for (; at < json_array_size(run->messages); at++) {
+		json_t *message = json_array_get(run->messages, at);
+
+		if (strcmp(answered_by(run->messages, at), id) != 0)
+			continue;
+		json_incref(message);
+		json_array_remove(run->messages, at);
+		return message;
+	}
+	return NULL;
+}
+
+int run_calls_restore(struct run *run, const json_t *rows)
+{
+	const json_t *tool_calls = last_calls(run);
+	size_t i;
+	json_t *row;
+
+	if (!tool_calls || json_array_size(tool_calls) != json_array_size(rows))
+		return -EINVAL;
+	if (run_calls_take(run, tool_calls) < 0)
+		return -ENOMEM;
+	json_array_foreach((json_t *)rows, i, row)
+	{
+		struct run_call *call = &run->calls[i];
+
+		if (is_state(row, "done")) {
+			call->result = take_result(run, call->id);
+			call->state = RUN_CALL_DONE;
+		} else if (is_state(row, "running")) {
+			call->is_recorded = true;
+			if (!call->tool || !call->tool->is_reader)
+				finish(call, json_string(UNKNOWN), true);
+		}
+	}
+	run->state = RUN_TOOLS;
+	return 0;
+}
+
+/* What runs ends soon; what has not begun is refused when its turn comes. */
+void run_calls_cancel(struct run *run)
+{
+	for (unsigned i = 0; i < run->call_count; i++)
+		if (run->calls[i].work)
+			tool_cancel(run->calls[i].work);
+	if (run->bench.sandbox)
+		sandbox_update(run->bench.sandbox);
+	if (run->state == RUN_TOOLS && run->bench.is_waiting)
+		run_finish(run, RUN_CANCELLED, "cancelled", "cancelled");
+}
+
+bool run_calls_close(struct run *run)
+{
+	for (unsigned i = 0; i < run->call_count; i++) {
+		struct run_call *call = &run->calls[i];
+
+		if (call->work) {
+			tool_cancel(call->work);
+			return false;
+		}
+		if (call->state != RUN_CALL_DONE)
+			refuse(call, "Error: the run ended before this call did");
+	}
+	return true;
+}
+
+void run_calls_free(struct run *run)
+{
+	for (unsigned i = 0; i < run->call_count; i++) {
+		json_decref(run->calls[i].arguments);
+		json_decref(run->calls[i].result);
+		json_decref(run->calls[i].receipt);
+	}
+	free(run->calls);
+	run->calls = NULL;
+	run->call_count = 0;
+}

@@ -1,0 +1,200 @@
+#include "agentd/loop/service.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agentd/loop/run.h"
+#include "agentd/project/project.h"
+#include "agentd/server.h"
+#include "agentd/store/store.h"
+#include "agentd/tool/search.h"
+#include "agentd/tool/tool.h"
+#include "agentd/upstream/upstream.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/log.h"
+
+int service_init(struct service *service, struct server *server, struct error *err)
+{
+	json_error_t why;
+
+	service->server = server;
+	service->self =
+		(struct unix_socket_peer){.pid = getpid(), .uid = geteuid(), .gid = getegid()};
+	list_init(&service->runs);
+	service->schemas = json_object();
+	for (size_t i = 0; i < tool_count; i++) {
+		json_t *schema = json_loads(tool_table[i]->parameters, 0, &why);
+
+		if (!schema ||
+			json_object_set_new(service->schemas, tool_table[i]->name, schema) < 0)
+			return error_set(
+				err, EINVAL, "schema of %s: %s", tool_table[i]->name, why.text);
+	}
+	return 0;
+}
+
+const json_t *service_schema(const struct service *service, const struct tool *tool)
+{
+	return json_object_get(service->schemas, tool->name);
+}
+
+json_t *service_tools(const struct service *service, const struct project_agent *agent)
+{
+	json_t *tools = json_array();
+
+	for (size_t i = 0; i < tool_count; i++) {
+		const struct tool *tool = tool_table[i];
+
+		if (project_agent_may_call(agent, tool->name))
+			json_array_append_new(tools,
+				json_pack("{s:s,s:{s:s,s:s,s:O}}", "type", "function", "function",
+					"name", tool->name, "description", tool->description,
+					"parameters", service_schema(service, tool)));
+	}
+	if (json_array_size(tools) > 0)
+		return tools;
+	json_decref(tools);
+	return NULL;
+}
+
+/* One run of an earlier life, from the store's row to its next step: session, messages, then it goes on. */
+struct resumption {
+	struct service *service;
+	json_t *run, *session;
+};
+
+static void give_up(struct resumption *resumption, const char *why)
+{
+	const char *id = json_string_value(json_object_get(resumption->run, "id"));
+	json_auto_t *end = json_pack("{s:s,s:{s:s}}", "finish", "error", "error", "message", why);
+
+	log_event(LOG_LEVEL_WARNING, "run_not_resumed", "run", id, "why", why, NULL);
+	store_run_end(resumption->service->store, id, "failed", end, NULL, NULL);
+}
+
+static void end_resumption(struct resumption *resumption)
+{
+	json_decref(resumption->run);
+	json_decref(resumption->session);
+	free(resumption);
+}
+
+static const char *text_of(const json_t *row, const char *name)
+{
+	return json_string_value(json_object_get(row, name));
+}
+
+static json_t *messages_of(const json_t *rows)
+{
+	json_t *messages = json_array(), *row;
+	size_t i;
+
+	json_array_foreach((json_t *)rows, i, row)
+	{
+		json_array_append(messages, json_object_get(row, "message"));
+	}
+	return messages;
+}
+
+static void on_messages(void *arg, int r, json_t *result, const struct error *err)
+{
+	struct resumption *resumption = arg;
+	struct service *service = resumption->service;
+	json_auto_t *history = r < 0 ? NULL : messages_of(json_object_get(result, "messages"));
+	const char *name = text_of(resumption->run, "agent");
+	struct error why;
+	const struct run_request request = {.agent = project_agent_find(service->project, name),
+		.session = text_of(resumption->run, "session"),
+		.cwd = text_of(resumption->session, "cwd"),
+		.history = history,
+		.options = json_object_get(resumption->run, "options")};
+
+	if (service->is_stopping)
+		log_debug("run %s stays for the next start", text_of(resumption->run, "id"));
+	else if (r < 0)
+		give_up(resumption, err->text);
+	else if (!request.agent)
+		give_up(resumption, "its agent is not in the project any more");
+	else if (run_resume(service, &request, resumption->run, &why) < 0)
+		give_up(resumption, why.text);
+	else
+		log_event(
+			LOG_LEVEL_INFO, "run_resumed", "run", text_of(resumption->run, "id"), NULL);
+	end_resumption(resumption);
+}
+
+static void on_session(void *arg, int r, json_t *result, const struct error *err)
+{
+	struct resumption *resumption = arg;
+	struct service *service = resumption->service;
+
+	if (r == 0) {
+		resumption->session = json_incref(result);
+		if (store_message_list(service->store, text_of(result, "id"), 1, 0, on_messages,
+			    resumption) == 0)
+			return;
+	} else if (!service->is_stopping) {
+		give_up(resumption, err->text);
+	}
+	end_resumption(resumption);
+}
+
+static void on_open_runs(void *arg, int r, json_t *result, const struct error *err)
+{
+	size_t i;
+	json_t *row;
+
+	if (r < 0) {
+		log_error("runs of an earlier life: %s", err->text);
+		return;
+	}
+	json_array_foreach(json_object_get(result, "runs"), i, row)
+	{
+		struct resumption *resumption = calloc(1, sizeof(*resumption));
+
+		if (!resumption)
+			return;
+		resumption->service = arg;
+		resumption->run = json_incref(row);
+		if (store_session_get(resumption->service->store, text_of(row, "session"),
+			    on_session, resumption) < 0)
+			end_resumption(resumption);
+	}
+}
+
+void service_resume(struct service *service)
+{
+	store_run_open_list(service->store, on_open_runs, service);
+}
+
+void service_stop(struct service *service)
+{
+	if (!service->server)
+		return;
+	service->is_stopping = true;
+	list_for_each(member, &service->runs)
+	{
+		run_abandon(run_entry(member));
+	}
+}
+
+void service_finish(struct service *service)
+{
+	struct run *run;
+
+	if (!service->server)
+		return;
+	service_stop(service);
+	transfers_destroy(take_ptr(&service->transfers)); /* ends searches */
+	tool_search_destroy(take_ptr(&service->search));
+	upstream_destroy(take_ptr(&service->upstream));
+	store_close(take_ptr(&service->store));
+	while ((run = run_first(service)))
+		run_destroy(run);
+	project_close(take_ptr(&service->project));
+	json_decref(service->schemas);
+	service->server = NULL;
+}

@@ -1,0 +1,49 @@
+#include <errno.h>
+#include <string.h>
+
+#include "agentd/store/operation.h"
+#include "agentd/store/operation_table.h"
+#include "agentd/store/statement.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+
+#define HASH_LENGTH 64 /* SHA-256 in hexadecimal */
+
+int keys_create(struct database *database, json_t *args, json_t **ret_result, struct error *err)
+{
+	const char *hash = json_string_value(json_object_get(args, "hash"));
+	int r;
+
+	/* The one thing that must never stand here is a key itself. */
+	if (strlen(hash) != HASH_LENGTH || strspn(hash, "0123456789abcdef") != HASH_LENGTH)
+		return error_set(err, EINVAL, "hash: must be SHA-256 in lower-case hexadecimal");
+	r = statement_one(database, STATEMENT_KEY_INSERT, NULL, args, ret_result, err);
+	return r == -EEXIST ? error_set(err, EEXIST, "its id or hash is there already") : r;
+}
+
+int keys_list(struct database *database, json_t *args, json_t **ret_result, struct error *err)
+{
+	json_auto_t *rows = NULL;
+	json_t *result;
+	int r = statement_all(database, STATEMENT_KEY_LIST, NULL, args, &rows, err);
+
+	if (r < 0)
+		return r;
+	result = json_pack("{s:O}", "keys", rows);
+	if (!result)
+		return error_set(err, ENOMEM, "out of memory");
+	*ret_result = result;
+	return 0;
+}
+
+int keys_revoke(struct database *database, json_t *args, json_t **ret_result, struct error *err)
+{
+	json_t *row = NULL;
+	int r = statement_one(database, STATEMENT_KEY_DELETE, NULL, args, &row, err);
+
+	if (r == 0 && !row)
+		return error_set(err, ENOENT, "no key %s", operation_id(args, "id"));
+	if (r == 0)
+		*ret_result = row;
+	return r;
+}
