@@ -21,8 +21,9 @@
 #include "base/unix_socket.h"
 #include "proto/instance.h"
 
-#define SOCKET_MODE 0660
-#define STATE_MODE  0700
+#define SOCKET_MODE	   0660
+#define SCRIPTED_PATH_SIZE 108 /* of a Unix socket */
+#define STATE_MODE	   0700
 
 static int open_directory(const char *path, struct error *err)
 {
@@ -39,12 +40,33 @@ static void find_keys(const char *directories[static 3])
 	directories[2] = NULL;
 }
 
+/*
+ * A path to the socket that still leads there when its directories are closed to us: by a descriptor of the last one.
+ */
+static int open_scripted(struct agent_parts *parts, const char *path,
+	char ret_path[static SCRIPTED_PATH_SIZE], struct error *err)
+{
+	const char *slash = strrchr(path, '/');
+	auto_free char *directory = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	int n;
+
+	if (!directory)
+		return error_set(err, ENOMEM, "out of memory");
+	parts->scripted_fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (parts->scripted_fd < 0)
+		return error_errno(err, "scripted model %s", path);
+	n = snprintf(ret_path, SCRIPTED_PATH_SIZE, "/proc/self/fd/%d/%s", parts->scripted_fd,
+		slash ? slash + 1 : path);
+	return n < SCRIPTED_PATH_SIZE ? 0 : error_set(err, ENAMETOOLONG, "scripted model %s", path);
+}
+
 static int open_upstream(struct agent_parts *parts, const struct agent_options *options,
 	struct event_base *base, struct error *err)
 {
 	struct upstream_provider providers[AGENT_PROVIDERS_MAX + 1] = {0};
 	const struct agent_config *config = parts->config;
 	const char *directories[3];
+	char scripted[SCRIPTED_PATH_SIZE] = "";
 	struct upstream_options upstream = {.providers = providers,
 		.provider_count = config->provider_count,
 		.key_directories = directories,
@@ -52,6 +74,8 @@ static int open_upstream(struct agent_parts *parts, const struct agent_options *
 		.stall_timeout_ms = (uint32_t)config->stall_ms};
 
 	find_keys(directories);
+	if (options->scripted && open_scripted(parts, options->scripted, scripted, err) < 0)
+		return -err->code;
 	for (uint32_t i = 0; i < config->provider_count; i++)
 		providers[i] = (struct upstream_provider){.name = config->providers[i].name,
 			.dialect = (enum upstream_dialect)config->providers[i].dialect,
@@ -61,7 +85,7 @@ static int open_upstream(struct agent_parts *parts, const struct agent_options *
 		providers[upstream.provider_count++] =
 			(struct upstream_provider){.name = "scripted",
 				.base_url = "http://localhost/v1",
-				.socket_path = options->scripted,
+				.socket_path = scripted,
 				.is_scripted = true};
 	return upstream_create(base, &upstream, &parts->upstream, err);
 }
@@ -100,7 +124,7 @@ int agent_open(struct agent_parts *parts, const struct agent_options *options,
 {
 	int r;
 
-	*parts = (struct agent_parts){.project_fd = -1, .listeners = {-1, -1}};
+	*parts = (struct agent_parts){.project_fd = -1, .scripted_fd = -1, .listeners = {-1, -1}};
 	if (!options->project)
 		return 0;
 	r = open_config(parts, options, err);

@@ -31,6 +31,7 @@ struct agent_options {
 
 struct agent_parts {
 	int project_fd;
+	int scripted_fd;  /* directory of the scripted model's socket; -1: none */
 	int listeners[2]; /* the Unix socket, the port; -1: none */
 	struct agent_config *config;
 	struct upstream *upstream;

@@ -30,7 +30,7 @@ class Agent(unittest.TestCase):
     def setUp(self):
         self.path = tempfile.mkdtemp(prefix="hearth-e2e.")
         self.addCleanup(shutil.rmtree, self.path)
-        os.chmod(self.path, 0o755)
+        os.chmod(self.path, 0o700)  # agentd is user hearth, and may be shut out
         self.project = os.path.join(self.path, "project")
         self.port = free_port()
         self.environment = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
