@@ -14,6 +14,7 @@ is followed by its events. Only Python's standard library. Nothing is posted: fi
 import argparse
 import hashlib
 import hmac
+import http.client
 import http.server
 import json
 import os
@@ -30,6 +31,7 @@ BODY_MAX = 25 << 20  # GitHub sends no more
 SILENCE_S = 60  # a stream that lives says ": ping" every 15 seconds
 WAIT_S = 2  # before something is tried again
 ACTIONS = ("opened", "reopened", "synchronize")
+PRINTING = threading.Lock()
 
 # Title and text of a pull request are a stranger's: the agent gets only what names it, and reads the rest as files.
 TASK = """Review pull request {number} of {url}.
@@ -73,7 +75,7 @@ class Reviews:
                 finish(name, *follow(run))
             except urllib.error.HTTPError as error:
                 finish(name, "failed", f"{error.code}: {error.read().decode(errors='replace')}")
-            except OSError as error:
+            except (OSError, http.client.HTTPException) as error:
                 finish(name, "failed", str(error))
 
     def start(self, name, task):
@@ -110,15 +112,16 @@ def follow(run):
                         text = ""  # what is said before a tool is no result
                     elif event["type"] == "end":
                         return event["data"]["status"], text or event["data"]["error"]
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             if isinstance(error, urllib.error.HTTPError) and error.code < 500:
                 raise
         time.sleep(WAIT_S)
 
 
 def finish(name, status, text):
-    """A review is done: here it would be posted."""
-    print(f"--- {name}: {status}\n{text}\n---", flush=True)
+    """A review is done: here it would be posted. Those that end at the same time are printed one after the other."""
+    with PRINTING:
+        print(f"--- {name}: {status}\n{text}\n---", flush=True)
 
 
 def name_of(event):
