@@ -167,8 +167,11 @@ int builder_start(
 	struct builder builder = {.pid = -1, .pidfd = -1, .link_fd = -1};
 	int r = builder_spawn(config->program, &builder, err);
 
-	if (r == 0)
+	if (r == 0) {
 		r = builder_configure(config, &builder, err);
+		if (r == -EPIPE)
+			r = 0; /* it ended: its link and its pidfd say so */
+	}
 	if (r < 0) {
 		fd_close(builder.link_fd); /* ends it, if it lives */
 		fd_close(builder.pidfd);

@@ -47,7 +47,8 @@ struct builder {
 
 /*
  * Start a builder and send its configuration; does not wait for LINK_STARTED, which comes (or
- * LINK_FAILED) on the link. On success the caller owns ret_builder's fds and reaps the pid.
+ * LINK_FAILED) on the link. On success the caller owns ret_builder's fds and reaps the pid; one that
+ * ended meanwhile shows there too, and only there.
  */
 int builder_start(
 	const struct builder_config *config, struct builder *ret_builder, struct error *err);

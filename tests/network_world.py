@@ -106,6 +106,8 @@ class World:
         sniffing = ["--sniff"] if sniff else []
         try:
             check(libc.unshare(CLONE_NEWNET), "unshare")
+            # A new namespace has what the host has just now.
+            pathlib.Path("/proc/sys/net/ipv4/ip_forward").write_text("0\n", encoding="ascii")
             ip("link set lo up")
             self.outside = self._machine("outside", "--tcp", str(ANY_TCP), "--udp", str(ANY_UDP), "--dns",
                                          str(ANY_DNS), *sniffing)
