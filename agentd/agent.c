@@ -57,7 +57,10 @@ static int open_scripted(struct agent_parts *parts, const char *path,
 		return error_errno(err, "scripted model %s", path);
 	n = snprintf(ret_path, SCRIPTED_PATH_SIZE, "/proc/self/fd/%d/%s", parts->scripted_fd,
 		slash ? slash + 1 : path);
-	return n < SCRIPTED_PATH_SIZE ? 0 : error_set(err, ENAMETOOLONG, "scripted model %s", path);
+	if (n >= SCRIPTED_PATH_SIZE)
+		return error_set(
+			err, ENAMETOOLONG, "scripted model %s: the name is too long", path);
+	return 0;
 }
 
 static int open_upstream(struct agent_parts *parts, const struct agent_options *options,
@@ -189,10 +192,19 @@ static int open_http(struct server *server, struct agent_parts *parts, struct er
 		.hosts = server->config->api.hosts,
 		.origins = server->config->api.origins[0] ? server->config->api.origins : NULL,
 		.limits = api_limits_default};
-	int r = front_http_create(&options, &server->http, err);
 
-	for (size_t i = 0; i < ARRAY_SIZE(parts->listeners); i++) {
-		int fd = take_fd(&parts->listeners[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(parts->listeners); i++)
+		server->api_listeners[i] = take_fd(&parts->listeners[i]);
+	return front_http_create(&options, &server->http, err);
+}
+
+/* Nobody is let in before the keys are known: without any, everybody would be. */
+static int let_in(struct server *server, struct error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(server->api_listeners); i++) {
+		int fd = take_fd(&server->api_listeners[i]);
 
 		if (r == 0 && fd >= 0)
 			r = front_http_listen(server->http, fd, err);
@@ -212,43 +224,58 @@ static int parse_hash(const char *text, unsigned char hash[static API_KEY_HASH_S
 	return 0;
 }
 
-static void on_keys(void *arg, int r, json_t *result, const struct error *err)
+static int take_keys(struct server *server, const json_t *rows, struct error *err)
 {
-	const json_t *rows = json_object_get(result, "keys");
-	struct server *server = arg;
-	struct api_key *keys = calloc(json_array_size(rows) + 1, sizeof(*keys));
-	struct error why;
-	size_t count = 0, i;
+	auto_free struct api_key *keys = calloc(json_array_size(rows) + 1, sizeof(*keys));
+	size_t i;
 	json_t *row;
+	int r;
 
-	if (r < 0 || !keys) {
-		log_error("API keys: %s", r < 0 ? err->text : "out of memory");
-		free(keys);
-		return;
-	}
+	if (!keys)
+		return error_set(err, ENOMEM, "out of memory");
 	json_array_foreach((json_t *)rows, i, row)
 	{
-		const char *hash = json_string_value(json_object_get(row, "hash"));
-		struct api_key *key = &keys[count];
+		const char *id = json_string_value(json_object_get(row, "id"));
 
-		snprintf(key->id, sizeof(key->id), "%s",
-			json_string_value(json_object_get(row, "id")));
-		snprintf(key->prefix, sizeof(key->prefix), "%s",
+		snprintf(keys[i].id, sizeof(keys[i].id), "%s", id);
+		snprintf(keys[i].prefix, sizeof(keys[i].prefix), "%s",
 			json_string_value(json_object_get(row, "prefix")));
-		if (parse_hash(hash, key->hash) == 0)
-			count++;
+		r = parse_hash(json_string_value(json_object_get(row, "hash")), keys[i].hash);
+		if (r < 0)
+			return error_set(err, -r, "the hash of %s is none", id);
 	}
-	if (api_keys_set(&server->keys, keys, count, &why) < 0)
-		log_error("API keys: %s", why.text);
-	else
+	r = api_keys_set(&server->keys, keys, json_array_size(rows), err);
+	if (r == 0 && json_array_size(rows) == 0)
+		log_info("no API key: whoever may connect on this host is let in");
+	return r;
+}
+
+static void on_keys(void *arg, int r, json_t *result, const struct error *err)
+{
+	struct server *server = arg;
+	struct error why;
+
+	if (r == 0) {
+		r = take_keys(server, json_object_get(result, "keys"), &why);
+		err = &why;
+	}
+	if (r == 0) {
 		front_http_keys_changed(server->http);
-	free(keys);
+		r = let_in(server, &why);
+	}
+	if (r == 0)
+		return;
+	log_error("API keys: %s", err->text);
+	server_stop(server, "keys_lost", 1);
 }
 
 void agent_load_keys(struct server *server)
 {
-	if (store_key_list(server->service.store, on_keys, server) < 0)
-		log_error("API keys: the store takes no more");
+	static const struct error busy = {EBUSY, "the store takes no more"};
+	int r = store_key_list(server->service.store, on_keys, server);
+
+	if (r < 0)
+		on_keys(server, r, NULL, &busy);
 }
 
 int agent_start(struct server *server, struct agent_parts *parts, struct error *err)
@@ -258,8 +285,10 @@ int agent_start(struct server *server, struct agent_parts *parts, struct error *
 	struct service *service = &server->service;
 	int r;
 
-	if (project_fd < 0)
-		return 0;
+	/* Without a project too: what is asked for is known then, and refused by its name. */
+	r = route_set_init(&server->routes, route_table, route_count, err);
+	if (r < 0 || project_fd < 0)
+		return r;
 	server->config = take_ptr(&parts->config);
 	service->upstream = take_ptr(&parts->upstream);
 	service->transfers = take_ptr(&parts->transfers);
@@ -272,8 +301,6 @@ int agent_start(struct server *server, struct agent_parts *parts, struct error *
 		r = state_fd = open_state(project_fd, err);
 	if (r >= 0)
 		r = store_open(server->base, state_fd, AGENT_STORE_NAME, &service->store, err);
-	if (r == 0)
-		r = route_set_init(&server->routes, route_table, route_count, err);
 	if (r == 0)
 		r = open_http(server, parts, err);
 	if (r < 0)
@@ -298,6 +325,8 @@ bool agent_is_busy(const struct server *server)
 void agent_finish(struct server *server)
 {
 	service_finish(&server->service);
+	for (size_t i = 0; i < ARRAY_SIZE(server->api_listeners); i++)
+		fd_close(take_fd(&server->api_listeners[i]));
 	front_http_destroy(take_ptr(&server->http));
 	route_set_finish(&server->routes);
 	api_keys_finish(&server->keys);

@@ -39,10 +39,10 @@ struct agent_parts {
 	struct tool_search *search;
 };
 
-/* Before privileges are dropped. Nothing when options name no project. 0 or -errno. */
+/* Before privileges are dropped. Nothing when options name no project. 0 or -errno: the program is to end, with the parts that there are. */
 int agent_open(struct agent_parts *parts, const struct agent_options *options,
 	struct event_base *base, int dirfd, gid_t gid, struct error *err);
-/* After that: parts become the server's. 0 or -errno; an error of the project is one. */
+/* After that: parts become the server's. 0 or -errno, as above; an error of the project is one (-EINVAL). */
 int agent_start(struct server *server, struct agent_parts *parts, struct error *err);
 /* Nothing new is let in; what runs stays on disk, to go on at the next start. */
 void agent_stop(struct server *server);
@@ -50,9 +50,9 @@ bool agent_is_busy(const struct server *server);
 /* Accepts a server without a project. */
 void agent_finish(struct server *server);
 
-/* Read the project in this directory and print what is wrong with it. The exit status. */
+/* Read the project in this directory and print what is wrong with it. The exit status: 0, or 1 when it has errors or cannot be read. */
 int agent_check(const char *directory, bool as_json, FILE *to);
 
-/* The set of keys is to be read from the store again. */
+/* Read the set of keys from the store (again); without it agentd ends. Clients are let in once it is there. */
 void agent_load_keys(struct server *server);
 #endif

@@ -19,16 +19,16 @@ struct error;
 
 struct provider_section {
 	char name[UPSTREAM_NAME_MAX + 1];
-	char base_url[AGENT_CONFIG_URL_SIZE];
-	int dialect; /* enum upstream_dialect */
-	uint32_t concurrency;
+	char base_url[AGENT_CONFIG_URL_SIZE]; /* "": the built-in one */
+	int dialect;			      /* enum upstream_dialect */
+	uint32_t concurrency;		      /* 0: the default */
 };
 
 struct agent_config {
 	struct provider_section providers[AGENT_PROVIDERS_MAX];
 	uint32_t provider_count;
 	struct {
-		char provider[16], url[AGENT_CONFIG_URL_SIZE];
+		char provider[16], url[AGENT_CONFIG_URL_SIZE]; /* "": nobody, the provider's own */
 	} search;
 	struct {
 		char hosts_text[AGENT_CONFIG_WORDS_SIZE], origins_text[AGENT_CONFIG_WORDS_SIZE];
@@ -36,7 +36,7 @@ struct agent_config {
 		const char *hosts[AGENT_CONFIG_NAMES_MAX + 1];
 		const char *origins[AGENT_CONFIG_NAMES_MAX + 1];
 	} api;
-	uint32_t tries;
+	uint32_t tries; /* 1 to 20 */
 	uint64_t stall_ms;
 };
 

@@ -153,10 +153,10 @@ void call_lost(struct call *call)
 	call->on_cancel = NULL;
 }
 
-void call_notify(struct call *call, const char *method, json_t *params)
+int call_notify(struct call *call, const char *method, json_t *params)
 {
 	if (call->client)
-		client_notify(call->client, method, params);
-	else
-		json_decref(params);
+		return client_notify(call->client, method, params);
+	json_decref(params);
+	return 0;
 }

@@ -30,9 +30,10 @@ struct call {
 	json_t *params;		 /* an object that fits the method's schema */
 	size_t line_bytes;
 	uint64_t started_ns;
-	void *work;			      /* of the method; freed by the method */
-	void (*on_cancel)(struct call *call); /* NULL: nothing to cancel. Its answer still comes */
-	struct exec *exec;		      /* sandbox.exec under way */
+	void *work;			       /* of the method; freed by the method */
+	void (*on_cancel)(struct call *call);  /* NULL: nothing to cancel. Its answer still comes */
+	void (*on_drained)(struct call *call); /* its client reads again. NULL: not told */
+	struct exec *exec;		       /* sandbox.exec under way */
 };
 
 /* Owns new references to id (may be NULL) and params, of a line of so many bytes. NULL: out of memory. */
@@ -56,6 +57,6 @@ void call_abandon(struct call *call);
  */
 void call_lost(struct call *call);
 
-/* A notification to its client. Takes over params; NULL is dropped. */
-void call_notify(struct call *call, const char *method, json_t *params);
+/* A notification to its client; as client_notify(). */
+int call_notify(struct call *call, const char *method, json_t *params);
 #endif

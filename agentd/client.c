@@ -59,15 +59,24 @@ void client_send(struct client *client, char *line, size_t size)
 		set_slow(client, true);
 }
 
-void client_notify(struct client *client, const char *method, json_t *params)
+size_t client_unread(const struct client *client)
+{
+	return evbuffer_get_length(output_of(client));
+}
+
+int client_notify(struct client *client, const char *method, json_t *params)
 {
 	char *line = NULL;
 	size_t size = 0;
+	int r;
 
 	if (!params)
-		return;
-	rpc_encode_notification(method, params, &line, &size);
+		return 0;
+	r = rpc_encode_notification(method, params, &line, &size);
+	if (r == -EMSGSIZE)
+		return r;
 	client_send(client, line, size);
+	return 0;
 }
 
 static void refuse(struct client *client, json_t *id, enum rpc_code code, const char *text)
@@ -136,6 +145,17 @@ static void on_readable(struct bufferevent *stream, void *arg)
 		read_on(client);
 }
 
+static void tell_drained(struct client *client)
+{
+	list_for_each_safe(member, next, &client->calls)
+	{
+		struct call *call = list_entry(member, struct call, of_client);
+
+		if (call->on_drained)
+			call->on_drained(call);
+	}
+}
+
 /* The output is down to the low mark. */
 static void on_written(struct bufferevent *stream, void *arg)
 {
@@ -148,6 +168,7 @@ static void on_written(struct bufferevent *stream, void *arg)
 	}
 	if (client->is_slow) {
 		set_slow(client, false);
+		tell_drained(client);
 		read_on(client);
 	}
 }

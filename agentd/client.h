@@ -21,8 +21,9 @@
 #define CLIENT_INPUT_MAX	 (64 * 1024) /* read ahead; an unfinished line is RPC_LINE_MAX */
 #define CLIENT_OUTPUT_HIGH	 (4 * 1024 * 1024)
 #define CLIENT_OUTPUT_LOW	 (1024 * 1024)
-#define CLIENT_MESSAGES_PER_TURN 64 /* then the others have their turn */
-#define CLIENT_LINGER_S		 5  /* for a client that has ended to read what it asked for */
+#define CLIENT_STREAM_MAX	 (16 * 1024 * 1024) /* unread, while a stream sends more: it ends */
+#define CLIENT_MESSAGES_PER_TURN 64		    /* then the others have their turn */
+#define CLIENT_LINGER_S		 5 /* for a client that has ended to read what it asked for */
 
 struct bufferevent;
 struct server;
@@ -52,8 +53,10 @@ void client_destroy(struct client *client);
 
 /* Send one encoded line, which is freed. NULL: out of memory, which ends the connection. */
 void client_send(struct client *client, char *line, size_t size);
-/* Takes over params; NULL is dropped. */
-void client_notify(struct client *client, const char *method, json_t *params);
+/* Takes over params; NULL is dropped. 0 or -EMSGSIZE: it does not fit a line, and is not sent. */
+int client_notify(struct client *client, const char *method, json_t *params);
+/* Bytes of output that it has not taken. */
+size_t client_unread(const struct client *client);
 
 /* The call in flight with this id, or NULL. */
 struct call *client_find_call(const struct client *client, const json_t *id);

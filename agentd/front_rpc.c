@@ -1,5 +1,7 @@
 #include "agentd/front_rpc.h"
 
+#include <errno.h>
+#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -16,6 +18,10 @@
 struct rpc_call {
 	struct api_call api;
 	struct call *call;
+	/* A frame was not taken: no more is sent, and the call ends with this. NULL: all were. */
+	struct event *cutter;
+	enum fault cut;
+	const char *why;
 };
 
 static struct rpc_call *of(const struct api_call *api)
@@ -31,6 +37,9 @@ static struct call *let_go(struct api_call *api)
 
 	call->work = NULL;
 	call->on_cancel = NULL;
+	call->on_drained = NULL;
+	if (rpc->cutter)
+		event_free(rpc->cutter);
 	free(rpc);
 	return call;
 }
@@ -103,16 +112,54 @@ static void stream_start(struct api_call *api)
 	(void)api;
 }
 
+static void end_gone(struct rpc_call *rpc)
+{
+	rpc->api.is_gone = true;
+	if (rpc->api.on_gone)
+		rpc->api.on_gone(&rpc->api);
+}
+
+static void on_cut(evutil_socket_t fd, short events, void *arg)
+{
+	struct rpc_call *rpc = arg;
+
+	(void)fd;
+	(void)events;
+	rpc->call->on_cancel = NULL;
+	end_gone(rpc);
+}
+
+/* Later, from the loop: its handler sends just now. */
+static void cut(struct rpc_call *rpc, int r)
+{
+	rpc->cut = r == -EMSGSIZE ? FAULT_TOO_LARGE : FAULT_BUSY;
+	rpc->why = r == -EMSGSIZE ? "the next frame is too large for a line: HTTP has it"
+				  : "what was sent is not read: follow the run from there";
+	rpc->cutter = event_new(rpc->api.server->base, -1, 0, on_cut, rpc);
+	if (rpc->cutter)
+		event_active(rpc->cutter, 0, 0);
+}
+
 static void stream_send(struct api_call *api, uint64_t id, const char *name, json_t *frame)
 {
-	struct call *call = of(api)->call;
+	struct rpc_call *rpc = of(api);
+	struct call *call = rpc->call;
 	json_t *params = json_pack("{s:O?,s:o}", "request", call->id, "data", frame);
+	int r;
 
+	if (rpc->why) {
+		json_decref(params);
+		return;
+	}
 	if (id)
 		json_object_set_new(params, "seq", json_integer((json_int_t)id));
 	if (name)
 		json_object_set_new(params, "event", json_string(name));
-	call_notify(call, "stream.frame", params);
+	r = call_notify(call, "stream.frame", params);
+	if (r == 0 && call->client && client_unread(call->client) > CLIENT_STREAM_MAX)
+		r = -ENOBUFS;
+	if (r < 0)
+		cut(rpc, r);
 }
 
 static bool stream_is_full(const struct api_call *api)
@@ -124,8 +171,14 @@ static bool stream_is_full(const struct api_call *api)
 
 static void stream_end(struct api_call *api, const char *last)
 {
+	const char *why = of(api)->why;
+	enum fault fault = of(api)->cut;
+
 	(void)last;
-	call_result(let_go(api), json_object());
+	if (why)
+		call_fail(let_go(api), fault, "%s", why);
+	else
+		call_result(let_go(api), json_object());
 }
 
 static void keep_alive(struct api_call *api)
@@ -147,12 +200,16 @@ static const struct api_front front = {
 /* Cancelled, or its client has gone: its handler ends it. */
 static void on_cancel(struct call *call)
 {
+	call->on_cancel = NULL;
+	end_gone(call->work);
+}
+
+static void on_drained(struct call *call)
+{
 	struct rpc_call *rpc = call->work;
 
-	call->on_cancel = NULL;
-	rpc->api.is_gone = true;
-	if (rpc->api.on_gone)
-		rpc->api.on_gone(&rpc->api);
+	if (rpc->api.on_drained)
+		rpc->api.on_drained(&rpc->api);
 }
 
 static bool may_ask(const struct call *call, const struct route *route)
@@ -177,6 +234,7 @@ static void run(struct call *call, const struct route *route)
 	rpc->api.params = call->params;
 	call->work = rpc;
 	call->on_cancel = on_cancel;
+	call->on_drained = on_drained;
 	route->run(&rpc->api);
 }
 

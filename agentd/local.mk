@@ -38,6 +38,7 @@ hearth_agentd_SOURCES = \
 	agentd/fault.c agentd/fault.h \
 	agentd/front_rpc.c agentd/front_rpc.h \
 	agentd/handle.c agentd/handle.h \
+	agentd/id.c agentd/id.h \
 	agentd/listing.c agentd/listing.h \
 	agentd/main.c \
 	agentd/method.c agentd/method.h \

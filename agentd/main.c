@@ -1,19 +1,24 @@
 /*
- * hearth-agentd - what clients talk to: JSON-RPC on agentd.sock, and tools that work in sandboxes.
+ * hearth-agentd - what clients talk to: JSON-RPC on agentd.sock, tools that work in sandboxes, and with a project its agents, by HTTP on
+ * api.sock too.
  *
  * It leases sandboxes from the supervisor for its clients and speaks to each guest over the channel
  * that comes with the lease. JSON ends here, and so does everything hostile: requests of clients,
  * output of commands, files of sandboxes. So it is user hearth without a capability: started as root
- * it opens DIR, connects to DIR/control.sock, listens on DIR/agentd.sock and DIR/metrics.sock and then
- * drops, before the first client is let in. After the drop nothing is opened by path.
+ * it opens DIR, connects to DIR/control.sock, listens on DIR/agentd.sock, DIR/metrics.sock and
+ * DIR/api.sock, opens the project's folder, reads the keys of models, and then drops, before the first client is let in.
+ * After the drop what it opens lies below descriptors that it has, but for what libcurl needs: certificates, resolv.conf.
  *
  *   clients --agentd.sock--> client -> method -> call -> sandbox --channel--> guest
  *                                       |                  |
  *                                       +------ control.sock: ACQUIRE RELEASE TOUCH LIST POOLS STATS
+ *   clients --api.sock, 127.0.0.1--> api -> run (loop) -> upstream --HTTPS--> models
+ *                                             |  +-> store (a thread of its own)
+ *                                             +-> tool -> sandbox
  *   Prometheus --metrics.sock, 127.0.0.1--> metrics_http
  *
- * One thread, one libevent loop, no callback that waits. A lease belongs to the connection that
- * acquired it and ends with it. Each request has exactly one answer, whatever dies: the client, the
+ * One libevent loop, no callback that waits. A lease belongs to the connection that
+ * acquired it and ends with it, or to a run of an agent. Each request has exactly one answer, whatever dies: the client, the
  * sandbox, the supervisor. Without the supervisor there is nothing left to serve: agentd answers what
  * is open and exits 1; whoever started it, starts it again. SIGTERM and SIGINT: the same, exit 0.
  */
@@ -261,6 +266,7 @@ int main(int argc, char **argv)
 	options.agent.directory = options.directory;
 	log_open("hearth-agentd");
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of its writer */
 	hold_signals(true);
 	base = event_base_new();
 	if (!base) {

@@ -232,6 +232,7 @@ int server_init(struct server *server, struct event_base *base,
 	memset(server, 0, sizeof(*server));
 	server->base = base;
 	server->listener = listeners->agentd;
+	server->api_listeners[0] = server->api_listeners[1] = -1;
 	server->control = control;
 	list_init(&server->clients);
 	list_init(&server->releases);

@@ -1,6 +1,6 @@
 /*
- * server.h - what all connections of agentd.sock share: the loop, the way to the supervisor, the
- * sandboxes that are leased through it.
+ * server.h - what all connections of agentd.sock and the HTTP API share: the loop, the way to the
+ * supervisor, the sandboxes that are leased through it, and what a project brings.
  */
 #ifndef AGENTD_SERVER_H
 #define AGENTD_SERVER_H
@@ -52,6 +52,7 @@ struct server {
 	struct route_set routes;
 	struct api_keys keys;
 	struct front_http *http;
+	int api_listeners[2]; /* -1: none, or the front's by now */
 	struct agent_config *config;
 	bool is_stopping;
 	int exit_code;

@@ -57,16 +57,19 @@ include tests/e2e/local.mk
 include tests/bench/local.mk
 
 TESTS = $(UNIT_TESTS) $(UNIT_PY_TESTS) $(FUZZ_TESTS) $(LINT_TESTS)
-check_PROGRAMS += $(UNIT_TESTS) $(FUZZ_TESTS) $(SYSTEM_BINARIES)
+check_PROGRAMS += $(UNIT_TESTS) $(FUZZ_TESTS)
+# Only where they run: make check, and the sanitized build, do without.
+EXTRA_PROGRAMS += $(SYSTEM_BINARIES)
+CLEANFILES += $(SYSTEM_BINARIES)
 EXTRA_DIST += tests/limited tests/own_root.py tests/tap.py tests/skips $(UNIT_PY_TESTS) $(LINT_TESTS) $(SYSTEM_TESTS) $(E2E_TESTS)
 
-check-system: all $(check_PROGRAMS)
+check-system: all $(check_PROGRAMS) $(SYSTEM_BINARIES)
 	$(MAKE) $(AM_MAKEFLAGS) -j1 check-TESTS TESTS='$(SYSTEM_BINARIES) $(SYSTEM_TESTS) $(E2E_TESTS)' \
 		TEST_SUITE_LOG=test-suite-system.log
 .PHONY: check-system
 
 # What check runs a seeded part of, whole: hours are allowed.
-soak: stage $(check_PROGRAMS) tests/residue/residue-probe tests/bombs/bomb bench-programs
+soak: stage $(check_PROGRAMS) $(SYSTEM_BINARIES) tests/residue/residue-probe tests/bombs/bomb bench-programs
 	top_builddir=. tests/bench/exec_bench -i $${HEARTH_SOAK_IDLE_S:-600}
 	HEARTH_SOAK=1 HEARTH_TEST_SECONDS=10000 $(MAKE) $(AM_MAKEFLAGS) -j1 check-TESTS \
 		TESTS='tests/system/supervisor_kill.py tests/escape/escape.test tests/residue/residue.py tests/bombs/bombs.py tests/unit/pool_simulation.test tests/unit/agent_kill.py tests/unit/agent_bad_input.py tests/e2e/lease_soak.py tests/e2e/agent_node.py' \

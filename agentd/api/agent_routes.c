@@ -14,15 +14,8 @@
 /* Read again first: what is answered is what stands in the files. */
 static struct project *project_of(struct api_call *call)
 {
-	struct project *project = call->server->service.project;
-
-	project_refresh(project, NULL);
-	return project;
-}
-
-static const char *text_of(const struct api_call *call, const char *name)
-{
-	return json_string_value(json_object_get(call->params, name));
+	service_refresh(&call->server->service);
+	return call->server->service.project;
 }
 
 static void fail(struct api_call *call, int r, const struct error *err)
@@ -79,7 +72,7 @@ static const struct project_agent *find(struct api_call *call, const char *name)
 
 void agent_routes_model(struct api_call *call)
 {
-	const struct project_agent *agent = find(call, text_of(call, "id"));
+	const struct project_agent *agent = find(call, api_text(call, "id"));
 
 	if (agent)
 		api_reply(call, describe_model(agent));
@@ -97,7 +90,7 @@ void agent_routes_list(struct api_call *call)
 
 void agent_routes_get(struct api_call *call)
 {
-	const struct project_agent *agent = find(call, text_of(call, "name"));
+	const struct project_agent *agent = find(call, api_text(call, "name"));
 
 	if (agent)
 		api_reply(call, json_deep_copy(agent->json));
@@ -116,7 +109,7 @@ void agent_routes_patch(struct api_call *call)
 	struct error err;
 
 	json_object_del(changes, "name");
-	answer(call, project_agent_patch(project_of(call), text_of(call, "name"), changes, &err),
+	answer(call, project_agent_patch(project_of(call), api_text(call, "name"), changes, &err),
 		&err);
 }
 
@@ -124,7 +117,7 @@ void agent_routes_delete(struct api_call *call)
 {
 	struct error err;
 
-	answer(call, project_agent_delete(project_of(call), text_of(call, "name"), &err), &err);
+	answer(call, project_agent_delete(project_of(call), api_text(call, "name"), &err), &err);
 }
 
 static json_t *list_words(const char *const *words)
@@ -156,13 +149,13 @@ void agent_routes_skill_content(struct api_call *call)
 {
 	auto_free char *text = NULL;
 	struct error err;
-	int r = project_skill_read(project_of(call), text_of(call, "name"), &text, &err);
+	int r = project_skill_read(project_of(call), api_text(call, "name"), &text, &err);
 
 	if (r < 0)
 		fail(call, r, &err);
 	else
 		api_reply(call,
-			json_pack("{s:s,s:s}", "name", text_of(call, "name"), "content", text));
+			json_pack("{s:s,s:s}", "name", api_text(call, "name"), "content", text));
 }
 
 void agent_routes_skill_create(struct api_call *call)
@@ -171,7 +164,7 @@ void agent_routes_skill_create(struct api_call *call)
 
 	answer(call,
 		project_skill_create(
-			project_of(call), text_of(call, "name"), text_of(call, "content"), &err),
+			project_of(call), api_text(call, "name"), api_text(call, "content"), &err),
 		&err);
 }
 
@@ -179,13 +172,13 @@ void agent_routes_skill_delete(struct api_call *call)
 {
 	struct error err;
 
-	answer(call, project_skill_delete(project_of(call), text_of(call, "name"), &err), &err);
+	answer(call, project_skill_delete(project_of(call), api_text(call, "name"), &err), &err);
 }
 
 /* Shared memory, or with a name that agent's. */
 void agent_routes_memory_get(struct api_call *call)
 {
-	const char *name = text_of(call, "name");
+	const char *name = api_text(call, "name");
 	auto_free char *text = NULL;
 	struct error err;
 	int r;
@@ -201,11 +194,11 @@ void agent_routes_memory_get(struct api_call *call)
 
 void agent_routes_memory_put(struct api_call *call)
 {
-	const char *name = text_of(call, "name");
+	const char *name = api_text(call, "name");
 	struct error err;
 
 	if (name && !find(call, name))
 		return;
-	answer(call, project_memory_write(project_of(call), name, text_of(call, "content"), &err),
+	answer(call, project_memory_write(project_of(call), name, api_text(call, "content"), &err),
 		&err);
 }

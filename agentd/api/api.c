@@ -5,6 +5,27 @@
 
 #include "agentd/api/front.h"
 
+#define BUSY_MS 1000
+
+const char *api_text(const struct api_call *call, const char *name)
+{
+	return json_string_value(json_object_get(call->params, name));
+}
+
+int64_t api_number(const struct api_call *call, const char *name, int64_t otherwise)
+{
+	const json_t *value = json_object_get(call->params, name);
+
+	return json_is_integer(value) ? json_integer_value(value) : otherwise;
+}
+
+bool api_is_asked(struct api_call *call, int r)
+{
+	if (r < 0)
+		api_fail(call, API_RATE_LIMITED, NULL, BUSY_MS, "too much is under way: try again");
+	return r == 0;
+}
+
 void api_header(struct api_call *call, const char *name, const char *value)
 {
 	call->front->header(call, name, value);

@@ -68,11 +68,17 @@ struct api_call {
 	bool is_gone;
 };
 
-/* A header of the answer, before it begins (x-session-id). No front but HTTP shows it. */
+/* A member of the params: its text, or NULL; its number, or what stands for it. */
+const char *api_text(const struct api_call *call, const char *name);
+int64_t api_number(const struct api_call *call, const char *name, int64_t otherwise);
+/* r: what asking for something that answers later has said. False: too much is under way, and the call is over. */
+bool api_is_asked(struct api_call *call, int r);
+
+/* A header of the answer, before it begins (x-session-id); one with control characters is left out. No front but HTTP shows it. */
 void api_header(struct api_call *call, const char *name, const char *value);
 /* The end of the call. Takes over result; NULL: out of memory. */
 void api_reply(struct api_call *call, json_t *result);
-/* The end of the call, also of a stream that has begun (there it is one last frame). */
+/* The end of the call, also of a stream that has begun (there it is one last frame). param: which argument, or NULL; retry_ms 0: not said. */
 void api_fail(struct api_call *call, enum api_fault fault, const char *param, uint32_t retry_ms,
 	const char *format, ...) __attribute__((format(printf, 5, 6)));
 
@@ -85,6 +91,9 @@ bool api_stream_is_full(const struct api_call *call);
 /* The end of the call. last: one more frame's text as it stands ("[DONE]"), or NULL. */
 void api_stream_end(struct api_call *call, const char *last);
 
-/* A long answer that is not a stream: headers now, white space every 15 s until api_reply(). HTTP only; else nothing. */
+/*
+ * An answer that is not a stream may take long: once 15 s have passed without an end (api_limits.ping_ms), headers go
+ * with status 200, then a blank every 15 s. A failure after that stands in the body only. HTTP only; else nothing.
+ */
 void api_keep_alive(struct api_call *call);
 #endif

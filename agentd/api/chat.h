@@ -18,6 +18,9 @@ void chat_complete(struct api_call *call);
  * ..." in err, -ENOMEM.
  */
 int chat_parse(const json_t *messages, json_t **ret_messages, char **ret_system, struct error *err);
-/* Those that are new to a session which has the others already: what stands behind the last reply. Borrowed members. */
+/*
+ * Those that are new to a session which has the others already: the user's at the end, which may be none. The caller's array
+ * of shared members.
+ */
 json_t *chat_new_messages(const json_t *messages);
 #endif

@@ -231,7 +231,10 @@ static int collect(struct http_call *call, struct connection *c, struct error *e
 	int r;
 
 	call->call.params = take_ptr(&call->match.params);
-	r = params_add_query(call->call.params, query ? query + 1 : NULL, call->match.schema, err);
+	r = params_type(call->call.params, call->match.schema, err);
+	if (r == 0)
+		r = params_add_query(
+			call->call.params, query ? query + 1 : NULL, call->match.schema, err);
 	if (r == 0 && size > 0) {
 		const char *text = (const char *)evbuffer_pullup(c->body, -1);
 
@@ -359,11 +362,6 @@ void front_http_destroy(struct front_http *http)
 int front_http_listen(struct front_http *http, int socket, struct error *err)
 {
 	return connection_set_listen(&http->set, socket, err);
-}
-
-bool front_http_is_local(const struct front_http *http)
-{
-	return http->set.is_all_local;
 }
 
 void front_http_stop(struct front_http *http)

@@ -22,7 +22,7 @@ struct api_limits {
 	size_t large_body_max; /* of routes that are is_large */
 	unsigned ping_ms;      /* of streams, and of answers kept alive */
 	size_t stream_high;    /* bytes unsent: api_stream_is_full() */
-	size_t stream_cap;     /* beyond: the client is dropped */
+	size_t stream_cap;     /* bytes unsent beyond which the client is dropped */
 };
 
 /* What a server has whose configuration says nothing else. */
@@ -37,6 +37,7 @@ struct api_http_options {
 	void (*on_answer)(struct server *server, const char *route, int status);
 	const struct route *routes;
 	size_t route_count;
+	/* Without any, every bearer passes, as long as each listener is a Unix socket or on loopback. */
 	struct api_keys *keys;	  /* borrowed; may change: front_http_keys_changed() */
 	const char *const *hosts; /* more names of ours, NULL-terminated, or NULL */
 	const char *const *
@@ -52,8 +53,6 @@ void front_http_destroy(struct front_http *http);
 
 /* The listening socket (TCP or Unix), non-blocking, becomes its own in any case. 0 or -errno. */
 int front_http_listen(struct front_http *http, int socket, struct error *err);
-/* Without keys any bearer passes, as long as this holds: every listener is a Unix socket or on loopback. */
-bool front_http_is_local(const struct front_http *http);
 /* No more connections; calls that run get their answers. */
 void front_http_stop(struct front_http *http);
 /* Somebody is still connected. */

@@ -1,5 +1,5 @@
 /*
- * http_call.h - a call that came by HTTP, from its head to its answer; what front_http.c and stream.c share.
+ * http_call.h - a call that came by HTTP, from its head to its answer; what front_http.c and http_stream.c share.
  *
  * Made when a request's head has come, so that a refusal knows it too. It is freed by its answer, or, before it has
  * begun to run, when its client leaves.
@@ -51,7 +51,7 @@ struct http_call {
 	struct event *timer; /* of pings and blanks */
 };
 
-/* By this front: struct api_front's functions but those of streams, which are stream.c's. */
+/* By this front: struct api_front's functions but those of streams, which are http_stream.c's. */
 extern const struct api_front http_call_front;
 
 /* NULL: out of memory. */

@@ -40,12 +40,6 @@ static struct store *store_of(const struct api_call *call)
 	return call->server->service.store;
 }
 
-static void asked(struct api_call *call, int r)
-{
-	if (r < 0)
-		api_fail(call, API_RATE_LIMITED, NULL, 1000, "too much is under way: try again");
-}
-
 /* The only time that it is seen: call->work holds it until then. */
 static void on_created(void *arg, int r, json_t *result, const struct error *err)
 {
@@ -73,12 +67,17 @@ static void write_hash(const unsigned char hash[static API_KEY_HASH_SIZE], char 
 
 void key_routes_create(struct api_call *call)
 {
-	const char *name = json_string_value(json_object_get(call->params, "name"));
+	const char *name = api_text(call, "name");
 	bool is_test = json_is_true(json_object_get(call->params, "test"));
 	char key[KEY_SIZE] = "", id[API_KEY_ID_MAX] = "key-", hex[2 * API_KEY_HASH_SIZE + 1];
 	unsigned char hash[API_KEY_HASH_SIZE];
-	json_t *row;
+	json_t *row, *shown;
 
+	if (call->server->keys.count >= API_KEYS_MAX) {
+		api_fail(call, API_CONFLICT, NULL, 0, "there are %d keys: revoke some",
+			API_KEYS_MAX);
+		return;
+	}
 	snprintf(key, sizeof(key), is_test ? "sk_test_" : "sk_live_");
 	add_random(key, BODY_SIZE);
 	add_random(id, PREFIX_SIZE);
@@ -89,9 +88,10 @@ void key_routes_create(struct api_call *call)
 	write_hash(hash, hex);
 	row = json_pack("{s:s,s:s,s:s%,s:s}", "id", id, "name", name ? name : "", "prefix", key,
 		PREFIX_SIZE, "hash", hex);
-	call->work = json_string(key);
+	call->work = shown = json_string(key);
 	explicit_bzero(key, sizeof(key));
-	asked(call, store_key_create(store_of(call), row, on_created, call));
+	if (!api_is_asked(call, store_key_create(store_of(call), row, on_created, call)))
+		json_decref(shown);
 	json_decref(row);
 }
 
@@ -112,7 +112,7 @@ static void on_listed(void *arg, int r, json_t *result, const struct error *err)
 
 void key_routes_list(struct api_call *call)
 {
-	asked(call, store_key_list(store_of(call), on_listed, call));
+	api_is_asked(call, store_key_list(store_of(call), on_listed, call));
 }
 
 static void on_revoked(void *arg, int r, json_t *result, const struct error *err)
@@ -134,7 +134,6 @@ static void on_revoked(void *arg, int r, json_t *result, const struct error *err
 
 void key_routes_revoke(struct api_call *call)
 {
-	asked(call,
-		store_key_revoke(store_of(call),
-			json_string_value(json_object_get(call->params, "id")), on_revoked, call));
+	api_is_asked(
+		call, store_key_revoke(store_of(call), api_text(call, "id"), on_revoked, call));
 }

@@ -29,7 +29,7 @@ struct api_keys {
 	size_t count;
 };
 
-/* Another set instead of the present one; copied. 0, -ENOMEM, or -E2BIG: more than API_KEYS_MAX. */
+/* Another set instead of the present one; copied. 0, -ENOMEM, or -E2BIG: more than API_KEYS_MAX. After an error the present one holds on. */
 int api_keys_set(
 	struct api_keys *keys, const struct api_key *list, size_t count, struct error *err);
 /* Accepts one that is zeroed. */

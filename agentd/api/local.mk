@@ -27,6 +27,8 @@ route_sources = \
 	agentd/api/agent_routes.c \
 	agentd/api/chat.c agentd/api/chat.h \
 	agentd/api/chat_messages.c \
+	agentd/api/chat_private.h \
+	agentd/api/chat_reply.c \
 	agentd/api/handlers.h \
 	agentd/api/key_routes.c \
 	agentd/api/routes.c \

@@ -74,6 +74,20 @@ static int add_member(
 	return r < 0 ? error_set(err, ENOMEM, "out of memory") : 0;
 }
 
+int params_type(json_t *params, const json_t *schema, struct error *err)
+{
+	const json_t *rules = json_object_get(schema, "properties");
+
+	for (void *at = json_object_iter(params); at; at = json_object_iter_next(params, at)) {
+		const json_t *rule = json_object_get(rules, json_object_iter_key(at));
+		const char *text = json_string_value(json_object_iter_value(at));
+
+		if (json_object_iter_set_new(params, at, make_value(rule, text)) < 0)
+			return error_set(err, ENOMEM, "out of memory");
+	}
+	return 0;
+}
+
 int params_add_query(json_t *params, const char *query, const json_t *schema, struct error *err)
 {
 	auto_free char *value = malloc(PARAMS_VALUE_MAX + 1);

@@ -15,7 +15,8 @@
 
 /*
  * A client that reads events: first those of the store, then those that the run still holds, then new ones. Each once it
- * is on disk: so its number is good for going on after a crash of ours too.
+ * is on disk: so its number is good for going on after a crash of ours too. No faster than it reads: what it has not
+ * taken stays where it is.
  */
 struct reading {
 	struct run_follower follower;
@@ -24,11 +25,6 @@ struct reading {
 	uint64_t seen; /* the last event that it has been sent */
 	bool is_asking, has_ended;
 };
-
-static const char *text_of(const struct api_call *call, const char *name)
-{
-	return json_string_value(json_object_get(call->params, name));
-}
 
 static struct service *service_of(const struct api_call *call)
 {
@@ -53,16 +49,26 @@ static void on_row(void *arg, int r, json_t *result, const struct error *err)
 
 void run_routes_get(struct api_call *call)
 {
-	if (store_run_get(service_of(call)->store, text_of(call, "id"), on_row, call) < 0)
+	if (store_run_get(service_of(call)->store, api_text(call, "id"), on_row, call) < 0)
 		api_fail(call, API_RATE_LIMITED, NULL, 1000, "too much is under way: try again");
+}
+
+static void on_not_running(void *arg, int r, json_t *result, const struct error *err)
+{
+	(void)result;
+	if (r < 0)
+		fail(arg, r, err);
+	else
+		api_fail(arg, API_CONFLICT, "id", 0, "this run has ended already");
 }
 
 void run_routes_cancel(struct api_call *call)
 {
-	struct run *run = run_find(service_of(call), text_of(call, "id"));
+	struct run *run = run_find(service_of(call), api_text(call, "id"));
 
 	if (!run) {
-		api_fail(call, API_CONFLICT, "id", 0, "no run of this id is under way");
+		api_is_asked(call, store_run_get(service_of(call)->store, api_text(call, "id"),
+					   on_not_running, call));
 		return;
 	}
 	run_cancel(run);
@@ -97,6 +103,8 @@ static void send_rows(struct reading *reading, const json_t *rows)
 
 	json_array_foreach((json_t *)rows, i, row)
 	{
+		if (api_stream_is_full(reading->call))
+			return;
 		send_row(reading, row);
 	}
 }
@@ -111,7 +119,8 @@ static void send_stored(struct reading *reading, const struct run *run)
 {
 	const json_t *events = run_events(run);
 
-	while (reading->seen < run_stored_event(run) && holds_next(reading, run)) {
+	while (reading->seen < run_stored_event(run) && holds_next(reading, run) &&
+		!api_stream_is_full(reading->call)) {
 		const json_t *row =
 			json_array_get(events, (size_t)(reading->seen + 1 - run_first_event(run)));
 
@@ -140,8 +149,21 @@ static void on_end(struct run_follower *follower, const struct run *run, const s
 
 	(void)end;
 	send_stored(reading, run);
+	/* What it has no room for now, it gets from the store. */
+	if (reading->seen < run_stored_event(run))
+		return;
 	api_stream_end(reading->call, NULL);
 	finish(reading);
+}
+
+static void on_drained(struct api_call *call)
+{
+	struct reading *reading = call->work;
+
+	if (reading->is_asking)
+		return;
+	run_unfollow(&reading->follower);
+	read_on(reading);
 }
 
 static void on_gone(struct api_call *call)
@@ -193,6 +215,8 @@ static void read_on(struct reading *reading)
 		run_follow(run, &reading->follower);
 		return;
 	}
+	if (!reading->has_ended && api_stream_is_full(reading->call))
+		return; /* on_drained() goes on */
 	reading->is_asking = !reading->has_ended && store_event_list(service->store, reading->id,
 							    reading->seen, on_events, reading) == 0;
 	if (reading->is_asking)
@@ -230,9 +254,10 @@ void run_routes_events(struct api_call *call)
 	reading->follower.on_end = on_end;
 	reading->call = call;
 	reading->seen = (uint64_t)json_integer_value(cursor);
-	snprintf(reading->id, sizeof(reading->id), "%s", text_of(call, "id"));
+	snprintf(reading->id, sizeof(reading->id), "%s", api_text(call, "id"));
 	call->work = reading;
 	call->on_gone = on_gone;
+	call->on_drained = on_drained;
 	reading->is_asking = true;
 	if (store_run_get(service_of(call)->store, reading->id, on_run, reading) == 0)
 		return;

@@ -14,9 +14,12 @@
 void status_routes_health(struct api_call *call)
 {
 	const struct service *service = &call->server->service;
+	const json_t *settings = project_settings(service->project);
+	const char *name = json_string_value(json_object_get(settings, "project"));
 
-	api_reply(call, json_pack("{s:s,s:s,s:I,s:I}", "status", "ok", "version", PACKAGE_VERSION,
-				"agents", (json_int_t)project_agent_count(service->project), "runs",
+	api_reply(call, json_pack("{s:s,s:s,s:s?,s:I,s:I}", "status", "ok", "version",
+				PACKAGE_VERSION, "project", name, "agents",
+				(json_int_t)project_agent_count(service->project), "runs",
 				(json_int_t)service->run_count));
 }
 
@@ -43,7 +46,7 @@ static void on_pools(void *arg, json_t *rows, uint64_t total, const struct contr
 		api_fail(call, API_STOPPING, NULL, 1000, "%s",
 			refused ? refused->text : "no pool has a sandbox ready");
 	else
-		api_reply(call, json_pack("{s:s,s:O}", "status", "ok", "pools", rows));
+		api_reply(call, json_pack("{s:s}", "status", "ok"));
 }
 
 void status_routes_ready(struct api_call *call)

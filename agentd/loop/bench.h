@@ -19,7 +19,7 @@ struct event;
 struct sandbox;
 struct service;
 
-/* r: 0, also once the sandbox has ended by itself; or -errno: -EBUSY the pool has none, ask again after retry_ms. */
+/* r: 0, also once the sandbox has ended by itself; or -errno: -EBUSY the pool has none, ask again after retry_ms. err: when r < 0. */
 typedef void (*bench_ready_fn)(void *arg, int r, unsigned retry_ms, const struct error *err);
 
 struct bench {

@@ -2,6 +2,7 @@
 loop_sources = \
 	agentd/loop/bench.c agentd/loop/bench.h \
 	agentd/loop/compact.c agentd/loop/compact.h \
+	agentd/loop/paths.c agentd/loop/paths.h \
 	agentd/loop/prompt.c agentd/loop/prompt.h \
 	agentd/loop/run.c agentd/loop/run.h agentd/loop/run_private.h \
 	agentd/loop/run_call.c \

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "agentd/id.h"
 #include "agentd/loop/run_private.h"
 #include "agentd/loop/service.h"
 #include "agentd/server.h"
@@ -137,7 +137,7 @@ void run_conclude(struct run *run)
 	struct error err;
 
 	bench_finish(&run->bench);
-	if (run->is_concluded || !run_calls_close(run))
+	if (run->is_concluded || run->asking || !run_calls_close(run))
 		return;
 	run->is_concluded = true;
 	run_log(run, "end",
@@ -171,6 +171,8 @@ void run_finish(
 	run->end.error = run->error;
 	run->end.finish = finish;
 	run->end.reason = run->reason;
+	if (run->asking)
+		upstream_cancel(run->asking); /* its end is told later; it concludes then */
 	run_next(run, run_conclude);
 }
 
@@ -207,17 +209,6 @@ static int write_memory(void *arg, const char *text, struct error *err)
 	const struct run *run = arg;
 
 	return project_memory_write(run->service->project, run->agent->name, text, err);
-}
-
-static void make_id(char id[static RUN_ID_SIZE])
-{
-	unsigned char bytes[16];
-	size_t used = (size_t)snprintf(id, RUN_ID_SIZE, "run-");
-
-	while (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
-		; /* interrupted */
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		used += (size_t)snprintf(id + used, RUN_ID_SIZE - used, "%02x", bytes[i]);
 }
 
 static int check_caps(
@@ -329,7 +320,7 @@ int run_start(struct service *service, const struct run_request *request, struct
 		r = create(service, request, &run, err);
 	if (r < 0)
 		return r;
-	make_id(run->id);
+	id_make("run", run->id, sizeof(run->id));
 	json_array_extend(run->messages, (json_t *)request->messages);
 	r = record(run, request, err);
 	if (r < 0)
@@ -383,8 +374,10 @@ int run_resume(struct service *service, const struct run_request *request, const
 	run->usage.completion_tokens = (uint64_t)number_of(row, "completion_tokens");
 	run->next_event = run->first_event = (uint64_t)number_of(row, "last_event") + 1;
 	run->asked_event = run->stored_event = run->next_event - 1;
-	if (json_array_size(calls) > 0 && run_calls_restore(run, calls) < 0)
-		return error_set(err, ENOMEM, "out of memory");
+	if (json_array_size(calls) > 0)
+		r = run_calls_restore(run, calls, err);
+	if (r < 0)
+		return r;
 	enlist(run);
 	run_log(run, "resume", json_pack("{s:i}", "turn", (int)run->turn));
 	go_on(run, json_string_value(json_object_get(row, "finish")));
@@ -457,16 +450,6 @@ const char *run_id(const struct run *run)
 	return run->id;
 }
 
-const char *run_session(const struct run *run)
-{
-	return run->session;
-}
-
-const char *run_agent_name(const struct run *run)
-{
-	return run->agent->name;
-}
-
 const char *run_text(const struct run *run)
 {
 	for (size_t i = json_array_size(run->messages); i-- > 0;) {
@@ -490,9 +473,4 @@ json_t *run_usage(const struct run *run)
 bool run_is_scripted(const struct run *run)
 {
 	return run->is_scripted;
-}
-
-unsigned run_turns(const struct run *run)
-{
-	return run->turn;
 }

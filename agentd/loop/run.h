@@ -37,9 +37,10 @@ enum run_failure {
 struct run_end {
 	enum run_failure failure;
 	const char *error;  /* "" when fine */
-	const char *finish; /* stop, length, error, cancelled */
+	const char *finish; /* stop, length, content_filter, error, cancelled */
 	const char *reason; /* why length; "" otherwise */
-	uint32_t retry_ms;
+	uint32_t
+		retry_ms; /* RUN_BUSY, RUN_POOL, RUN_STOPPING: when it may be otherwise; 0: not known */
 };
 
 /* Who watches. Embedded; leaves by run_unfollow() or is let go of after on_end. Functions may be NULL. */
@@ -67,17 +68,20 @@ struct run_request {
 	const json_t *history;	/* messages of the session before this run */
 	const json_t *messages; /* that are new */
 	const json_t *
-		options; /* {model, system, temperature, max_tokens, ..., parallel_tool_calls}; may be NULL */
+		options; /* {system, model_options: {temperature, max_tokens, ...}, parallel_tool_calls}; model instead of the agent's; may be NULL */
 };
 
-/* 0 and the run is its own, or -errno: -EBUSY too many runs, or the agent's maxConcurrency. */
+/*
+ * 0 and the run is its own, or -errno: -EBUSY too many runs, the agent's maxConcurrency, or the store; -ESHUTDOWN agentd
+ * ends; -ENAMETOOLONG cwd; -ENOMEM.
+ */
 int run_start(struct service *service, const struct run_request *request, struct run **ret_run,
 	struct error *err);
 /* One of the store's that was running: with the calls of its last turn. The request's messages are none. */
 int run_resume(struct service *service, const struct run_request *request, const json_t *row,
 	struct error *err);
 
-/* NULL: none of this id is under way. */
+/* Borrowed, as are those below, until the loop goes on. NULL: none of this id is under way. */
 struct run *run_find(const struct service *service, const char *id);
 /* The run whose place in service->runs this is. */
 struct run *run_entry(struct list *member);
@@ -87,14 +91,11 @@ struct run *run_first(const struct service *service);
 struct run *run_of_session(const struct service *service, const char *session);
 
 const char *run_id(const struct run *run);
-const char *run_session(const struct run *run);
-const char *run_agent_name(const struct run *run);
 /* What the last turn said; "" when nothing. */
 const char *run_text(const struct run *run);
 /* {prompt_tokens, completion_tokens, total_tokens}; the caller's. */
 json_t *run_usage(const struct run *run);
 bool run_is_scripted(const struct run *run);
-unsigned run_turns(const struct run *run);
 
 void run_follow(struct run *run, struct run_follower *follower);
 void run_unfollow(struct run_follower *follower);

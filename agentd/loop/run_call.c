@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agentd/loop/paths.h"
 #include "agentd/loop/run_private.h"
 #include "agentd/loop/service.h"
 #include "agentd/sandbox.h"
@@ -22,6 +23,7 @@
 #include "base/text.h"
 #include "proto/receipt.h"
 
+#define PLACES_SIZE 512 /* of a text that names them */
 #define UNKNOWN                                                                                    \
 	"Error: the outcome of this call is unknown: the agent's host was interrupted while it "   \
 	"ran. Look what it has done before you do it again."
@@ -224,10 +226,32 @@ static void begin(struct run_call *call)
 		record_start(call);
 }
 
+/* A tool that names a path, beside the agent's places. */
+static bool goes_astray(const struct run_call *call)
+{
+	const json_t *schema = service_schema(call->run->service, call->tool);
+	const char *path = json_string_value(json_object_get(call->arguments, "path"));
+
+	return json_object_get(json_object_get(schema, "properties"), "path") &&
+	       !paths_allow(
+		       call->run->agent->allowed_paths, call->run->shell.cwd, path ? path : ".");
+}
+
+static const char *list_paths(const struct project_agent *agent, char text[static PLACES_SIZE])
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (const char *const *path = agent->allowed_paths; *path && used < PLACES_SIZE; path++)
+		used += (size_t)snprintf(text + used, PLACES_SIZE - used, " %s", *path);
+	return text;
+}
+
 /* False: the call is over already, with what is wrong with it. */
 static bool check(struct run_call *call)
 {
 	const struct project_agent *agent = call->run->agent;
+	char places[PLACES_SIZE];
 	json_error_t why;
 	struct error err;
 
@@ -246,6 +270,11 @@ static bool check(struct run_call *call)
 	if (schema_check(service_schema(call->run->service, call->tool), call->arguments,
 		    "arguments", &err) < 0) {
 		refuse(call, "Error: %s: %s: call it again", call->name, err.text);
+		return false;
+	}
+	if (goes_astray(call)) {
+		refuse(call, "Error: this path is none of yours: the agent's allowedPaths are%s",
+			list_paths(agent, places));
 		return false;
 	}
 	return true;
@@ -273,6 +302,7 @@ static bool take_sandbox(struct run *run, bool *ret_is_there)
 		return true;
 	if (is_supervisor_lost(r))
 		return false;
+	run->end.retry_ms = BENCH_RETRY_MS;
 	run_finish(run, r == -EDQUOT || r == -EBUSY ? RUN_POOL : RUN_INTERNAL, "error", "%s",
 		err.text);
 	return false;
@@ -412,28 +442,64 @@ static json_t *take_result(struct run *run, const char *id)
 	return NULL;
 }
 
-int run_calls_restore(struct run *run, const json_t *rows)
+/* They were committed together. */
+static bool fits(const json_t *tool_calls, const json_t *rows)
+{
+	size_t i;
+	json_t *item;
+
+	json_array_foreach((json_t *)tool_calls, i, item)
+	{
+		const json_t *function = json_object_get(item, "function");
+
+		if (!json_is_string(json_object_get(item, "id")) ||
+			!json_is_string(json_object_get(function, "name")) ||
+			!json_is_string(json_object_get(function, "arguments")))
+			return false;
+	}
+	return json_array_size(tool_calls) == json_array_size(rows);
+}
+
+static bool restore_results(struct run *run, const json_t *rows)
+{
+	size_t i;
+	json_t *row;
+
+	json_array_foreach((json_t *)rows, i, row)
+	{
+		struct run_call *call = &run->calls[i];
+
+		if (!is_state(row, "done"))
+			continue;
+		call->result = take_result(run, call->id);
+		call->state = RUN_CALL_DONE;
+		if (!call->result)
+			return false;
+	}
+	return true;
+}
+
+int run_calls_restore(struct run *run, const json_t *rows, struct error *err)
 {
 	const json_t *tool_calls = last_calls(run);
 	size_t i;
 	json_t *row;
 
-	if (!tool_calls || json_array_size(tool_calls) != json_array_size(rows))
-		return -EINVAL;
+	if (!fits(tool_calls, rows))
+		return error_set(err, EINVAL, "its calls do not fit its session's messages");
 	if (run_calls_take(run, tool_calls) < 0)
-		return -ENOMEM;
+		return error_set(err, ENOMEM, "out of memory");
+	if (!restore_results(run, rows))
+		return error_set(err, EINVAL, "its results do not fit its session's messages");
 	json_array_foreach((json_t *)rows, i, row)
 	{
 		struct run_call *call = &run->calls[i];
 
-		if (is_state(row, "done")) {
-			call->result = take_result(run, call->id);
-			call->state = RUN_CALL_DONE;
-		} else if (is_state(row, "running")) {
-			call->is_recorded = true;
-			if (!call->tool || !call->tool->is_reader)
-				finish(call, json_string(UNKNOWN), true);
-		}
+		if (!is_state(row, "running"))
+			continue;
+		call->is_recorded = true;
+		if (!call->tool || !call->tool->is_reader)
+			finish(call, json_string(UNKNOWN), true);
 	}
 	run->state = RUN_TOOLS;
 	return 0;

@@ -99,8 +99,8 @@ void run_turn_restore(struct run *run, const char *finish);
 
 /* run_call.c */
 int run_calls_take(struct run *run, const json_t *tool_calls);
-/* As the store has them: done, running (outcome unknown) or intended. */
-int run_calls_restore(struct run *run, const json_t *rows);
+/* As the store has them: done, running (outcome unknown) or intended. 0, -EINVAL: they do not fit the messages, -ENOMEM. */
+int run_calls_restore(struct run *run, const json_t *rows, struct error *err);
 void run_calls_go(struct run *run);
 void run_calls_cancel(struct run *run);
 /* Every call gets its answer, so that the conversation can go on some day. False: one still works; it concludes later. */

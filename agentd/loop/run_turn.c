@@ -182,9 +182,9 @@ static void on_done(void *arg, const struct upstream_result *result)
 	run->usage.prompt_tokens += result->usage.prompt_tokens;
 	run->usage.completion_tokens += result->usage.completion_tokens;
 	run->is_scripted |= result->is_scripted;
-	if (run->state == RUN_ENDING)
-		return;
-	if (run->is_cancelled) {
+	if (run->state == RUN_ENDING) {
+		run_next(run, run_conclude);
+	} else if (run->is_cancelled) {
 		run_finish(run, RUN_CANCELLED, "cancelled", "cancelled");
 	} else if (result->status == 0) {
 		take_reply(run, result);

@@ -41,6 +41,26 @@ const json_t *service_schema(const struct service *service, const struct tool *t
 	return json_object_get(service->schemas, tool->name);
 }
 
+void service_refresh(struct service *service)
+{
+	struct error err;
+
+	if (project_refresh(service->project, &err) == -EINVAL)
+		log_warning("the project goes on as it was read before: %s", err.text);
+}
+
+json_t *service_messages(const json_t *rows)
+{
+	json_t *messages = json_array(), *row;
+	size_t i;
+
+	json_array_foreach((json_t *)rows, i, row)
+	{
+		json_array_append(messages, json_object_get(row, "message"));
+	}
+	return messages;
+}
+
 json_t *service_tools(const struct service *service, const struct project_agent *agent)
 {
 	json_t *tools = json_array();
@@ -87,23 +107,11 @@ static const char *text_of(const json_t *row, const char *name)
 	return json_string_value(json_object_get(row, name));
 }
 
-static json_t *messages_of(const json_t *rows)
-{
-	json_t *messages = json_array(), *row;
-	size_t i;
-
-	json_array_foreach((json_t *)rows, i, row)
-	{
-		json_array_append(messages, json_object_get(row, "message"));
-	}
-	return messages;
-}
-
 static void on_messages(void *arg, int r, json_t *result, const struct error *err)
 {
 	struct resumption *resumption = arg;
 	struct service *service = resumption->service;
-	json_auto_t *history = r < 0 ? NULL : messages_of(json_object_get(result, "messages"));
+	json_auto_t *history = r < 0 ? NULL : service_messages(json_object_get(result, "messages"));
 	const char *name = text_of(resumption->run, "agent");
 	struct error why;
 	const struct run_request request = {.agent = project_agent_find(service->project, name),
@@ -191,7 +199,9 @@ void service_finish(struct service *service)
 	transfers_destroy(take_ptr(&service->transfers)); /* ends searches */
 	tool_search_destroy(take_ptr(&service->search));
 	upstream_destroy(take_ptr(&service->upstream));
-	store_close(take_ptr(&service->store));
+	/* Whoever gets its last answers may ask it again: it refuses. */
+	store_close(service->store);
+	service->store = NULL;
 	while ((run = run_first(service)))
 		run_destroy(run);
 	project_close(take_ptr(&service->project));

@@ -24,7 +24,7 @@ struct upstream;
 
 struct service {
 	struct server *server;
-	struct project *project; /* owned, as are the next three */
+	struct project *project; /* owned, as are the next four */
 	struct upstream *upstream;
 	struct store *store;
 	struct transfers *transfers; /* of the search service; NULL: none is configured */
@@ -47,6 +47,14 @@ void service_resume(struct service *service);
 void service_stop(struct service *service);
 /* Accepts a zeroed one. */
 void service_finish(struct service *service);
+
+/*
+ * Look whether the project's files have changed. What is wrong with them now is logged, and what was read before stays.
+ */
+void service_refresh(struct service *service);
+
+/* The chat messages of the store's rows, as they were said: the caller's. */
+json_t *service_messages(const json_t *rows);
 
 /* The tools that this agent may call, as a model is told of them; NULL: none, or out of memory. */
 json_t *service_tools(const struct service *service, const struct project_agent *agent);

@@ -254,6 +254,10 @@ static int read_model_object(struct reading *reading, const struct field *field,
 	r = read_string(reading, &primary, "primary", first, to);
 	if (r == 0 && others && !json_is_null(others))
 		r = read_list(reading, &fallbacks, "fallbacks", others, &reading->agent->fallbacks);
+	if (r == 0 && json_array_size(others) > PROJECT_FALLBACKS_MAX)
+		r = agent_place_report(place, PROJECT_ERROR, "fallbacks", field->fix,
+			"has %zu items, more than %d", json_array_size(others),
+			PROJECT_FALLBACKS_MAX);
 	json_object_foreach((json_t *)value, name, member)
 	{
 		if (strcmp(name, "primary") != 0 && strcmp(name, "fallbacks") != 0)

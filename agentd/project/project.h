@@ -20,6 +20,7 @@ struct error;
 struct project;
 
 #define PROJECT_NAME_MAX	 64 /* bytes of an agent's or a skill's name */
+#define PROJECT_FALLBACKS_MAX	 7  /* models of an agent beside its first */
 #define PROJECT_AGENTS_MAX	 256
 #define PROJECT_SKILLS_MAX	 256
 #define PROJECT_FILE_MAX	 (1024 * 1024)	    /* bytes of one file */

@@ -77,7 +77,8 @@ static int add_messages(const struct dialect_ask *ask, json_t *body, struct erro
 
 static int add_options(const struct dialect_ask *ask, json_t *body)
 {
-	static const char *const passed[] = {"temperature", "top_p", "stop"};
+	static const char *const passed[] = {
+		"temperature", "top_p", "stop", "seed", "presence_penalty", "frequency_penalty"};
 	bool has_tools = json_array_size(ask->tools) > 0;
 	json_t *value = json_object_get(ask->options, "max_tokens");
 	int r = 0;

@@ -49,15 +49,6 @@ void upstream_destroy(struct upstream *upstream)
 	free(upstream);
 }
 
-int upstream_check(const struct upstream *upstream, const char *model, struct error *err)
-{
-	struct provider *provider;
-	const char *name;
-
-	return provider_find(
-		(struct provider_list *)&upstream->providers, model, &provider, &name, err);
-}
-
 int upstream_ask(struct upstream *upstream, const struct upstream_ask *ask,
 	const struct upstream_callbacks *callbacks, struct upstream_request **ret_request,
 	struct error *err)

@@ -32,7 +32,7 @@ struct upstream_provider {
 	const char
 		*socket_path; /* connect to this Unix socket instead of the URL's host; NULL: no */
 	const char *key;      /* copied and wiped by the callee's end; NULL: none */
-	uint32_t concurrency; /* requests at a time; the others wait their turn. 0: the default */
+	uint32_t concurrency; /* requests at a time; the others wait their turn. 0: 16 */
 	bool is_scripted; /* no model thinks there, as results say; asked for models that lack provider or key */
 };
 
@@ -42,10 +42,10 @@ struct upstream_options {
 	/* Keys by files DIR/PROVIDER_API_KEY (mode without others), looked for before the environment; NULL: none. Opened before privileges are dropped. */
 	const char *const *
 		key_directories; /* NULL-terminated, or NULL; systemd's CREDENTIALS_DIRECTORY is among them when set */
-	uint32_t tries; /* of one model; 0: the default */
+	uint32_t tries; /* of one model; 0: 4 */
 	uint32_t first_wait_ms,
 		last_wait_ms; /* between tries, doubling, with jitter; 0: 1000, 30000 */
-	uint32_t connect_timeout_ms, stall_timeout_ms; /* 0: the defaults */
+	uint32_t connect_timeout_ms, stall_timeout_ms; /* 0: 10000, 180000 */
 };
 
 /* Reads keys and certificates' paths at once, so that nothing of it is needed after privileges are dropped. 0 or -errno. */
@@ -53,9 +53,6 @@ int upstream_create(struct event_base *base, const struct upstream_options *opti
 	struct upstream **ret_upstream, struct error *err);
 /* Requests under way end with on_done(-ECANCELED). Accepts NULL. Not from within a callback. */
 void upstream_destroy(struct upstream *upstream);
-
-/* 0; -ENOENT: no such provider; -EACCES: its key is missing; the text says what to set. */
-int upstream_check(const struct upstream *upstream, const char *model, struct error *err);
 
 /* Borrowed during the call; JSON is shared until the end of the request, and nobody changes it meanwhile. */
 struct upstream_ask {

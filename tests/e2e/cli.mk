@@ -30,4 +30,10 @@ E2E_TESTS += \
 	tests/e2e/cli_usage.py \
 	tests/e2e/lease_soak.py \
 	tests/e2e/top.py
-EXTRA_DIST += tests/e2e/fake_agentd.py tests/e2e/instance.py tests/e2e/fake_supervisor.py tests/e2e/terminal.py tests/system/leaks.sh
+EXTRA_DIST += \
+	tests/e2e/fake_agentd.py \
+	tests/e2e/fake_socket.py \
+	tests/e2e/fake_supervisor.py \
+	tests/e2e/instance.py \
+	tests/e2e/terminal.py \
+	tests/system/leaks.sh

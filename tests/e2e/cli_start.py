@@ -21,32 +21,28 @@ PROGRAM = os.path.join(os.environ.get("top_builddir", "."), "tests", "fake", "he
 SECONDS = 60  # for anything that could hang
 
 SUPERVISOR = """
-import json, os, signal, socket, sys, threading
+import json, os, signal, sys
 sys.path[:0] = [{here!r}, {tests!r}]
-from fake_supervisor import POOLS, done, header, pool_row
+from fake_supervisor import FakeSupervisor, POOLS, done, header, pool_row
 
 if "--recover" in sys.argv:
     sys.exit(0)
-signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+signal.pthread_sigmask(signal.SIG_BLOCK, {{signal.SIGTERM}})
 directory = sys.argv[sys.argv.index("--dir") + 1]
 keys = sorted(name for name in os.environ if name.endswith("_API_KEY"))
 with open(os.path.join(directory, "supervisor.json"), "w") as file:
     json.dump({{"pid": os.getpid(), "keys": keys}}, file)
-listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-listener.bind(os.path.join(directory, "control.sock"))
-listener.listen()
 
 
-def talk(link):
-    while data := link.recv(512):
-        request = header(data)[1]
-        if header(data)[0] == POOLS:
-            link.send(pool_row(request))
-        link.send(done(request))
+def serve(link, data):
+    kind, request = header(data)
+    if kind == POOLS:
+        link.send(pool_row(request))
+    link.send(done(request))
 
 
-while True:
-    threading.Thread(target=talk, args=(listener.accept()[0],), daemon=True).start()
+with FakeSupervisor(serve, directory):
+    signal.sigwait({{signal.SIGTERM}})
 """
 MODEL = """#!/bin/sh
 echo "model $(id -un) $* $([ -S /proc/self/fd/3 ] && echo listener)$XAI_API_KEY"

@@ -8,8 +8,9 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 import threading
+
+from fake_socket import FakeSocket
 
 METHOD_NOT_FOUND, INVALID_PARAMS, NOT_FOUND, TOO_LARGE = -32601, -32602, -32001, -32008
 # What agentd accepts: anything else is refused, as there.
@@ -51,36 +52,18 @@ class Request:
         self.frame(finish=finish, sessionId=session, runId=run, **more)
 
 
-class FakeAgentd:
+class FakeAgentd(FakeSocket):
     """methods: name -> function(request). What was asked is in `seen`, (method, params) each."""
 
     def __init__(self, directory=None, **methods):
         self.methods = {name.replace("_", ".", 1): method for name, method in methods.items()}
-        self.temporary = None if directory else tempfile.TemporaryDirectory(prefix="hearth-e2e.")
-        self.directory = directory or self.temporary.name
-        self.seen = []
-        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.listener.bind(os.path.join(self.directory, "agentd.sock"))
-        self.listener.listen()
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__("agentd.sock", socket.SOCK_STREAM, directory)
 
-    def _accept(self):
-        while True:
-            try:
-                link, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._talk, args=(link,), daemon=True).start()
-
-    def _talk(self, link):
-        with link:
-            try:
-                for line in link.makefile("rb"):
-                    message = json.loads(line)
-                    # A method that waits must not keep run.cancel waiting.
-                    threading.Thread(target=self._serve, args=(link, message), daemon=True).start()
-            except OSError:
-                pass  # the client has gone
+    def talk(self, link):
+        for line in link.makefile("rb"):
+            message = json.loads(line)
+            # A method that waits must not keep run.cancel waiting.
+            threading.Thread(target=self._serve, args=(link, message), daemon=True).start()
 
     def _serve(self, link, message):
         name, request = message["method"], Request(link, message)
@@ -98,15 +81,6 @@ class FakeAgentd:
 
     def params(self, name):
         return [params for method, params in self.seen if method == name]
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *why):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        if self.temporary:
-            self.temporary.cleanup()
 
 
 def main():

@@ -1,12 +1,11 @@
 """A supervisor that says what the test wants, and a guest likewise: proto/control.h, proto/guest.h."""
 
 import array
-import contextlib
-import os
 import socket
 import struct
-import tempfile
 import threading
+
+from fake_socket import FakeSocket
 
 ACQUIRE, RELEASE, TOUCH, LIST, POOLS, KILL, NET, INSPECT = 1, 2, 3, 4, 5, 6, 7, 8
 LEASED, DONE, REFUSED, SANDBOX_ROW, POOL_ROW, LEASE_ENDED, RECEIPT, DETAILS = 32, 33, 34, 35, 36, 37, 38, 39
@@ -91,42 +90,17 @@ def send_with_fd(link, data, fd):
     link.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))])
 
 
-class FakeSupervisor:
-    """Serves control.sock of a directory: serve(link, data) answers each packet, in a thread of the connection."""
+class FakeSupervisor(FakeSocket):
+    """serve(link, data) answers each packet of control.sock. The types of those that came are in `seen`."""
 
-    def __init__(self, serve):
+    def __init__(self, serve, directory=None):
         self.serve = serve
-        self.stack = contextlib.ExitStack()
-        self.directory = self.stack.enter_context(tempfile.TemporaryDirectory(prefix="hearth-e2e."))
-        self.listener = self.stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
-        self.listener.bind(os.path.join(self.directory, "control.sock"))
-        self.listener.listen()
-        self.seen = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__("control.sock", socket.SOCK_SEQPACKET, directory)
 
-    def _accept(self):
-        while True:
-            try:
-                link, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._talk, args=(link,), daemon=True).start()
-
-    def _talk(self, link):
-        with link:
-            try:
-                while data := link.recv(512):
-                    self.seen.append(header(data)[0])
-                    self.serve(link, data)
-            except OSError:
-                pass  # the client has gone
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *why):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.stack.close()
+    def talk(self, link):
+        while data := link.recv(512):
+            self.seen.append(header(data)[0])
+            self.serve(link, data)
 
 
 def with_guest(guest, supervisor=None):

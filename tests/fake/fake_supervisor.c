@@ -13,6 +13,9 @@
  *   count                  answered by an event "total N": leases until now
  *   hold N                 the next N times WORKSPACE_REMOVE is refused: in use
  *   refuse N               likewise, but for good
+ *   deny N REFUSAL RETRY   the next N times ACQUIRE is refused so
+ *   ignore N               the next N times it has no answer
+ *   ready N                how many sandboxes the pool says are ready
  *   kill ID                the guest is killed, without a word to the client
  */
 #include <errno.h>
@@ -50,7 +53,9 @@ struct fake_lease {
 static struct pollfd fds[2 + CLIENTS_MAX];   /* stdin, listener, clients */
 static struct fake_lease leases[LEASES_MAX]; /* by id; ids begin with 1 */
 static uint64_t last_id;
-static unsigned holds, refusals; /* of the next removals */
+static unsigned holds, refusals;			   /* of the next removals */
+static unsigned denials, denial, denial_retry_ms, ignored; /* of the next acquires */
+static unsigned ready = 2;
 static char root[4096];
 
 static _Noreturn void fail(const char *what)
@@ -177,7 +182,16 @@ static void on_acquire(int client, const struct control_acquire *request)
 {
 	const char *name = request->template_name;
 
-	if (strcmp(name, "none") == 0)
+	if (denials > 0) {
+		struct control_refused m = {.refusal = denial, .retry_ms = denial_retry_ms};
+
+		denials--;
+		reply(client, &m, CONTROL_REFUSED, sizeof(m), request->header.id, -1);
+		say("denied", 0);
+	} else if (ignored > 0) {
+		ignored--;
+		say("never", 0);
+	} else if (strcmp(name, "none") == 0)
 		refuse(client, request->header.id, REFUSED_NO_TEMPLATE, "there is no pool none");
 	else if (strcmp(name, "empty") == 0)
 		refuse(client, request->header.id, REFUSED_EMPTY, "the pool is empty");
@@ -249,7 +263,7 @@ static void on_pools(int client, uint32_t request)
 		.net = "none",
 		.min = 2,
 		.max = 12,
-		.ready = 2,
+		.ready = ready,
 		.hits = last_id};
 	struct control_done done;
 
@@ -377,6 +391,9 @@ static void on_command(void)
 	else if (sscanf(line, "kill %llu", &id) == 1)
 		kill(leases[id].guest, SIGKILL);
 	else if (sscanf(line, "hold %u", &holds) == 1 || sscanf(line, "refuse %u", &refusals) == 1)
+		;
+	else if (sscanf(line, "deny %u %u %u", &denials, &denial, &denial_retry_ms) == 3 ||
+		 sscanf(line, "ignore %u", &ignored) == 1 || sscanf(line, "ready %u", &ready) == 1)
 		;
 	else if (strcmp(line, "count\n") == 0)
 		say("total", last_id);

@@ -8,7 +8,8 @@ UNIT_PY_TESTS += \
 	tests/unit/agentd_exec.py \
 	tests/unit/agentd_leases.py \
 	tests/unit/agentd_life.py \
-	tests/unit/agentd_tools.py
+	tests/unit/agentd_tools.py \
+	tests/unit/pages.py
 
 agentd_test_cppflags = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) $(EVENT_CFLAGS) $(JANSSON_CFLAGS)
 agentd_test_libs = libtool.a libproto.a libbase.a $(EVENT_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)

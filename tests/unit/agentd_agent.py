@@ -3,11 +3,12 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 
 import tap
 from agent_world import AgentWorld, CODER, Connection
-from rpc_client import RpcError, until
+from rpc_client import PATIENCE_S, RpcError, until
 
 
 REASON_OOM, LIMIT_HIT_MEMORY = 5, 1
@@ -31,6 +32,15 @@ class Text(AgentWorld):
         self.assertEqual((status, [model["id"] for model in body["data"]]), (200, ["coder"]))
         status, _, body = self.request("GET", "/v1/models/nobody")
         self.assertEqual((status, body["error"]["code"]), (404, "agent_not_found"))
+
+    def test_files_are_read_again(self):
+        """agents that change are served as they are now; with an error the old ones stay, and the log says why"""
+        self.write_project(".hearth/agents.json", json.dumps([CODER, {**CODER, "name": "second"}]))
+        until(lambda: len(self.request("GET", "/v1/models")[2]["data"]) == 2, "the second one is there")
+        self.write_project(".hearth/agents.json", "[{")
+        until(lambda: self.request("GET", "/v1/models") and "goes on as it was read before" in self.read_log(),
+              "the error is logged")
+        self.assertEqual(len(self.request("GET", "/v1/models")[2]["data"]), 2)
 
     def test_who_answers(self):
         """an agent that there is not is refused; a session that there is not, too"""
@@ -182,6 +192,20 @@ class Refused(AgentWorld):
         self.assertEqual(self.leases(), 0)
 
 
+class Astray(AgentWorld):
+    agents = [{**CODER, "allowedPaths": ["/workspace/src"]}]
+    scenario = {"steps": [call("read", {"path": "/etc/hostname"}), call("ls", {}), call("write", {"path": "src/../x", "content": ""}),
+                          {"text": "done"}]}
+
+    def test_paths_that_are_not_allowed(self):
+        """a tool of files goes nowhere but below allowedPaths, and the model is told where that is"""
+        frames = list(self.frames(self.open_chat("go")))
+        results = [choice["tool_call"]["result"] for frame in frames for choice in frame["choices"]
+                   if choice.get("tool_call", {}).get("state") == "error"]
+        self.assertEqual([result.endswith("allowedPaths are /workspace/src") for result in results], [True] * 3, results)
+        self.assertEqual(self.leases(), 0)
+
+
 class Memory(AgentWorld):
     scenario = {"steps": [call("memory_save", {"content": "likes tea"}), call("memory_append", {"text": "and cake"}),
                           {"text": "done"}]}
@@ -237,6 +261,31 @@ class Counted(AgentWorld):
                      'hearth_tool_calls_total{tool="bash",result="ok"} 1', "hearth_llm_request_duration_seconds_count 2",
                      'hearth_http_requests_total{route="/chat/completions",code="200"} 1'):
             self.assertIn(line + "\n", text)
+
+
+class SlowReaders(AgentWorld):
+    length = 6 << 20  # beyond what is held for a client that does not read
+    scenario = {"steps": [{"text": "x" * length, "chunk": 65536}]}
+
+    def events(self, rows):
+        self.assertEqual([row["seq"] for row in rows], list(range(1, len(rows) + 1)))
+        self.assertEqual(sum(len(row["data"]["text"]) for row in rows if row["type"] == "text"), self.length)
+        self.assertEqual(rows[-1]["type"], "end")
+
+    def test_events_wait_for_their_reader(self):
+        """who reads a run's events slowly gets all of them, by HTTP and by JSON-RPC"""
+        run = self.chat("go")["runId"]
+        connection = Connection(os.path.join(self.directory, "api.sock"))
+        self.addCleanup(connection.close)
+        connection.request("GET", f"/v1/runs/{run}/events")
+        client = self.connect()
+        request = client.send("run.events", id=run)
+        self.assertEqual(self.request("GET", "/health")[0], 200)  # both streams have begun, and are full
+        lines = connection.getresponse().read().decode().splitlines()
+        self.events([json.loads(line[6:]) for line in lines if line.startswith("data: ")])
+        client.wait(request)
+        self.events([message["params"]["data"] for message in client.notifications
+                     if message["method"] == "stream.frame"])
 
 
 class Turns(AgentWorld):
@@ -328,6 +377,26 @@ class Interrupted(AgentWorld):
         self.assertEqual(self.request("POST", f"/v1/runs/{run}/cancel")[0], 200)
         frames = list(self.frames(response))
         self.assertEqual(frames[-1]["choices"][0]["finish_reason"], "cancelled")
+        self.assertEqual(self.request("POST", f"/v1/runs/{run}/cancel")[0], 409)
+        self.assertEqual(self.request("POST", "/v1/runs/run-no/cancel")[0], 404)
+
+
+class DamagedKeys(AgentWorld):
+    agentd_exit_code = 1
+
+    def test_keys_that_cannot_be_read(self):
+        """where the keys cannot be read nobody is let in: agentd ends, and says why"""
+        self.connect().call("key.create", name="me")
+        self.agentd.send_signal(signal.SIGTERM)
+        self.agentd.wait()
+        with sqlite3.connect(os.path.join(self.project, ".hearth/state/sessions.db")) as store:
+            store.execute("UPDATE key SET hash = replace(hash, substr(hash, 1, 1), 'x')")
+        store.close()
+        if self.identity:
+            subprocess.run(["chown", "-R", "65534:65534", self.project], check=True)
+        self.agentd = self.start_agentd()
+        self.agentd.wait(PATIENCE_S)
+        self.assertIn("API keys: the hash of", self.read_log())
 
 
 class Keys(AgentWorld):
@@ -342,6 +411,9 @@ class Keys(AgentWorld):
         listed = admin.call("key.list")["keys"]
         self.assertEqual([row["id"] for row in listed], [key["id"]])
         self.assertNotIn("hash", listed[0])
+        self.restart_agentd()
+        self.assertEqual(self.request("GET", "/v1/models")[0], 401, "keys outlive agentd")
+        admin = self.connect()
         admin.call("key.revoke", id=key["id"])
         self.assertRaises(RpcError, admin.call, "key.revoke", id=key["id"])
 

@@ -329,6 +329,13 @@ static void lists_end_at_their_limits(void **state)
 	assert_int_equal(world_open(world), -EINVAL);
 	world_says(world, AGENTS ":1: error: agent a: allowedPaths: has 129 items, more than 128: "
 				 "remove some");
+	world_write(world, AGENTS,
+		"[{\"name\": \"a\", \"model\": {\"primary\": \"a/b\", \"fallbacks\": "
+		"[\"a/1\", \"a/2\", \"a/3\", \"a/4\", \"a/5\", \"a/6\", \"a/7\", \"a/8\"]}}]");
+	assert_int_equal(world_open(world), -EINVAL);
+	world_says(world, AGENTS
+		":1: error: agent a: fallbacks: has 8 items, more than 7: write "
+		"\"provider/model\", or {\"primary\": \"provider/model\", \"fallbacks\": []}");
 }
 
 static void front_matter_of_too_many_parts_is_refused(void **state)

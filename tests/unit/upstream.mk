@@ -1,4 +1,4 @@
-# Tests of agentd/upstream. upstream_wire.py is the servers, upstream_driver the one who asks.
+# Tests of agentd/upstream. upstream_server.py is the servers, upstream_driver the one who asks.
 upstream_test_cppflags = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) $(EVENT_CFLAGS) $(JANSSON_CFLAGS)
 upstream_libs = libupstream.a libtool.a libbase.a $(CURL_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS)
 
@@ -6,9 +6,10 @@ check_PROGRAMS += tests/unit/upstream_driver
 tests_unit_upstream_driver_SOURCES = tests/unit/upstream_driver.c
 tests_unit_upstream_driver_CPPFLAGS = $(upstream_test_cppflags)
 tests_unit_upstream_driver_LDADD = $(upstream_libs)
-UNIT_PY_TESTS += tests/unit/upstream_wire.py
-EXTRA_DIST += tests/unit/upstream_server.py
-tests/unit/upstream_wire.log: tests/unit/upstream_driver$(EXEEXT)
+upstream_py_tests = tests/unit/upstream_tries.py tests/unit/upstream_wire.py
+UNIT_PY_TESTS += $(upstream_py_tests)
+EXTRA_DIST += tests/unit/upstream_server.py tests/unit/upstream_world.py
+$(upstream_py_tests:.py=.log): tests/unit/upstream_driver$(EXEEXT)
 
 UNIT_TESTS += tests/unit/upstream_sse.test
 tests_unit_upstream_sse_test_SOURCES = tests/unit/upstream_sse.c
