@@ -13,6 +13,7 @@
 #include "agentd/agent_config.h"
 #include "agentd/project/project.h"
 #include "agentd/server.h"
+#include "agentd/workspace.h"
 #include "agentd/store/store.h"
 #include "agentd/tool/search.h"
 #include "base/cleanup.h"
@@ -307,7 +308,8 @@ int agent_start(struct server *server, struct agent_parts *parts, struct error *
 		return r;
 	agent_load_keys(server);
 	service_resume(service);
-	return 0;
+	r = workspace_remove_left(server);
+	return r < 0 ? error_set(err, -r, "workspaces: the store takes nothing") : 0;
 }
 
 void agent_stop(struct server *server)

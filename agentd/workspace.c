@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "agentd/server.h"
+#include "agentd/store/store.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -32,7 +33,18 @@ static void destroy(struct removal *removal)
 
 static void give_up(struct removal *removal, const char *why)
 {
-	log_warning("workspace %s stays, its session has gone: %s", removal->name, why);
+	log_warning("workspace %s stays until agentd starts again, its session has gone: %s",
+		removal->name, why);
+	destroy(removal);
+}
+
+static void end(struct removal *removal)
+{
+	struct store *store = removal->server->service.store;
+
+	/* Where that fails it is removed once more: it is not there then. */
+	if (store)
+		store_removal_done(store, removal->name, NULL, NULL);
 	destroy(removal);
 }
 
@@ -55,7 +67,7 @@ static void on_answer(void *arg, const struct message_header *answer, int fd, bo
 	fd_close(fd);
 	server_answered(removal->server);
 	if (answer->type != CONTROL_REFUSED)
-		destroy(removal);
+		end(removal);
 	else if (refused->retry_ms > 0)
 		try_later(removal, refused->text);
 	else
@@ -108,8 +120,27 @@ void workspace_remove(struct server *server, const char *name)
 	if (removal)
 		ask(removal);
 	else
-		log_warning("workspace %s stays, its session has gone: too many are being removed",
+		log_warning("workspace %s stays until agentd starts again, its session has gone: "
+			    "too many are being removed",
 			name);
+}
+
+static void on_removals(void *arg, int r, json_t *result, const struct error *err)
+{
+	size_t i;
+	json_t *row;
+
+	if (r < 0)
+		log_warning("workspaces of sessions that have gone: %s", err->text);
+	json_array_foreach(json_object_get(result, "removals"), i, row)
+	{
+		workspace_remove(arg, json_string_value(json_object_get(row, "workspace")));
+	}
+}
+
+int workspace_remove_left(struct server *server)
+{
+	return store_removal_list(server->service.store, on_removals, server);
 }
 
 void workspace_finish_all(struct server *server)

@@ -1,8 +1,8 @@
 /*
  * workspace.h - a session's workspace goes with it: the supervisor is asked to remove it, again when a sandbox still has it.
  *
- * Nobody waits for it. What the supervisor does not remove in WORKSPACE_TRIES, or before agentd stops, stays on the disk
- * and is named in the log.
+ * Nobody waits for it. What the supervisor does not remove in WORKSPACE_TRIES, or before agentd stops, is named in the log,
+ * and asked for again when agentd starts: the store remembers it.
  */
 #ifndef AGENTD_WORKSPACE_H
 #define AGENTD_WORKSPACE_H
@@ -15,6 +15,8 @@ struct server;
 
 /* name: as a lease's. Its session has gone. */
 void workspace_remove(struct server *server, const char *name);
+/* Those of an earlier life. 0, or -errno: nothing is asked. */
+int workspace_remove_left(struct server *server);
 /* The supervisor has gone: nothing more is asked. */
 void workspace_finish_all(struct server *server);
 #endif

@@ -21,6 +21,7 @@ LINT_TESTS =
 FUZZ_TESTS =
 SYSTEM_BINARIES =
 SYSTEM_TESTS =
+GUEST_TESTS =
 E2E_TESTS =
 
 include tests/unit/base.mk
@@ -61,12 +62,17 @@ check_PROGRAMS += $(UNIT_TESTS) $(FUZZ_TESTS)
 # Only where they run: make check, and the sanitized build, do without.
 EXTRA_PROGRAMS += $(SYSTEM_BINARIES)
 CLEANFILES += $(SYSTEM_BINARIES)
-EXTRA_DIST += tests/limited tests/own_root.py tests/tap.py tests/skips $(UNIT_PY_TESTS) $(LINT_TESTS) $(SYSTEM_TESTS) $(E2E_TESTS)
+EXTRA_DIST += tests/limited tests/own_root.py tests/tap.py tests/skips $(UNIT_PY_TESTS) $(LINT_TESTS) $(SYSTEM_TESTS) $(GUEST_TESTS) $(E2E_TESTS)
 
 check-system: all $(check_PROGRAMS) $(SYSTEM_BINARIES)
+	$(MAKE) $(AM_MAKEFLAGS) -j2 check-sandboxes check-guest
+# What check-system has made. The guest has a kernel of its own: it runs beside the others.
+check-sandboxes:
 	$(MAKE) $(AM_MAKEFLAGS) -j1 check-TESTS TESTS='$(SYSTEM_BINARIES) $(SYSTEM_TESTS) $(E2E_TESTS)' \
 		TEST_SUITE_LOG=test-suite-system.log
-.PHONY: check-system
+check-guest:
+	$(MAKE) $(AM_MAKEFLAGS) -j1 check-TESTS TESTS='$(GUEST_TESTS)' TEST_SUITE_LOG=test-suite-guest.log
+.PHONY: check-system check-sandboxes check-guest
 
 # What check runs a seeded part of, whole: hours are allowed.
 soak: stage $(check_PROGRAMS) $(SYSTEM_BINARIES) tests/residue/residue-probe tests/bombs/bomb bench-programs

@@ -70,7 +70,8 @@ static enum api_fault fault_of_start(int r)
 	return r == -EBUSY ? API_RATE_LIMITED : API_INTERNAL;
 }
 
-static void start(struct chat *chat, const json_t *history, const json_t *messages)
+static void start(
+	struct chat *chat, const json_t *history, uint64_t summarized, const json_t *messages)
 {
 	json_auto_t *options = make_options(chat);
 	const struct run_request request = {.agent = chat->agent,
@@ -78,6 +79,7 @@ static void start(struct chat *chat, const json_t *history, const json_t *messag
 		.cwd = text_of(chat->session_row, "cwd"),
 		.is_new_session = chat->is_new_session,
 		.history = history,
+		.summarized = summarized,
 		.messages = messages,
 		.options = options};
 	struct error err;
@@ -99,6 +101,7 @@ static void start(struct chat *chat, const json_t *history, const json_t *messag
 static void on_history(void *arg, int r, json_t *result, const struct error *err)
 {
 	struct chat *chat = arg;
+	uint64_t summarized = 0;
 	json_auto_t *history = NULL;
 	json_auto_t *fresh = NULL;
 
@@ -106,14 +109,14 @@ static void on_history(void *arg, int r, json_t *result, const struct error *err
 		fail(chat, API_INTERNAL, NULL, err->text);
 		return;
 	}
-	history = service_messages(json_object_get(result, "messages"));
+	history = service_history(result, &summarized);
 	fresh = json_array_size(history) > 0 ? chat_new_messages(chat->messages)
 					     : json_incref(chat->messages);
 	if (json_array_size(fresh) == 0)
 		fail(chat, API_INVALID_REQUEST, "messages",
 			"messages: the last one must be the user's, to go on with this session");
 	else
-		start(chat, history, fresh);
+		start(chat, history, summarized, fresh);
 }
 
 /* body.agent, else the session's, else the one that model names. */
@@ -150,7 +153,7 @@ static void on_session(void *arg, int r, json_t *result, const struct error *err
 	chat->session_row = json_incref(result);
 	if (!find_agent(chat))
 		return;
-	if (store_message_list(chat->service->store, chat->session, 1, 0, on_history, chat) < 0)
+	if (store_history(chat->service->store, chat->session, on_history, chat) < 0)
 		fail(chat, API_RATE_LIMITED, NULL, "too much is under way: try again");
 }
 
@@ -210,5 +213,5 @@ void chat_complete(struct api_call *call)
 	else if (!chat->is_new_session)
 		look_up(chat);
 	else if (find_agent(chat))
-		start(chat, NULL, chat->messages);
+		start(chat, NULL, 0, chat->messages);
 }

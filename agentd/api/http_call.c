@@ -187,12 +187,11 @@ void http_call_send(struct http_call *call, struct evbuffer *more)
 {
 	const struct api_limits *limits = &call->http->options.limits;
 	size_t unsent = connection_unsent(call->connection);
+	size_t size = more ? evbuffer_get_length(more) : 0;
 
-	unsent += more ? evbuffer_get_length(more) : 0;
-	call->is_full |=
-		unsent >
-		limits->stream_high; /* until all is written, also when a ping finds less */
-	/* Until the loop gets to drop it, it costs no more than the cap. */
+	/* Until all is written, also when a ping finds less. */
+	call->is_full |= unsent + size > limits->stream_high;
+	/* One frame of any size is taken; until the loop gets to drop it, it costs no more. */
 	if (unsent > limits->stream_cap) {
 		evbuffer_free(more);
 		more = NULL;

@@ -8,6 +8,15 @@
 
 #define NOTE_MIN 256 /* bytes of a result that are worth a note */
 
+#define QUESTION                                                                                   \
+	"Sum up the conversation between a user and an agent that stands below, so that whoever "  \
+	"knows only your summary can go on with the work. Keep what the user wants, in the "       \
+	"user's "                                                                                  \
+	"own words where they matter, what was decided and why, which files were made or changed " \
+	"and which commands were run with what outcome, what is done, what is left to do, and "    \
+	"what went wrong and is not mended. Answer with the summary alone, of one page at most.\n"
+#define SUMMARY "[The earlier part of this conversation was summed up, to make room:]\n\n"
+
 static bool has_role(const json_t *message, const char *role)
 {
 	const char *own = json_string_value(json_object_get(message, "role"));
@@ -114,20 +123,118 @@ static void leave_out_turns(json_t *messages, size_t excess)
 	say_left_out(messages, at, left_out);
 }
 
-json_t *compact_messages(const json_t *messages, size_t max_bytes)
+size_t compact_measure(const json_t *messages)
 {
-	json_t *result = json_copy((json_t *)messages);
 	size_t bytes = 0, i;
 	json_t *message;
 
-	json_array_foreach(result, i, message)
+	json_array_foreach((json_t *)messages, i, message)
 	{
 		bytes += measure(message);
 	}
+	return bytes;
+}
+
+json_t *compact_messages(const json_t *messages, size_t max_bytes)
+{
+	json_t *result = json_copy((json_t *)messages);
+	size_t bytes = compact_measure(messages);
+
 	if (result && bytes > max_bytes) {
 		size_t excess = shorten_outputs(result, bytes - max_bytes);
 
 		leave_out_turns(result, excess);
 	}
 	return result;
+}
+
+size_t compact_count(const json_t *messages, size_t max_bytes)
+{
+	json_auto_t *shorter = json_copy((json_t *)messages);
+	size_t bytes = compact_measure(messages), count = 0, next;
+
+	if (bytes > max_bytes)
+		shorten_outputs(shorter, bytes - max_bytes);
+	bytes = compact_measure(shorter);
+	if (bytes <= max_bytes)
+		return 0;
+	while (bytes > max_bytes / 2) {
+		next = turn_end(shorter, count);
+		if (next + COMPACT_KEPT > json_array_size(shorter))
+			break;
+		for (; count < next; count++)
+			bytes -= measure(json_array_get(shorter, count));
+	}
+	return count > 1 ? count : 0; /* one alone may be a summary */
+}
+
+/* --- in words --- */
+
+static void write_text(FILE *to, const json_t *text)
+{
+	size_t length = json_string_length(text);
+
+	if (length > 0)
+		fwrite(json_string_value(text), 1, length, to);
+	fputc('\n', to);
+}
+
+static void write_message(FILE *to, const json_t *message)
+{
+	const json_t *content = json_object_get(message, "content");
+	size_t i;
+	json_t *part, *call;
+
+	fprintf(to, "\n<%s>\n", json_string_value(json_object_get(message, "role")));
+	if (json_is_string(content))
+		write_text(to, content);
+	json_array_foreach((json_t *)content, i, part)
+	{
+		write_text(to, json_object_get(part, "text"));
+	}
+	json_array_foreach(json_object_get(message, "tool_calls"), i, call)
+	{
+		const json_t *function = json_object_get(call, "function");
+
+		fprintf(to, "calls %s with ", json_string_value(json_object_get(function, "name")));
+		write_text(to, json_object_get(function, "arguments"));
+	}
+}
+
+static json_t *first_messages(const json_t *messages, size_t count)
+{
+	json_t *first = json_array();
+
+	for (size_t i = 0; first && i < count; i++)
+		if (json_array_append(first, json_array_get(messages, i)) < 0) {
+			json_decref(first);
+			return NULL;
+		}
+	return first;
+}
+
+json_t *compact_question(const json_t *messages, size_t count, size_t max_bytes)
+{
+	json_auto_t *oldest = first_messages(messages, count);
+	json_auto_t *fitting = oldest ? compact_messages(oldest, max_bytes) : NULL;
+	auto_free char *text = NULL;
+	size_t size = 0, i;
+	json_t *message;
+	FILE *to = open_memstream(&text, &size);
+
+	if (!to)
+		return NULL;
+	fputs(QUESTION, to);
+	json_array_foreach(fitting, i, message)
+	{
+		write_message(to, message);
+	}
+	if ((ferror(to) | fclose(to)) || !fitting)
+		return NULL;
+	return json_pack("[{s:s,s:s%}]", "role", "user", "content", text, size);
+}
+
+json_t *compact_summary(const char *text)
+{
+	return json_pack("{s:s,s:s+}", "role", "user", "content", SUMMARY, text);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agentd/id.h"
+#include "agentd/loop/compact.h"
 #include "agentd/loop/run_private.h"
 #include "agentd/loop/service.h"
 #include "agentd/server.h"
@@ -243,6 +244,8 @@ static int create(struct service *service, const struct run_request *request, st
 	run->service = service;
 	run->agent = project_agent_ref(request->agent);
 	run->memory = (struct tool_memory){.read = read_memory, .write = write_memory, .arg = run};
+	run->window = COMPACT_BYTES;
+	run->summarized = request->summarized;
 	run->messages = request->history ? json_copy((json_t *)request->history) : json_array();
 	run->options = request->options ? json_deep_copy(request->options) : json_object();
 	run->tools = service_tools(service, run->agent);

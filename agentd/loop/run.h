@@ -65,7 +65,8 @@ struct run_request {
 	const char *session; /* its id; of one that is made with this run when is_new_session */
 	const char *cwd;     /* where its last command ended; NULL: the workspace */
 	bool is_new_session;
-	const json_t *history;	/* messages of the session before this run */
+	const json_t *history;	/* messages of the session before this run: service_history() */
+	uint64_t summarized;	/* how many of them the first one stands for; 0: it is none */
 	const json_t *messages; /* that are new */
 	const json_t *
 		options; /* {system, model_options: {temperature, max_tokens, ...}, parallel_tool_calls}; model instead of the agent's; may be NULL */

@@ -51,10 +51,15 @@ struct run {
 	json_t *messages; /* history and this run's, without the system message */
 	json_t *options;
 	json_t *tools; /* that the model is told of; NULL: none */
+	size_t window; /* bytes of messages that the model takes */
+	uint64_t
+		summarized; /* messages of the session that the first of ours stands for; 0: for itself */
+	bool has_no_summary; /* none is to be had: what does not fit is left out */
 	unsigned turn, cuts;
 	struct upstream_request *asking;
+	size_t asked_count; /* of the oldest messages, for a summary; 0: the model has its turn */
 	uint64_t asked_ns;
-	struct upstream_usage usage;
+	struct upstream_usage usage, unstored; /* unstored: of it, what no turn on disk has yet */
 	bool is_scripted, is_cancelled, is_concluded, is_abandoned, is_told;
 	unsigned writes; /* under way: the run stays until they are answered */
 
@@ -94,8 +99,16 @@ void run_written(void *arg, int r, json_t *result, const struct error *err);
 
 /* run_turn.c */
 void run_ask(struct run *run);
+/* The model has answered, or failed: its part of the books. False: the run ends, whatever it said. */
+bool run_asked(struct run *run, const struct upstream_result *result);
+void run_on_retry(void *arg, const char *model, const char *why, uint32_t wait_ms);
+/* It said that it was given too much. False: less makes no sense. */
+bool run_shrink(struct run *run, const struct upstream_result *result);
 /* Its last reply is on disk already: it ends so. */
 void run_turn_restore(struct run *run, const char *finish);
+
+/* run_summary.c: true: what has grown too long is being summed up, and run_ask() follows. */
+bool run_summarize(struct run *run);
 
 /* run_call.c */
 int run_calls_take(struct run *run, const json_t *tool_calls);

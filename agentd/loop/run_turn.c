@@ -33,7 +33,7 @@ static void on_tool_call(void *arg, const char *id, const char *name)
 		json_pack("{s:s,s:s,s:s}", "id", id, "name", name, "state", "preparing"));
 }
 
-static void on_retry(void *arg, const char *model, const char *why, uint32_t wait_ms)
+void run_on_retry(void *arg, const char *model, const char *why, uint32_t wait_ms)
 {
 	run_log(arg, "retry",
 		json_pack("{s:s,s:s,s:i}", "model", model, "why", why, "wait_ms", (int)wait_ms));
@@ -43,12 +43,11 @@ static void on_retry(void *arg, const char *model, const char *why, uint32_t wai
  * The reply of a turn goes on disk, with the calls that it asks for, what it cost, and, when it is the last one, how
  * the run ends (finish; NULL: it goes on).
  */
-static int commit(struct run *run, const struct upstream_usage *usage, const json_t *message,
-	const json_t *calls, const char *finish)
+static int commit(struct run *run, const json_t *message, const json_t *calls, const char *finish)
 {
 	json_auto_t *outcome = json_pack("{s:I,s:I,s:s?}", "prompt_tokens",
-		(json_int_t)usage->prompt_tokens, "completion_tokens",
-		(json_int_t)usage->completion_tokens, "finish", finish);
+		(json_int_t)run->unstored.prompt_tokens, "completion_tokens",
+		(json_int_t)run->unstored.completion_tokens, "finish", finish);
 	json_auto_t *rows = json_array();
 	json_t *call;
 	size_t i;
@@ -64,6 +63,7 @@ static int commit(struct run *run, const struct upstream_usage *usage, const jso
 	}
 	run->turn++;
 	run->writes++;
+	run->unstored = (struct upstream_usage){0};
 	if (store_turn_commit(run->service->store, run->id, run->turn, message, rows, outcome,
 		    run_written, run) == 0)
 		return 0;
@@ -123,8 +123,7 @@ static void take_reply(struct run *run, const struct upstream_result *result)
 
 	run->cuts = 0;
 	json_array_append(run->messages, result->message);
-	if (commit(run, &result->usage, result->message, calls,
-		    is_last ? finish_of(result->finish) : NULL) < 0)
+	if (commit(run, result->message, calls, is_last ? finish_of(result->finish) : NULL) < 0)
 		return;
 	run_log(run, "turn",
 		json_pack("{s:i,s:s,s:o}", "turn", (int)run->turn, "model", result->model, "usage",
@@ -150,7 +149,7 @@ static bool go_on(struct run *run, const struct upstream_result *result)
 		return false;
 	message = json_pack("{s:s,s:O}", "role", "assistant", "content", content);
 	json_array_append(run->messages, message);
-	if (commit(run, &result->usage, message, NULL, NULL) < 0)
+	if (commit(run, message, NULL, NULL) < 0)
 		return true;
 	run_log(run, "cut", json_pack("{s:s}", "why", result->error));
 	run_next(run, run_ask);
@@ -168,26 +167,51 @@ static void count_turn(const struct run *run, const struct upstream_result *resu
 		finish = result->finish == UPSTREAM_TOOLS ? "tools" : finish_of(result->finish);
 	else if (result->message)
 		finish = "cut";
-	metrics_count_model(metrics, clock_now_ns() - run->asked_ns, result->usage.prompt_tokens,
-		result->usage.completion_tokens);
 	metrics_count_turn(metrics, run->agent->name, finish);
+}
+
+bool run_asked(struct run *run, const struct upstream_result *result)
+{
+	const struct upstream_usage *usage = &result->usage;
+
+	run->asking = NULL;
+	metrics_count_model(&run->service->server->metrics, clock_now_ns() - run->asked_ns,
+		usage->prompt_tokens, usage->completion_tokens);
+	run->usage.prompt_tokens += usage->prompt_tokens;
+	run->usage.completion_tokens += usage->completion_tokens;
+	run->unstored.prompt_tokens += usage->prompt_tokens;
+	run->unstored.completion_tokens += usage->completion_tokens;
+	run->is_scripted |= result->is_scripted;
+	if (run->state == RUN_ENDING)
+		run_next(run, run_conclude);
+	else if (run->is_cancelled)
+		run_finish(run, RUN_CANCELLED, "cancelled", "cancelled");
+	return run->state != RUN_ENDING;
+}
+
+bool run_shrink(struct run *run, const struct upstream_result *result)
+{
+	size_t said = compact_measure(run->messages);
+
+	if (result->status != -EMSGSIZE || run->window <= COMPACT_BYTES_MIN)
+		return false;
+	run->window = (said < run->window ? said : run->window) / 2;
+	if (run->window < COMPACT_BYTES_MIN)
+		run->window = COMPACT_BYTES_MIN;
+	return true;
 }
 
 static void on_done(void *arg, const struct upstream_result *result)
 {
 	struct run *run = arg;
 
-	run->asking = NULL;
 	count_turn(run, result);
-	run->usage.prompt_tokens += result->usage.prompt_tokens;
-	run->usage.completion_tokens += result->usage.completion_tokens;
-	run->is_scripted |= result->is_scripted;
-	if (run->state == RUN_ENDING) {
-		run_next(run, run_conclude);
-	} else if (run->is_cancelled) {
-		run_finish(run, RUN_CANCELLED, "cancelled", "cancelled");
-	} else if (result->status == 0) {
+	if (!run_asked(run, result))
+		return;
+	if (result->status == 0) {
 		take_reply(run, result);
+	} else if (run_shrink(run, result)) {
+		run_next(run, run_ask);
 	} else if (!go_on(run, result)) {
 		run->end.retry_ms = result->retry_after_ms;
 		run_finish(run, result->status == -EBUSY ? RUN_BUSY : RUN_UPSTREAM, "error", "%s",
@@ -202,7 +226,7 @@ static json_t *write_messages(const struct run *run)
 		run->shell.cwd[0] ? run->shell.cwd : "/workspace",
 		json_string_value(json_object_get(run->options, "system")));
 	json_t *messages = json_array();
-	json_auto_t *conversation = compact_messages(run->messages, COMPACT_BYTES);
+	json_auto_t *conversation = compact_messages(run->messages, run->window);
 
 	if (!prompt || !messages || !conversation ||
 		json_array_append_new(messages,
@@ -224,7 +248,7 @@ void run_ask(struct run *run)
 	const struct upstream_callbacks callbacks = {.on_text = on_text,
 		.on_thinking = on_thinking,
 		.on_tool_call = on_tool_call,
-		.on_retry = on_retry,
+		.on_retry = run_on_retry,
 		.on_done = on_done,
 		.arg = run};
 	struct upstream_ask ask = {.model = model ? model : run->agent->model,
@@ -246,6 +270,8 @@ void run_ask(struct run *run)
 		return;
 	}
 	run->state = RUN_ASKING;
+	if (run_summarize(run))
+		return;
 	messages = write_messages(run);
 	if (!messages) {
 		run_finish(run, RUN_INTERNAL, "error", "out of memory");

@@ -1,3 +1,4 @@
+#include "agentd/loop/compact.h"
 #include "agentd/loop/service.h"
 
 #include <errno.h>
@@ -49,11 +50,16 @@ void service_refresh(struct service *service)
 		log_warning("the project goes on as it was read before: %s", err.text);
 }
 
-json_t *service_messages(const json_t *rows)
+json_t *service_history(const json_t *history, uint64_t *ret_summarized)
 {
+	const json_t *rows = json_object_get(history, "messages");
+	const char *summary = json_string_value(json_object_get(history, "summary"));
 	json_t *messages = json_array(), *row;
 	size_t i;
 
+	*ret_summarized = (uint64_t)json_integer_value(json_object_get(history, "summarized"));
+	if (summary)
+		json_array_append_new(messages, compact_summary(summary));
 	json_array_foreach((json_t *)rows, i, row)
 	{
 		json_array_append(messages, json_object_get(row, "message"));
@@ -107,17 +113,19 @@ static const char *text_of(const json_t *row, const char *name)
 	return json_string_value(json_object_get(row, name));
 }
 
-static void on_messages(void *arg, int r, json_t *result, const struct error *err)
+static void on_history(void *arg, int r, json_t *result, const struct error *err)
 {
 	struct resumption *resumption = arg;
 	struct service *service = resumption->service;
-	json_auto_t *history = r < 0 ? NULL : service_messages(json_object_get(result, "messages"));
+	uint64_t summarized = 0;
+	json_auto_t *history = r < 0 ? NULL : service_history(result, &summarized);
 	const char *name = text_of(resumption->run, "agent");
 	struct error why;
 	const struct run_request request = {.agent = project_agent_find(service->project, name),
 		.session = text_of(resumption->run, "session"),
 		.cwd = text_of(resumption->session, "cwd"),
 		.history = history,
+		.summarized = summarized,
 		.options = json_object_get(resumption->run, "options")};
 
 	if (service->is_stopping)
@@ -141,8 +149,8 @@ static void on_session(void *arg, int r, json_t *result, const struct error *err
 
 	if (r == 0) {
 		resumption->session = json_incref(result);
-		if (store_message_list(service->store, text_of(result, "id"), 1, 0, on_messages,
-			    resumption) == 0)
+		if (store_history(service->store, text_of(result, "id"), on_history, resumption) ==
+			0)
 			return;
 	} else if (!service->is_stopping) {
 		give_up(resumption, err->text);

@@ -5,6 +5,7 @@
 #define AGENTD_LOOP_SERVICE_H
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/list.h"
 #include "base/unix_socket.h"
@@ -53,8 +54,8 @@ void service_finish(struct service *service);
  */
 void service_refresh(struct service *service);
 
-/* The chat messages of the store's rows, as they were said: the caller's. */
-json_t *service_messages(const json_t *rows);
+/* The chat messages of store_history()'s result, as a run's request wants them: the caller's. */
+json_t *service_history(const json_t *history, uint64_t *ret_summarized);
 
 /* The tools that this agent may call, as a model is told of them; NULL: none, or out of memory. */
 json_t *service_tools(const struct service *service, const struct project_agent *agent);

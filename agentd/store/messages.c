@@ -33,6 +33,28 @@ int messages_append(
 	return statement_run(database, STATEMENT_MESSAGE_INSERT, row, args, err);
 }
 
+int messages_history(
+	struct database *database, json_t *args, json_t **ret_result, struct error *err)
+{
+	json_auto_t *session = NULL;
+	json_auto_t *rows = NULL;
+	int r;
+
+	r = statement_one(database, STATEMENT_SESSION_SUMMARY, NULL, args, &session, err);
+	if (r < 0)
+		return r;
+	if (!session)
+		return error_set(err, ENOENT, "no session %s", operation_id(args, "id"));
+	r = statement_all(database, STATEMENT_MESSAGE_LIST, session, args, &rows, err);
+	if (r < 0)
+		return r;
+	json_object_del(session, "from");
+	if (json_object_set(session, "messages", rows) < 0)
+		return error_set(err, ENOMEM, "out of memory");
+	*ret_result = take_ptr(&session);
+	return 0;
+}
+
 int messages_list(struct database *database, json_t *args, json_t **ret_result, struct error *err)
 {
 	json_auto_t *session = NULL;

@@ -79,9 +79,15 @@ static const char keys[] = "CREATE TABLE key ("
 			   " created_ms INTEGER NOT NULL"
 			   ") STRICT;";
 
+static const char long_lives[] =
+	"ALTER TABLE session ADD COLUMN summary TEXT;"
+	"ALTER TABLE session ADD COLUMN summarized INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE removal (workspace TEXT NOT NULL UNIQUE) STRICT;";
+
 static const char *const versions[MIGRATION_NEWEST + 1] = {
 	[1] = conversations,
 	[2] = keys,
+	[3] = long_lives,
 };
 
 static int read_version(struct database *database, int *ret_version, struct error *err)

@@ -10,7 +10,7 @@
 struct database;
 struct error;
 
-#define MIGRATION_NEWEST 2
+#define MIGRATION_NEWEST 3
 
 /* Up to this version, a transaction each. -EPROTO: the file is of a newer one; it is left as it is. */
 int migration_run(struct database *database, int version, struct error *err);

@@ -18,6 +18,10 @@
 	{                                                                                          \
 		name, FIELD_TEXT, false                                                            \
 	}
+#define COUNT(name)                                                                                \
+	{                                                                                          \
+		name, FIELD_COUNT, false                                                           \
+	}
 #define OBJECT(name)                                                                               \
 	{                                                                                          \
 		name, FIELD_OBJECT, false                                                          \
@@ -47,7 +51,12 @@ static const struct {
 		{OPTIONAL("title", FIELD_TEXT), OPTIONAL("agent", FIELD_TEXT),
 			OPTIONAL("cwd", FIELD_TEXT)}},
 	[OPERATION_SESSION_DELETE] = {"delete session", sessions_delete, 0, {{0}}},
+	[OPERATION_SESSION_SUMMARIZE] = {"summarize session", sessions_summarize, 0,
+		{TEXT("summary"), COUNT("summarized")}},
+	[OPERATION_REMOVAL_LIST] = {"list removals", removals_list, 0, {{0}}},
+	[OPERATION_REMOVAL_DONE] = {"end removal", removals_done, 0, {{0}}},
 	[OPERATION_MESSAGE_LIST] = {"list messages", messages_list, 0, {{0}}},
+	[OPERATION_HISTORY] = {"read history", messages_history, 0, {{0}}},
 	[OPERATION_RUN_BEGIN] = {"begin run", runs_begin, 0,
 		{ID("id"), ID("session"), TEXT("agent"), OPTIONAL("options", FIELD_OBJECT),
 			ARRAY("messages")}},

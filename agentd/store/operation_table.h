@@ -9,8 +9,10 @@ struct error;
 typedef int operation_fn(
 	struct database *database, json_t *args, json_t **ret_result, struct error *err);
 
-operation_fn sessions_create, sessions_get, sessions_list, sessions_update, sessions_delete;
-operation_fn messages_list;
+operation_fn sessions_create, sessions_get, sessions_list, sessions_update, sessions_delete,
+	sessions_summarize;
+operation_fn removals_list, removals_done;
+operation_fn messages_list, messages_history;
 operation_fn runs_begin, runs_turn_commit, runs_call_start, runs_call_finish, runs_end, runs_get,
 	runs_open_list;
 operation_fn events_append, events_list;

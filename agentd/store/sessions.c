@@ -56,9 +56,23 @@ int sessions_update(struct database *database, json_t *args, json_t **ret_result
 	return one(database, STATEMENT_SESSION_UPDATE, args, ret_result, err);
 }
 
+int sessions_summarize(
+	struct database *database, json_t *args, json_t **ret_result, struct error *err)
+{
+	json_t *row = NULL;
+	int r = one(database, STATEMENT_SESSION_SUMMARIZE, args, &row, err);
+
+	if (r < 0)
+		return r;
+	json_decref(row);
+	*ret_result = json_null();
+	return 0;
+}
+
 int sessions_delete(struct database *database, json_t *args, json_t **ret_result, struct error *err)
 {
 	json_auto_t *run = NULL;
+	json_auto_t *session = NULL;
 	int r = statement_one(database, STATEMENT_SESSION_RUNNING, NULL, args, &run, err);
 
 	if (r < 0)
@@ -66,5 +80,27 @@ int sessions_delete(struct database *database, json_t *args, json_t **ret_result
 	if (run)
 		return error_set(err, EBUSY, "run %s of it is running: cancel that first",
 			operation_id(run, "id"));
-	return one(database, STATEMENT_SESSION_DELETE, args, ret_result, err);
+	r = one(database, STATEMENT_SESSION_DELETE, args, &session, err);
+	if (r == 0)
+		r = statement_run(database, STATEMENT_REMOVAL_INSERT, session, args, err);
+	if (r == 0)
+		*ret_result = take_ptr(&session);
+	return r;
+}
+
+int removals_list(struct database *database, json_t *args, json_t **ret_result, struct error *err)
+{
+	json_auto_t *rows = NULL;
+	int r = statement_all(database, STATEMENT_REMOVAL_LIST, NULL, args, &rows, err);
+
+	if (r < 0)
+		return r;
+	*ret_result = json_pack("{s:O}", "removals", rows);
+	return *ret_result ? 0 : error_set(err, ENOMEM, "out of memory");
+}
+
+int removals_done(struct database *database, json_t *args, json_t **ret_result, struct error *err)
+{
+	*ret_result = json_null();
+	return statement_run(database, STATEMENT_REMOVAL_DELETE, NULL, args, err);
 }

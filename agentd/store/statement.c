@@ -43,6 +43,15 @@ static const char *const texts[STATEMENT_COUNT] = {
 		"agent),"
 		" cwd = coalesce(:cwd, cwd), updated_ms = :now WHERE id = :id RETURNING " SESSION,
 	[STATEMENT_SESSION_DELETE] = "DELETE FROM session WHERE id = :id RETURNING " SESSION,
+	[STATEMENT_SESSION_SUMMARIZE] =
+		"UPDATE session SET summary = :summary, summarized = :summarized"
+		" WHERE id = :id AND :summarized BETWEEN summarized AND messages RETURNING id",
+	[STATEMENT_SESSION_SUMMARY] = "SELECT summary, summarized, summarized + 1 AS \"from\""
+				      " FROM session WHERE id = :id",
+	[STATEMENT_REMOVAL_INSERT] = "INSERT OR IGNORE INTO removal (workspace)"
+				     " SELECT :workspace WHERE :workspace <> ''",
+	[STATEMENT_REMOVAL_LIST] = "SELECT workspace FROM removal ORDER BY rowid",
+	[STATEMENT_REMOVAL_DELETE] = "DELETE FROM removal WHERE workspace = :workspace",
 	[STATEMENT_SESSION_RUNNING] = "SELECT id FROM run WHERE session = :id"
 				      " AND status = 'running' LIMIT 1",
 	[STATEMENT_SESSION_NEXT_SEQ] =

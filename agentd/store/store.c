@@ -188,6 +188,32 @@ int store_session_delete(struct store *store, const char *id, store_done_fn done
 	return ask(store, OPERATION_SESSION_DELETE, named("id", id), done, arg);
 }
 
+int store_removal_list(struct store *store, store_done_fn done, void *arg)
+{
+	return ask(store, OPERATION_REMOVAL_LIST, json_object(), done, arg);
+}
+
+int store_removal_done(struct store *store, const char *workspace, store_done_fn done, void *arg)
+{
+	return ask(store, OPERATION_REMOVAL_DONE, named("workspace", workspace), done, arg);
+}
+
+int store_session_summarize(struct store *store, const char *id, const char *summary, uint64_t seq,
+	store_done_fn done, void *arg)
+{
+	json_auto_t *text = json_string(summary);
+	json_t *args = with_number(with(named("id", id), "summary", text), "summarized", seq);
+
+	return ask(store, OPERATION_SESSION_SUMMARIZE, args, done, arg);
+}
+
+int store_history(struct store *store, const char *session, store_done_fn done, void *arg)
+{
+	json_t *args = with_number(named("id", session), "limit", UINT32_MAX);
+
+	return ask(store, OPERATION_HISTORY, args, done, arg);
+}
+
 int store_message_list(struct store *store, const char *session, uint64_t from_seq, uint32_t limit,
 	store_done_fn done, void *arg)
 {

@@ -64,8 +64,22 @@ int store_session_list(struct store *store, const char *agent, uint32_t limit, u
 /* changes: of title, agent, cwd; what is absent or null stays as it is. Result: the row. */
 int store_session_update(
 	struct store *store, const char *id, const json_t *changes, store_done_fn done, void *arg);
-/* With its messages, runs, events and calls. Result: the row that was. -EBUSY: a run of it is running. */
+/*
+ * With its messages, runs, events and calls; its workspace is one that is to be removed from then on. Result: the row that
+ * was. -EBUSY: a run of it is running.
+ */
 int store_session_delete(struct store *store, const char *id, store_done_fn done, void *arg);
+/* Workspaces whose sessions have gone, until each is said to be gone too. Result: {removals: [{workspace}]} / null. */
+int store_removal_list(struct store *store, store_done_fn done, void *arg);
+int store_removal_done(struct store *store, const char *workspace, store_done_fn done, void *arg);
+/*
+ * What stands, in a model's eyes, for the session's messages up to seq, which stay where they are; instead of an earlier one
+ * for fewer. Result: null. -ENOENT: no such session, or seq is none of its messages, or before the last summary's.
+ */
+int store_session_summarize(struct store *store, const char *id, const char *summary, uint64_t seq,
+	store_done_fn done, void *arg);
+/* Result: {summary (or null), summarized (how many messages it stands for), messages: [those after, oldest first]}. */
+int store_history(struct store *store, const char *session, store_done_fn done, void *arg);
 /* Oldest first, from seq (1 is the first). Result: {messages: [...], total}. limit 0: all. */
 int store_message_list(struct store *store, const char *session, uint64_t from_seq, uint32_t limit,
 	store_done_fn done, void *arg);

@@ -139,13 +139,16 @@ static void judge_http(
 {
 	const char *between = *text ? ": " : "";
 
-	outcome->verdict = verdict_of_http(http, &outcome->status);
+	outcome->verdict = verdict_of_http(http, text, &outcome->status);
 	if (outcome->status == -EACCES)
 		error_set(&outcome->why, EACCES, "access was refused (HTTP %ld%s%s): check %s",
 			http, between, text, attempt->provider->key_name);
 	else if (outcome->status == -ENOENT)
 		error_set(&outcome->why, ENOENT,
 			"not found (HTTP %ld%s%s): check the model's name and base_url", http,
+			between, text);
+	else if (outcome->status == -EMSGSIZE)
+		error_set(&outcome->why, EMSGSIZE, "too much for this model (HTTP %ld%s%s)", http,
 			between, text);
 	else if (outcome->status == -EINVAL)
 		error_set(&outcome->why, EINVAL, "the request was refused (HTTP %ld%s%s)", http,

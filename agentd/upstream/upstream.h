@@ -75,7 +75,7 @@ struct upstream_usage {
 };
 
 struct upstream_result {
-	int status; /* 0, or -errno: -EACCES the key, -ENOENT the provider or model, -EBUSY still limited, -EPROTO not understood, -EINVAL refused as wrong, -ETIMEDOUT, -ECONNRESET cut, -ECANCELED, -EIO others */
+	int status; /* 0, or -errno: -EACCES the key, -ENOENT the provider or model, -EBUSY still limited, -EPROTO not understood, -EINVAL refused as wrong, -EMSGSIZE longer than the model takes, -ETIMEDOUT, -ECONNRESET cut, -ECANCELED, -EIO others */
 	const char *error;	 /* for people, without keys; "" when status is 0 */
 	uint32_t retry_after_ms; /* -EBUSY: what was asked for; 0: not said */
 	enum upstream_finish finish;

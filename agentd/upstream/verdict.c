@@ -1,7 +1,9 @@
 #include "agentd/upstream/verdict.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 
@@ -36,8 +38,25 @@ static const struct {
 	{-ECANCELED, VERDICT_END, -ECANCELED},
 };
 
-enum verdict verdict_of_http(long http, int *ret_status)
+/* No status says it; so do, each in its words, OpenAI, Anthropic, Google, xAI, vLLM and llama-server. */
+static bool is_too_long(const char *text)
 {
+	static const char *const words[] = {"context length", "context_length", "context window",
+		"context size", "prompt is too long", "input is too long", "too many tokens",
+		"maximum prompt length", "maximum number of tokens"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strcasestr(text, words[i]))
+			return true;
+	return false;
+}
+
+enum verdict verdict_of_http(long http, const char *text, int *ret_status)
+{
+	if (http >= 400 && http < 500 && http != 429 && is_too_long(text)) {
+		*ret_status = -EMSGSIZE;
+		return VERDICT_END;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(http_rows); i++)
 		if (http_rows[i].http == http) {
 			*ret_status = http_rows[i].status;

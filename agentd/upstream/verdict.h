@@ -12,8 +12,8 @@ enum verdict {
 	VERDICT_END,   /* of nobody */
 };
 
-/* Of an HTTP status that is not 2xx. *ret_status is what upstream_result has for it. */
-enum verdict verdict_of_http(long http, int *ret_status);
+/* Of an HTTP status that is not 2xx, and what was said with it. *ret_status is what upstream_result has for it. */
+enum verdict verdict_of_http(long http, const char *text, int *ret_status);
 /* Of a transfer's or a decoder's -errno, likewise. */
 enum verdict verdict_of_errno(int error, int *ret_status);
 

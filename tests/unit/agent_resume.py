@@ -78,7 +78,7 @@ class Ended(Changed):
                     f"UPDATE session SET cwd = '/{'x' * 5000}' WHERE id = '{cwd['sessionId']}'",
                     f"UPDATE message SET message = '[1' WHERE session = '{text['sessionId']}'")
         for run, why in ((agent, "its agent is not in the project"), (session, "no session"), (cwd, "too long"),
-                         (text, "message")):
+                         (text, "damaged")):
             row = self.wait_for_end(run["runId"])
             self.assertEqual((row["status"], row["finish"]), ("failed", "error"), row)
             self.assertIn(why, row["error"]["message"])

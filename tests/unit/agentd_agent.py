@@ -116,7 +116,25 @@ class Workspace(AgentWorld):
             self.expect(f"held {session}")
             if why == "agentd stops":
                 self.agentd.send_signal(signal.SIGTERM)
-            until(lambda: f"workspace {session} stays, its session has gone: {why}" in self.read_log(), "it is said")
+            said = f"workspace {session} stays until agentd starts again, its session has gone: {why}"
+            until(lambda: said in self.read_log(), "it is said")
+
+    def test_it_is_removed_later(self):
+        """a workspace that was not removed when agentd was killed is removed at its next start, once"""
+        session = self.chat("hello")["sessionId"]
+        self.command("hold 1000")
+        self.remove(session)
+        self.expect(f"held {session}")
+        self.command("hold 0")
+        self.restart_agentd()
+        self.expect(f"removed {session}")
+        self.restart_agentd()
+        self.chat("run: echo hi")  # the supervisor is asked in turn
+        self.command("count")
+        lines = [""]
+        while not lines[-1].startswith("total "):
+            lines.append(self.supervisor.stdout.readline())
+        self.assertEqual([line for line in lines if line.startswith("removed")], [])
 
     def test_no_session_no_workspace(self):
         """where no session was removed, no workspace is"""

@@ -7,7 +7,8 @@ agent_tests = \
 	tests/unit/agent_kill.py \
 	tests/unit/agent_resume.py \
 	tests/unit/agent_routes.py \
-	tests/unit/agent_start.py
+	tests/unit/agent_start.py \
+	tests/unit/agent_summary.py
 EXTRA_DIST += tests/unit/agent_world.py tests/unit/naughty_strings.py
 UNIT_PY_TESTS += $(agent_tests)
 $(agent_tests:.py=.log): hearth-scripted-model$(EXEEXT)

@@ -114,6 +114,93 @@ static void what_cannot_be_made_to_fit_keeps_its_end(void **state)
 	assert_no_call_is_split(kept);
 }
 
+/* Of talk alone, so that there is no output to be shortened. */
+static json_t *make_talk(unsigned turns, size_t bytes)
+{
+	json_t *messages = json_array();
+	char *text = malloc(bytes + 1);
+
+	assert_non_null(text);
+	memset(text, 'x', bytes);
+	text[bytes] = '\0';
+	for (unsigned i = 0; i < turns; i++) {
+		json_array_append_new(messages, say("user", text));
+		json_array_append_new(messages, say("assistant", text));
+	}
+	free(text);
+	return messages;
+}
+
+static void a_summary_is_wanted_only_where_shorter_outputs_do_not_do(void **state)
+{
+	json_auto_t *outputs = make_conversation(10);
+	json_auto_t *talk = make_talk(10, 1000);
+	json_auto_t *end = make_talk(COMPACT_KEPT / 2, 1000);
+
+	(void)state;
+	assert_int_equal(compact_count(outputs, 5 * RESULT_BYTES), 0);
+	assert_int_equal(compact_count(talk, 20 * 1000), 0);
+	assert_int_equal(compact_count(talk, 20 * 1000 - 1), 11); /* half of it, in whole turns */
+	assert_int_equal(compact_count(talk, 100), 20 - COMPACT_KEPT);
+	assert_int_equal(compact_count(end, 100), 0); /* the last ones stay */
+}
+
+static void a_summary_does_not_split_a_call_from_its_results(void **state)
+{
+	json_auto_t *messages = make_conversation(100);
+
+	(void)state;
+	for (size_t max = 1000; max < 20000; max += 100) {
+		size_t count = compact_count(messages, max);
+
+		/* A wish, then pairs of a call and its result. */
+		assert_true(count == 0 || count % 2 == 1);
+		assert_true(count + COMPACT_KEPT <= json_array_size(messages));
+	}
+}
+
+static void the_question_holds_what_was_said_and_done(void **state)
+{
+	json_auto_t *messages = make_conversation(2);
+	json_auto_t *parts = json_pack("{s:s,s:[{s:s,s:s}]}", "role", "user", "content", "type",
+		"text", "text", "in parts");
+	json_auto_t *question = NULL;
+	const char *text;
+
+	(void)state;
+	json_array_set(messages, 0, parts);
+	question = compact_question(messages, 3, 100000);
+	assert_int_equal(json_array_size(question), 1);
+	assert_true(has_role(json_array_get(question, 0), "user"));
+	text = content_of(question, 0);
+	assert_ptr_equal(strstr(text, "Sum up the conversation"), text);
+	assert_non_null(
+		strstr(text, "<user>\nin parts\n\n<assistant>\ncalls bash with {}\n\n<tool>\nxxx"));
+	assert_true(strlen(text) > RESULT_BYTES && strlen(text) < 2 * RESULT_BYTES);
+}
+
+static void a_question_that_is_too_long_is_shortened_itself(void **state)
+{
+	json_auto_t *messages = make_talk(100, 1000);
+	json_auto_t *question = compact_question(messages, 150, 20000);
+
+	(void)state;
+	assert_non_null(strstr(
+		content_of(question, 0), "earlier messages of this conversation were left out"));
+	assert_true(strlen(content_of(question, 0)) < 25000);
+}
+
+static void a_summary_is_the_users_message_and_says_what_it_is(void **state)
+{
+	json_auto_t *message = compact_summary("all of it");
+
+	(void)state;
+	assert_true(has_role(message, "user"));
+	assert_string_equal(json_string_value(json_object_get(message, "content")),
+		"[The earlier part of this conversation was summed up, to make room:]\n\nall of "
+		"it");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -121,6 +208,11 @@ int main(void)
 		cmocka_unit_test(old_outputs_go_first_and_the_last_ones_stay),
 		cmocka_unit_test(then_the_oldest_turns_go_whole_and_it_is_said),
 		cmocka_unit_test(what_cannot_be_made_to_fit_keeps_its_end),
+		cmocka_unit_test(a_summary_is_wanted_only_where_shorter_outputs_do_not_do),
+		cmocka_unit_test(a_summary_does_not_split_a_call_from_its_results),
+		cmocka_unit_test(the_question_holds_what_was_said_and_done),
+		cmocka_unit_test(a_question_that_is_too_long_is_shortened_itself),
+		cmocka_unit_test(a_summary_is_the_users_message_and_says_what_it_is),
 	};
 
 	return cmocka_run_group_tests_name("loop_compact", tests, NULL, NULL);

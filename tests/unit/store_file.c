@@ -374,7 +374,11 @@ static void make_first_version(struct world *w)
 	struct database *database;
 
 	assert_int_equal(database_open(w->dir_fd, WORLD_FILE, &database, &w->err), 0);
-	assert_int_equal(sqlite3_exec(database->handle, "DROP TABLE key; PRAGMA user_version = 1",
+	assert_int_equal(sqlite3_exec(database->handle,
+				 "DROP TABLE key; DROP TABLE removal;"
+				 "ALTER TABLE session DROP COLUMN summary;"
+				 "ALTER TABLE session DROP COLUMN summarized;"
+				 "PRAGMA user_version = 1",
 				 NULL, NULL, NULL),
 		SQLITE_OK);
 	database_close(database);
@@ -395,6 +399,10 @@ static void a_file_of_the_first_version_is_brought_up_to_date(void **state)
 	world_expect(w, "{'keys':[]}");
 	ASK(w, store_message_list, "s", 1, 0);
 	world_expect(w, "{'total':1,'messages':[{'message':{'content':'do it'}}]}");
+	ASK(w, store_history, "s");
+	world_expect(w, "{'summary':null,'summarized':0,'messages':[{'seq':1}]}");
+	ASK(w, store_removal_list);
+	world_expect(w, "{'removals':[]}");
 }
 
 static void a_migration_that_fails_leaves_the_older_version(void **state)

@@ -27,6 +27,10 @@ static void a_session_that_is_not_there_is_told_by_every_operation(void **state)
 	world_expect_error(w, -ENOENT, "store: get session: no session nobody");
 	ASK(w, store_session_update, "nobody", world_json(w, "{'title':'x'}"));
 	world_expect_error(w, -ENOENT, "no session nobody");
+	ASK(w, store_session_summarize, "nobody", "x", 0);
+	world_expect_error(w, -ENOENT, "no session nobody");
+	ASK(w, store_history, "nobody");
+	world_expect_error(w, -ENOENT, "no session nobody");
 	ASK(w, store_session_delete, "nobody");
 	world_expect_error(w, -ENOENT, "no session nobody");
 	ASK(w, store_message_list, "nobody", 1, 0);
@@ -137,6 +141,61 @@ static void a_deleted_session_takes_all_that_is_its_own(void **state)
 	world_expect(w, "{'total':1,'messages':[{'seq':1,'role':'user'}]}");
 	ASK(w, store_event_list, "r1", 0);
 	world_expect(w, "{'events':[]}");
+}
+
+static void a_summary_stands_for_the_messages_before_it(void **state)
+{
+	struct world *w = *state;
+
+	world_create_session(w, "s1");
+	world_begin_run(w, "r1", "s1");
+	ASK(w, store_run_begin, world_json(w, "{'id':'r2','session':'s1','agent':'a'}"),
+		world_json(w, "[{'role':'user','content':'x'},{'role':'user','content':'y'}]"));
+	ASK(w, store_history, "s1");
+	world_expect(
+		w, "{'summary':null,'summarized':0,'messages':[{'seq':1},{'seq':2},{'seq':3}]}");
+	assert_int_equal(json_array_size(json_object_get(w->result, "messages")), 3);
+
+	ASK(w, store_session_summarize, "s1", "all of it", 2);
+	assert_int_equal(w->r, 0);
+	world_reopen(w);
+	ASK(w, store_history, "s1");
+	world_expect(w, "{'summary':'all of "
+			"it','summarized':2,'messages':[{'seq':3,'message':{'content':'y'}}]}");
+	assert_int_equal(json_array_size(json_object_get(w->result, "messages")), 1);
+	ASK(w, store_message_list, "s1", 1, 0);
+	world_expect(w, "{'total':3}");
+
+	ASK(w, store_session_summarize, "s1", "less", 1);
+	world_expect_error(w, -ENOENT, "no session s1");
+	ASK(w, store_session_summarize, "s1", "more", 4);
+	world_expect_error(w, -ENOENT, "no session s1");
+	ASK(w, store_session_summarize, "s1", "everything", 3);
+	ASK(w, store_history, "s1");
+	world_expect(w, "{'summary':'everything','summarized':3,'messages':[]}");
+}
+
+static void a_workspace_is_to_be_removed_until_it_is_said_to_be_gone(void **state)
+{
+	struct world *w = *state;
+
+	ASK(w, store_session_create, world_json(w, "{'id':'s1','agent':'a','workspace':'w1'}"));
+	ASK(w, store_session_create, world_json(w, "{'id':'s2','agent':'a','workspace':'w2'}"));
+	ASK(w, store_session_create, world_json(w, "{'id':'s3','agent':'a','workspace':''}"));
+	ASK(w, store_removal_list);
+	world_expect(w, "{'removals':[]}");
+	for (int i = 1; i <= 3; i++)
+		ASK(w, store_session_delete, (char[]){'s', (char)('0' + i), '\0'});
+	world_reopen(w);
+	ASK(w, store_removal_list);
+	world_expect(w, "{'removals':[{'workspace':'w1'},{'workspace':'w2'}]}");
+	for (int i = 0; i < 2; i++) {
+		ASK(w, store_removal_done, "w1");
+		assert_int_equal(w->r, 0);
+	}
+	world_reopen(w);
+	ASK(w, store_removal_list);
+	world_expect(w, "{'removals':[{'workspace':'w2'}]}");
 }
 
 static void a_run_begins_with_its_messages_or_not_at_all(void **state)
@@ -401,6 +460,8 @@ int main(void)
 		T(a_list_of_sessions_is_capped),
 		T(what_an_update_does_not_name_stays),
 		T(a_deleted_session_takes_all_that_is_its_own),
+		T(a_summary_stands_for_the_messages_before_it),
+		T(a_workspace_is_to_be_removed_until_it_is_said_to_be_gone),
 		T(a_run_begins_with_its_messages_or_not_at_all),
 		T(messages_are_listed_from_a_number_on),
 		T(a_turn_is_committed_once_and_in_order),

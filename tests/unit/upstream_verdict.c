@@ -42,9 +42,35 @@ static void each_http_status_has_its_meaning(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		assert_int_equal(verdict_of_http(rows[i].http, &status), rows[i].verdict);
+		assert_int_equal(verdict_of_http(rows[i].http, "", &status), rows[i].verdict);
 		assert_int_equal(status, rows[i].status);
 	}
+}
+
+static void what_is_too_long_is_known_by_the_words_of_each_server(void **state)
+{
+	static const char *const said[] = {
+		"This model's maximum context length is 8192 tokens. However, your messages "
+		"resulted in 9000",
+		"prompt is too long: 205000 tokens > 200000 maximum",
+		"input length and `max_tokens` exceed context limit; the context window is 200000",
+		"The input token count (1200000) exceeds the maximum number of tokens allowed "
+		"(1048576)",
+		"This model's maximum prompt length is 131072 but the request contains 150000 "
+		"tokens",
+		"the request exceeds the available context size. try increasing the context size",
+	};
+	int status;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(said); i++) {
+		assert_int_equal(verdict_of_http(400, said[i], &status), VERDICT_END);
+		assert_int_equal(status, -EMSGSIZE);
+	}
+	assert_int_equal(verdict_of_http(429, said[0], &status), VERDICT_AGAIN);
+	assert_int_equal(verdict_of_http(500, said[0], &status), VERDICT_AGAIN);
+	assert_int_equal(verdict_of_http(400, "max_tokens: too large", &status), VERDICT_END);
+	assert_int_equal(status, -EINVAL);
 }
 
 static void each_way_to_lose_a_connection_has_its_meaning(void **state)
@@ -93,6 +119,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_http_status_has_its_meaning),
+		cmocka_unit_test(what_is_too_long_is_known_by_the_words_of_each_server),
 		cmocka_unit_test(each_way_to_lose_a_connection_has_its_meaning),
 		cmocka_unit_test(waits_double_up_to_the_last_and_lose_up_to_a_half),
 		cmocka_unit_test(what_the_server_asks_for_is_waited_up_to_the_cap),
