@@ -24,6 +24,7 @@
 
 #define LOOK_EVERY_MS	5
 #define ANSWER_MS	60000 /* for a daemon to open its socket; an image may be copied first */
+#define ENDS_MS		1000  /* for a daemon that serves no more to end */
 #define STANDSTILL_MS	30000 /* without one more sandbox ready */
 #define FAILURES_ENOUGH 3     /* builds failed while the pool calls itself broken */
 #define MESSAGE_KEY	"\"message\":\""
@@ -120,9 +121,14 @@ int up_start_look(const struct up_start *up, int timeout_ms, struct error *err)
 	wait_for_any(p, ARRAY_SIZE(p), timeout_ms);
 	if (is_interrupted)
 		return error_set(err, EINTR, "interrupted");
-	for (size_t i = 0; i < ARRAY_SIZE(daemons); i++)
-		if (p[i].revents)
-			return say_ended(up, daemons[i], err);
+	for (size_t i = 0; i < ARRAY_SIZE(daemons); i++) {
+		if (!p[i].revents)
+			continue;
+		/* The supervisor's end takes the others along: then it is the reason. */
+		if (i > 0 && p[0].fd >= 0 && poll(&p[0], 1, ENDS_MS) > 0)
+			i = 0;
+		return say_ended(up, daemons[i], err);
+	}
 	return 0;
 }
 
@@ -150,6 +156,7 @@ int up_start_wait_ready(const struct up_start *up, struct error *err)
 	const struct up_config *config = up->config;
 	struct cli_progress progress;
 	struct control_pool_row row;
+	struct error ended;
 	uint32_t ready = 0;
 	uint64_t since_ms = clock_now_ms();
 	int r;
@@ -157,6 +164,11 @@ int up_start_wait_ready(const struct up_start *up, struct error *err)
 	cli_progress_start(&progress, !up->cli->json && !up->cli->quiet);
 	do {
 		r = query_pool(up->directory, config->image, &row, err);
+		/* Whether it ended tells why. */
+		if (r < 0 && up_start_look(up, ENDS_MS, &ended) < 0) {
+			*err = ended;
+			r = -ended.code;
+		}
 		if (r < 0 || row.ready >= config->pool)
 			break;
 		cli_progress_report(

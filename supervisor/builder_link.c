@@ -140,6 +140,7 @@ static uint64_t restart_pause_ms(uint32_t recent_losses)
 static void on_exited(evutil_socket_t fd, short what, void *arg)
 {
 	struct builder_link *builder = arg;
+	char why[64];
 	struct error err;
 	uint32_t recent;
 	int status = 0;
@@ -147,13 +148,13 @@ static void on_exited(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	waitpid(builder->process.pid, &status, 0);
+	snprintf(why, sizeof(why), "it %s %d",
+		WIFSIGNALED(status) ? "died of signal" : "exited with",
+		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	if (builder->state != BUILDER_ENDING) {
 		/* What it said last, of a failed START for instance, may still be in the socket. */
 		drain_link(builder, &err);
-		error_set(&err, ECHILD, "it %s %d",
-			WIFSIGNALED(status) ? "died of signal" : "exited with",
-			WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-		lose(builder, err.text);
+		lose(builder, why);
 	}
 	forget_process(builder);
 	builder_link_set_state(builder, BUILDER_DOWN);
@@ -161,9 +162,9 @@ static void on_exited(evutil_socket_t fd, short what, void *arg)
 		return;
 	recent = note_loss(builder);
 	if (recent > RESTARTS_MAX) {
-		log_error("builder %u was lost %u times within %d s: giving up", builder->index,
-			recent, RESTARTS_WINDOW_MS / 1000);
-		supervisor_fail(builder->supervisor, -ECHILD);
+		supervisor_fail(builder->supervisor, -ECHILD,
+			"builder %u was lost %u times within %d s, at last: %s", builder->index,
+			recent, RESTARTS_WINDOW_MS / 1000, why);
 		return;
 	}
 	arm(builder->restart, restart_pause_ms(recent));
@@ -211,8 +212,8 @@ static void on_restart(evutil_socket_t fd, short what, void *arg)
 		return;
 	r = builder_link_start(builder, &err);
 	if (r < 0) {
-		log_error("builder %u cannot be started again: %s", builder->index, err.text);
-		supervisor_fail(builder->supervisor, r);
+		supervisor_fail(builder->supervisor, r, "builder %u cannot be started again: %s",
+			builder->index, err.text);
 	}
 }
 

@@ -163,9 +163,7 @@ static int run(struct supervisor *supervisor, struct error *err)
 		log_info("serving");
 		r = supervisor_run(supervisor);
 		if (r < 0)
-			error_set(err, -r, "ended because %s",
-				r == -ENETDOWN ? "hearth-network was lost"
-					       : "builders could not be kept alive");
+			error_set(err, -r, "ended because %s", supervisor->failure_text);
 	}
 	/* From here on the end is certain and short: a second signal must not leave half of it. */
 	if (term)

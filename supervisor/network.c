@@ -64,12 +64,12 @@ static void set_broken(struct network *network)
 
 static void lose(struct network *network, const char *why)
 {
-	log_error("hearth-network (pid %d) is lost: %s", network->process.pid, why);
 	network->is_lost = true;
 	event_del(network->readable);
 	event_del(network->late);
 	event_del(network->flush_again);
-	supervisor_fail(network->supervisor, -ENETDOWN);
+	supervisor_fail(network->supervisor, -ENETDOWN, "hearth-network (pid %d) is lost: %s",
+		network->process.pid, why);
 }
 
 static void drop(struct network *network, struct ask *ask)

@@ -2,7 +2,10 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/cleanup.h"
@@ -186,10 +189,19 @@ void supervisor_drain(struct supervisor *supervisor)
 	supervisor_sandbox_gone(supervisor); /* there may be none */
 }
 
-void supervisor_fail(struct supervisor *supervisor, int failure)
+void supervisor_fail(struct supervisor *supervisor, int failure, const char *format, ...)
 {
-	if (supervisor->failure == 0)
+	char text[ERROR_TEXT_MAX];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	log_error("%s", text);
+	if (supervisor->failure == 0) {
 		supervisor->failure = failure;
+		memcpy(supervisor->failure_text, text, sizeof(text));
+	}
 	if (!supervisor->is_draining)
 		supervisor_drain(supervisor);
 	event_base_loopbreak(supervisor->events);

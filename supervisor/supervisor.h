@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/error.h"
 #include "base/list.h"
 #include "nsjail-lite/builder_host.h"
 #include "pool/pool.h"
@@ -19,7 +20,6 @@
 
 struct builder_link;
 struct control;
-struct error;
 struct network;
 struct program;
 struct sandbox;
@@ -76,6 +76,7 @@ struct supervisor {
 	struct event *drain_deadline;
 	bool is_draining;
 	int failure; /* negative errno when it ends because something gave out */
+	char failure_text[ERROR_TEXT_MAX];
 };
 
 /*
@@ -87,7 +88,7 @@ int supervisor_create(const struct supervisor_config *config, const struct super
 /* Start the network and the builders, and fill the pools. */
 int supervisor_start(struct supervisor *supervisor, struct error *err);
 
-/* Serve until the end of a drain. 0, or the negative errno of what gave out. */
+/* Serve until the end of a drain. 0, or the negative errno of what gave out, which failure_text names. */
 int supervisor_run(struct supervisor *supervisor);
 
 /*
@@ -97,8 +98,9 @@ int supervisor_run(struct supervisor *supervisor);
 void supervisor_drain(struct supervisor *supervisor);
 #define DRAIN_MS 10000
 
-/* Something that cannot be repaired: tell the clients, then supervisor_run() returns failure. */
-void supervisor_fail(struct supervisor *supervisor, int failure);
+/* Something that cannot be repaired: log what, tell the clients, then supervisor_run() returns failure. The first one counts. */
+void supervisor_fail(struct supervisor *supervisor, int failure, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* A sandbox has gone: while draining, it may have been the last. */
 void supervisor_sandbox_gone(struct supervisor *supervisor);

@@ -97,6 +97,12 @@ int gateway_add(const char *instance, uint32_t address, struct error *err)
 	rtnl_addr_set_scope(addr, RT_SCOPE_LINK);
 	rtnl_addr_set_local(addr, local);
 	r = rtnl_addr_add(socket, addr, NLM_F_EXCL);
+	if (r == -NLE_EXIST)
+		return error_set(err, EEXIST,
+			"the gateway's address %u.%u.%u.%u is on lo already, of another instance "
+			"or of one "
+			"that was killed: ip address show dev lo",
+			address >> 24, address >> 16 & 255, address >> 8 & 255, address & 255);
 	return r < 0 ? failed(r, "gateway's address", err) : 0;
 }
 

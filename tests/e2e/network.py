@@ -293,6 +293,18 @@ class UpAndDown(unittest.TestCase):
         self.assertEqual(self.hearth("down").returncode, 0)
         self.assertEqual(left(), [])
 
+    def test_the_gateway_is_taken(self):
+        """an address of the gateway that lo has already ends up with that, and nothing is left"""
+        self.up("--net", "default")
+        address, = [line.split()[3] for line in lines("ip", "-o", "-4", "address", "show", "lo") if " 127." not in line]
+        self.assertEqual(self.hearth("down").returncode, 0)
+        lines("ip", "address", "add", address, "dev", "lo")
+        up = self.hearth("up", "--image", "tiny", "--pool", "2", "--net", "default")
+        lines("ip", "address", "del", address, "dev", "lo")
+        self.assertNotEqual(up.returncode, 0)
+        self.assertIn(f"the gateway's address {address.split('/')[0]} is on lo already".encode(), up.stderr)
+        self.assertEqual(left(), [])
+
     def test_up_with_a_list(self):
         """up --net allow reaches what --allow names"""
         self.up("--net", "allow", "--allow", f"{ALLOWED_NAME},8.8.6.0/24")
