@@ -35,6 +35,7 @@ struct chat {
 	struct chat_view view;
 	const char *agent;	  /* NULL: the session's */
 	char session[ID_MAX + 1]; /* "": a new one */
+	bool has_answered;
 	/* of the turn under way */
 	char run[ID_MAX + 1]; /* "": not told yet */
 	json_int_t id;	      /* of its request */
@@ -131,6 +132,7 @@ static void on_frame(struct chat *chat, const json_t *params)
 
 	if (json_integer_value(json_object_get(params, "request")) != chat->id)
 		return;
+	chat->has_answered = true;
 	note_id(chat->session, sizeof(chat->session), text_of(frame, "sessionId"));
 	note_id(chat->run, sizeof(chat->run), text_of(frame, "runId"));
 	if (chat->cli->json) {
@@ -339,7 +341,7 @@ int cli_chat(struct cli *cli, int argc, char **argv)
 	chat_view_init(&chat.view, stdout);
 	r = talk(&chat, argv + 1, &err);
 	rpc_link_close(chat.link);
-	if (chat.session[0] && !cli->json && !cli->quiet) {
+	if (chat.has_answered && !cli->json && !cli->quiet) {
 		fprintf(stderr, "session ");
 		plain_print_line(stderr, chat.session, ID_MAX);
 		fprintf(stderr, ": go on with hearth chat --session ");

@@ -139,6 +139,7 @@ class Chat(unittest.TestCase):
         result = self.chat("--session", "none", "x", complete=complete)
         self.assertEqual(result.returncode, 3)
         self.assertIn(b"there is no such session (ENOENT)", result.stderr)
+        self.assertNotIn(b"go on with", result.stderr)
         result = self.chat("--json", "--session", "none", "x", complete=complete)
         self.assertEqual(json.loads(result.stderr)["error"]["code"], "not_found")
         self.assertEqual(hearth("chat", "x", directory="/nonexistent").returncode, 3)
