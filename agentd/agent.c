@@ -11,11 +11,13 @@
 
 #include "agentd/api/front_http.h"
 #include "agentd/agent_config.h"
+#include "agentd/loopback.h"
 #include "agentd/project/project.h"
 #include "agentd/server.h"
 #include "agentd/workspace.h"
 #include "agentd/store/store.h"
 #include "agentd/tool/search.h"
+#include "agentd/tool/tool.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -137,8 +139,11 @@ int agent_open(struct agent_parts *parts, const struct agent_options *options,
 	if (r >= 0)
 		r = parts->listeners[0] = unix_socket_listen(
 			dirfd, INSTANCE_API_SOCKET, SOCK_STREAM, SOCKET_MODE, gid, err);
-	if (r >= 0 && options->api_port)
-		r = parts->listeners[1] = metrics_http_open_port((unsigned)options->api_port, err);
+	if (r >= 0 && options->api_port) {
+		r = parts->listeners[1] = loopback_listen((unsigned)options->api_port, err);
+		if (r < 0)
+			error_prefix(err, r, "API");
+	}
 	if (r >= 0)
 		r = open_upstream(parts, options, base, err);
 	return r < 0 ? r : open_search(parts, base, err);
@@ -166,7 +171,7 @@ static int open_state(int project_fd, struct error *err)
 
 static int open_project(struct service *service, int fd, struct error *err)
 {
-	int r = project_open(fd, &service->project, err);
+	int r = project_open(fd, tool_names(), &service->project, err);
 
 	if (r == -EINVAL && service->project) {
 		project_report(service->project, false, stderr);
@@ -340,7 +345,7 @@ int agent_check(const char *directory, bool as_json, FILE *to)
 	struct project *project = NULL;
 	struct error err;
 	auto_close int fd = open_directory(directory, &err);
-	int r = fd < 0 ? fd : project_open(fd, &project, &err);
+	int r = fd < 0 ? fd : project_open(fd, tool_names(), &project, &err);
 
 	if (project)
 		project_report(project, as_json, to);

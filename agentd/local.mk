@@ -47,6 +47,7 @@ hearth_agentd_SOURCES = \
 	agentd/method_list.c \
 	agentd/method_tool.c \
 	agentd/metrics.c agentd/metrics.h \
+	agentd/loopback.c agentd/loopback.h \
 	agentd/metrics_http.c agentd/metrics_http.h \
 	agentd/output.c agentd/output.h \
 	agentd/owner.c agentd/owner.h \

@@ -35,6 +35,7 @@
 #include <unistd.h>
 
 #include "agentd/agent.h"
+#include "agentd/loopback.h"
 #include "agentd/privilege.h"
 #include "agentd/server.h"
 #include "base/cleanup.h"
@@ -149,9 +150,10 @@ static int listen_all(int dirfd, const struct options *options, gid_t gid,
 	if (r >= 0)
 		r = listeners->metrics[0] = unix_socket_listen(
 			dirfd, INSTANCE_METRICS_SOCKET, SOCK_STREAM, SOCKET_MODE, gid, err);
-	if (r >= 0 && options->metrics_port)
-		r = *port = metrics_http_open_port((unsigned)options->metrics_port, err);
-	return r < 0 ? r : 0;
+	if (r < 0 || !options->metrics_port)
+		return r < 0 ? r : 0;
+	r = *port = loopback_listen((unsigned)options->metrics_port, err);
+	return r < 0 ? error_prefix(err, r, "metrics") : 0;
 }
 
 /* Everything that has a path: after it, privileges are dropped. */

@@ -1,12 +1,10 @@
 #include "agentd/metrics_http.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <event2/listener.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +15,6 @@
 #include "base/error.h"
 #include "proto/control.h"
 
-#define BACKLOG	 16
 #define SWEEP_MS 100
 #define METHODS                                                                                    \
 	(EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | \
@@ -315,19 +312,4 @@ void metrics_http_stop(struct metrics_http *http)
 bool metrics_http_is_busy(const struct metrics_http *http)
 {
 	return http->connections > 0;
-}
-
-int metrics_http_open_port(unsigned port, struct error *err)
-{
-	const struct sockaddr_in address = {.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	auto_close int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int on = 1;
-
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
-		bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
-		listen(fd, BACKLOG) < 0)
-		return error_errno(err, "metrics: listen on 127.0.0.1:%u", port);
-	return take_fd(&fd);
 }

@@ -45,7 +45,4 @@ void metrics_http_finish(struct metrics_http *http);
 void metrics_http_stop(struct metrics_http *http);
 /* Somebody may still wait for an answer. */
 bool metrics_http_is_busy(const struct metrics_http *http);
-
-/* A listening socket on 127.0.0.1. Returns the fd or -errno. */
-int metrics_http_open_port(unsigned port, struct error *err);
 #endif

@@ -91,7 +91,7 @@ static int draft_write(struct project *project, const struct draft *draft, struc
 	int r = write_text(draft, &text, err);
 
 	if (r == 0)
-		r = content_load(project->dirfd, text, &content, err);
+		r = content_load(project->dirfd, project->tools, text, &content, err);
 	if (r < 0)
 		return r;
 	r = problems_end(&content->problems, err);

@@ -285,8 +285,8 @@ static int load_base(struct load *load, int dirfd)
 	return load_all(load);
 }
 
-int content_load(
-	int dirfd, const char *agents_json, struct content **ret_content, struct error *err)
+int content_load(int dirfd, const char *const *tools, const char *agents_json,
+	struct content **ret_content, struct error *err)
 {
 	struct load load = {.agents_json = agents_json, .err = err};
 	int r;
@@ -295,6 +295,7 @@ int content_load(
 	if (!load.content)
 		return error_set(err, ENOMEM, "out of memory");
 	load.content->base = "";
+	load.content->tools = tools;
 	r = load_base(&load, dirfd);
 	if (r < 0) {
 		content_free(load.content);

@@ -10,7 +10,8 @@
 #include "agentd/project/stamp.h"
 
 struct content {
-	const char *base; /* .hearth or .polpo; "": neither could be opened */
+	const char *const *tools; /* that there are; NULL: not known */
+	const char *base;	  /* .hearth or .polpo; "": neither could be opened */
 	struct agents agents;
 	struct skill *skills; /* sorted by name */
 	size_t skill_count;
@@ -23,11 +24,11 @@ struct content {
 };
 
 /*
- * agents_json: read this instead of the file (what it would be like); NULL: the file. 0: *ret_content is the caller's,
+ * tools: NULL-terminated and borrowed, or NULL. agents_json: read this instead of the file (what it would be like); NULL: the file. 0: *ret_content is the caller's,
  * and unusable where its problems have errors; -errno: our own trouble, nothing is known.
  */
-int content_load(
-	int dirfd, const char *agents_json, struct content **ret_content, struct error *err);
+int content_load(int dirfd, const char *const *tools, const char *agents_json,
+	struct content **ret_content, struct error *err);
 
 /* Would another load find the same? */
 bool content_is_current(const struct content *content, int dirfd);
@@ -40,6 +41,7 @@ void content_free(struct content *content);
 
 struct project {
 	int dirfd;
+	const char *const *tools;
 	struct content *served; /* the last without errors; NULL: there was none */
 	struct content *latest; /* may be the same one */
 };

@@ -1,5 +1,6 @@
 #include "agentd/project/cross_check.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "agentd/project/agent_place.h"
@@ -28,6 +29,37 @@ static void check_tools(const struct skill *skill, const struct project_agent *a
 				"add it to allowedTools, or take it off the skill",
 				"skill '%s' wants the tool '%.64s', which the agent may not call",
 				skill->name, skill->public.tools[i]);
+}
+
+static bool is_known(const char *allowed, const char *const *tools)
+{
+	size_t length = strlen(allowed);
+	bool is_prefix = length > 0 && allowed[length - 1] == '*';
+
+	for (; *tools; tools++)
+		if (is_prefix ? strncmp(*tools, allowed, length - 1) == 0
+			      : strcmp(*tools, allowed) == 0)
+			return true;
+	return false;
+}
+
+/* A misspelt name allows nothing, which shows only when the model misses the tool. */
+static void check_allowed(const struct content *content, const struct project_agent *agent,
+	const struct agent_place *place)
+{
+	char fix[AGENT_PLACE_FIX_MAX];
+	size_t count = 0;
+
+	if (!content->tools)
+		return;
+	while (content->tools[count])
+		count++;
+	for (size_t i = 0; agent->allowed_tools[i]; i++)
+		if (!is_known(agent->allowed_tools[i], content->tools))
+			agent_place_report(place, PROJECT_WARNING, "allowedTools",
+				agent_place_suggest(place, agent->allowed_tools[i], content->tools,
+					count, "take it off the list", fix),
+				"there is no tool '%.64s'", agent->allowed_tools[i]);
 }
 
 static void check_team(const struct content *content, const struct project_agent *agent,
@@ -62,5 +94,6 @@ void cross_check_agent(
 		else
 			report_skill(content, agent->skills[i], place);
 	}
+	check_allowed(content, agent, place);
 	check_team(content, agent, place);
 }

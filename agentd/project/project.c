@@ -18,7 +18,8 @@ static int have_base(int dirfd, struct error *err)
 	return fd == -ENOENT ? fd : 0;
 }
 
-int project_open(int dirfd, struct project **ret_project, struct error *err)
+int project_open(
+	int dirfd, const char *const *tools, struct project **ret_project, struct error *err)
 {
 	struct project *project;
 	int r = have_base(dirfd, err);
@@ -28,6 +29,7 @@ int project_open(int dirfd, struct project **ret_project, struct error *err)
 	project = calloc(1, sizeof(*project));
 	if (!project)
 		return error_set(err, ENOMEM, "out of memory");
+	project->tools = tools;
 	project->dirfd = fcntl(dirfd, F_DUPFD_CLOEXEC, 0);
 	r = project->dirfd < 0 ? error_errno(err, "dup") : project_reload(project, err);
 	if (r < 0 && r != -EINVAL) {
@@ -52,7 +54,7 @@ void project_close(struct project *project)
 int project_reload(struct project *project, struct error *err)
 {
 	struct content *content;
-	int r = content_load(project->dirfd, NULL, &content, err);
+	int r = content_load(project->dirfd, project->tools, NULL, &content, err);
 
 	if (r < 0)
 		return r;

@@ -58,11 +58,13 @@ struct project_problem {
 };
 
 /*
- * Open and load the project whose directory (which holds .hearth or .polpo) is dirfd, borrowed and copied.
+ * Open and load the project whose directory (which holds .hearth or .polpo) is dirfd, borrowed and copied. tools: names that
+ * allowedTools may hold, NULL-terminated, borrowed until the end; others are a warning. NULL: any.
  * 0; -ENOENT: there is neither folder; -EINVAL: it has errors: then *ret_project is given all the same,
  * without agents, so that its problems can be shown; other -errno.
  */
-int project_open(int dirfd, struct project **ret_project, struct error *err);
+int project_open(
+	int dirfd, const char *const *tools, struct project **ret_project, struct error *err);
 /* Accepts NULL. */
 void project_close(struct project *project);
 

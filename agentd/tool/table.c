@@ -22,6 +22,15 @@ const struct tool *const tool_table[] = {
 };
 const size_t tool_count = ARRAY_SIZE(tool_table);
 
+const char *const *tool_names(void)
+{
+	static const char *names[ARRAY_SIZE(tool_table) + 1];
+
+	for (size_t i = 0; i < ARRAY_SIZE(tool_table); i++)
+		names[i] = tool_table[i]->name;
+	return names;
+}
+
 const struct tool *tool_find(const char *name)
 {
 	for (size_t i = 0; i < tool_count; i++)

@@ -123,6 +123,8 @@ struct tool_run {
 
 extern const struct tool *const tool_table[];
 extern const size_t tool_count;
+/* Of all of them, NULL-terminated. From the loop. */
+const char *const *tool_names(void);
 
 /* NULL: there is no such tool. */
 const struct tool *tool_find(const char *name);

@@ -124,6 +124,11 @@ static const struct row warnings[] = {
 		":1: warning: agent a: skills: skill 'style' wants the tool 'bash', which the "
 		"agent may "
 		"not call: add it to allowedTools, or take it off the skill"},
+	{"[{\"name\": \"a\",\n\"allowedTools\": [\"read\", \"bsh\"]}]",
+		":2: warning: agent a: allowedTools: there is no tool 'bsh': did you mean 'bash'?"},
+	{"[{\"name\": \"a\", \"allowedTools\": [\"mem*\", \"*\", \"mail_*\"]}]",
+		":1: warning: agent a: allowedTools: there is no tool 'mail_*': take it off the "
+		"list"},
 	{"[{\"name\": \"a\", \"teamName\": \"y\"}]",
 		":1: warning: agent a: there is no team 'y': add it to teams.json"},
 };

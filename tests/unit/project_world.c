@@ -20,6 +20,9 @@
 
 #define PATH_SIZE 512
 
+static const char *const tools[] = {"read", "write", "edit", "bash", "glob", "grep", "ls",
+	"http_fetch", "search_web", "memory_get", "memory_save", "browser_navigate", NULL};
+
 int world_set_up(void **state)
 {
 	struct world *world = calloc(1, sizeof(*world));
@@ -95,7 +98,7 @@ int world_open(struct world *world)
 {
 	project_close(world->project);
 	world->project = NULL;
-	return project_open(world->dirfd, &world->project, &world->err);
+	return project_open(world->dirfd, tools, &world->project, &world->err);
 }
 
 void world_open_well(struct world *world)
