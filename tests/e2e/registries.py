@@ -28,6 +28,18 @@ min = 1
 max = 4
 net = default
 """
+SERVE = f"""
+import http.server, os, sys
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def do_GET(self):
+        if self.path != "/away":
+            return super().do_GET()
+        self.send_response(302)
+        self.send_header("Location", "http://{STRANGER}/project.git/HEAD")
+        self.end_headers()
+os.chdir(sys.argv[1])
+http.server.ThreadingHTTPServer(("", 80), Handler).serve_forever()
+"""
 TIMEOUT = ["timeout", "5"]  # of what must not succeed
 
 
@@ -55,9 +67,10 @@ class GitServer:
     def __init__(self):
         self.directory = tempfile.TemporaryDirectory(prefix="hearth-git.")
         self._make_repository(pathlib.Path(self.directory.name))
-        command = f"echo born; read -r line; exec python3 -m http.server 80 --directory {self.directory.name}"
+        command = 'echo born; read -r line; exec python3 -c "$1" "$2"'
         self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "sh", "-c", command], text=True,
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "sh", "-c", command, "sh", SERVE,
+             self.directory.name], text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         try:
             self.process.stdout.readline()
@@ -143,6 +156,23 @@ class Registries(unittest.TestCase):
         refused = self.instance.hearth("run", "--", *TIMEOUT, "git", "ls-remote", f"http://{STRANGER}/project.git")
         self.assertNotEqual(refused.returncode, 0)
         self.assertIn("HEAD", run("git", "ls-remote", f"http://{STRANGER}/project.git"))
+
+    def test_http_fetch(self):
+        """the tool http_fetch reaches what the profile reaches, and nothing else, by a redirect neither"""
+        client = rpc_client.Client(self.instance.file("agentd.sock"))
+        self.addCleanup(client.close)
+        sandbox = client.acquire()["id"]
+
+        def fetch(url):
+            result = client.call("tool.call", id=sandbox, name="http_fetch", arguments={"url": url, "timeout": 3000})
+            return result["is_error"], result["content"]
+        is_error, text = fetch(f"http://{SERVER}/project.git/HEAD")
+        self.assertEqual((is_error, "ref: refs/heads/" in text), (False, True), text)
+        for url in (f"http://{STRANGER}/project.git/HEAD", f"http://{SERVER}/away", f"http://{HERE}:22/",
+                    "http://169.254.169.254/latest/meta-data/"):
+            is_error, text = fetch(url)
+            self.assertEqual((is_error, "refs/heads" in text), (True, False), text)
+            self.assertTrue(text.startswith("Error: "), text)
 
     def test_z_the_host_is_as_before(self):
         """after the end of the instance the host's tables, addresses and forwarding are as before"""
