@@ -1,4 +1,3 @@
-#include "agentd/loop/compact.h"
 #include "agentd/loop/service.h"
 
 #include <errno.h>
@@ -6,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agentd/loop/compact.h"
 #include "agentd/loop/run.h"
 #include "agentd/project/project.h"
 #include "agentd/server.h"
@@ -26,6 +26,7 @@ int service_init(struct service *service, struct server *server, struct error *e
 		(struct unix_socket_peer){.pid = getpid(), .uid = geteuid(), .gid = getegid()};
 	list_init(&service->runs);
 	service->schemas = json_object();
+	service->tools = json_object();
 	for (size_t i = 0; i < tool_count; i++) {
 		json_t *schema = json_loads(tool_table[i]->parameters, 0, &why);
 
@@ -67,23 +68,43 @@ json_t *service_history(const json_t *history, uint64_t *ret_summarized)
 	return messages;
 }
 
-json_t *service_tools(const struct service *service, const struct project_agent *agent)
+static json_t *make_tools(const struct service *service, const bool *is_allowed)
 {
 	json_t *tools = json_array();
 
-	for (size_t i = 0; i < tool_count; i++) {
-		const struct tool *tool = tool_table[i];
-
-		if (project_agent_may_call(agent, tool->name))
+	for (size_t i = 0; i < tool_count; i++)
+		if (is_allowed[i] &&
 			json_array_append_new(tools,
 				json_pack("{s:s,s:{s:s,s:s,s:O}}", "type", "function", "function",
-					"name", tool->name, "description", tool->description,
-					"parameters", service_schema(service, tool)));
+					"name", tool_table[i]->name, "description",
+					tool_table[i]->description, "parameters",
+					service_schema(service, tool_table[i]))) < 0) {
+			json_decref(tools);
+			return NULL;
+		}
+	return tools;
+}
+
+json_t *service_tools(const struct service *service, const struct project_agent *agent)
+{
+	bool is_allowed[TOOLS_MAX] = {false};
+	char key[TOOLS_MAX + 1] = "";
+	json_t *tools;
+
+	for (size_t i = 0; i < tool_count; i++) {
+		is_allowed[i] = project_agent_may_call(agent, tool_table[i]->name);
+		key[i] = is_allowed[i] ? '1' : '0';
 	}
-	if (json_array_size(tools) > 0)
-		return tools;
-	json_decref(tools);
-	return NULL;
+	if (!strchr(key, '1'))
+		return NULL;
+	tools = json_object_get(service->tools, key);
+	if (tools)
+		return json_incref(tools);
+	tools = make_tools(service, is_allowed);
+	if (json_object_size(service->tools) >= SERVICE_TOOLS_KEPT)
+		json_object_clear(service->tools);
+	json_object_set(service->tools, key, tools);
+	return tools;
 }
 
 /* One run of an earlier life, from the store's row to its next step: session, messages, then it goes on. */
@@ -214,5 +235,6 @@ void service_finish(struct service *service)
 		run_destroy(run);
 	project_close(take_ptr(&service->project));
 	json_decref(service->schemas);
+	json_decref(service->tools);
 	service->server = NULL;
 }

@@ -12,6 +12,7 @@
 
 #define SERVICE_RUNS_MAX     512
 #define SERVICE_TEMPLATE_MAX 32
+#define SERVICE_TOOLS_KEPT   256
 
 struct error;
 struct project;
@@ -31,6 +32,7 @@ struct service {
 	struct transfers *transfers; /* of the search service; NULL: none is configured */
 	struct tool_search *search;
 	json_t *schemas; /* of tools, by name */
+	json_t *tools; /* lists as a model is told of them, by what is allowed: each is the same one every time */
 	struct unix_socket_peer self;
 	char template_name
 		[SERVICE_TEMPLATE_MAX]; /* whose sandboxes runs take; "": the instance's first */

@@ -21,6 +21,7 @@ const struct tool *const tool_table[] = {
 	&tool_memory_update,
 };
 const size_t tool_count = ARRAY_SIZE(tool_table);
+_Static_assert(ARRAY_SIZE(tool_table) <= TOOLS_MAX, "TOOLS_MAX");
 
 const char *const *tool_names(void)
 {

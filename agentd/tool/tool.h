@@ -122,7 +122,8 @@ struct tool_run {
 };
 
 extern const struct tool *const tool_table[];
-extern const size_t tool_count;
+extern const size_t tool_count; /* TOOLS_MAX at most */
+#define TOOLS_MAX 64
 /* Of all of them, NULL-terminated. From the loop. */
 const char *const *tool_names(void);
 

@@ -22,8 +22,10 @@ struct dialect {
 	const char *path;	/* below the provider's base URL */
 	const char *key_header; /* "Name: " and what else stands before the key */
 	const char *header;	/* one more, or NULL */
-	/* *ret_body is the caller's. 0, -EINVAL (messages that it cannot say) or -ENOMEM. */
+	/* All but the list of tools; *ret_body is the caller's. 0, -EINVAL (messages that it cannot say) or -ENOMEM. */
 	int (*encode)(const struct dialect_ask *ask, json_t **ret_body, struct error *err);
+	/* The body's member `tools`: a new reference. NULL: out of memory. */
+	json_t *(*encode_tools)(const json_t *tools);
 	/* One event of a stream. 0, or negative as reply.h has it: nothing more is read. */
 	int (*event)(struct reply *reply, const json_t *event, struct error *err);
 	/* A whole answer, of a server that does not stream. Likewise. */
@@ -35,6 +37,7 @@ extern const struct dialect dialect_anthropic;
 
 /* The half of it that stands in a file of its own. */
 int dialect_anthropic_encode(const struct dialect_ask *ask, json_t **ret_body, struct error *err);
+json_t *dialect_anthropic_encode_tools(const json_t *tools);
 
 /* What the dialects share. */
 

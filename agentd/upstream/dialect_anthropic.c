@@ -151,6 +151,7 @@ const struct dialect dialect_anthropic = {
 	.key_header = "x-api-key: ",
 	.header = "anthropic-version: 2023-06-01",
 	.encode = dialect_anthropic_encode,
+	.encode_tools = dialect_anthropic_encode_tools,
 	.event = event,
 	.whole = whole,
 };

@@ -233,18 +233,13 @@ static void mark_for_cache(json_t *blocks)
 		json_object_set_new(last, "cache_control", json_pack("{s:s}", "type", "ephemeral"));
 }
 
-static int add_tools(const struct dialect_ask *ask, json_t *body)
+json_t *dialect_anthropic_encode_tools(const json_t *tools)
 {
-	json_t *list = json_array(), *tool;
+	json_auto_t *list = json_array();
 	size_t index;
+	json_t *tool;
 
-	if (json_array_size(ask->tools) == 0) {
-		json_decref(list);
-		return 0;
-	}
-	if (json_object_set_new(body, "tools", list) < 0)
-		return -1;
-	json_array_foreach(ask->tools, index, tool)
+	json_array_foreach((json_t *)tools, index, tool)
 	{
 		const json_t *function = json_object_get(tool, "function");
 		json_t *schema = json_object_get(function, "parameters");
@@ -254,9 +249,15 @@ static int add_tools(const struct dialect_ask *ask, json_t *body)
 			    list, json_pack("{s:s, s:s, s:o}", "name", text_of(function, "name"),
 					  "description", text_of(function, "description"),
 					  "input_schema", schema)) < 0)
-			return -1;
+			return NULL;
 	}
-	if (!json_is_false(json_object_get(ask->options, "parallel_tool_calls")))
+	return take_ptr(&list);
+}
+
+static int choose_tools(const struct dialect_ask *ask, json_t *body)
+{
+	if (json_array_size(ask->tools) == 0 ||
+		!json_is_false(json_object_get(ask->options, "parallel_tool_calls")))
 		return 0;
 	return json_object_set_new(body, "tool_choice",
 		json_pack("{s:s, s:b}", "type", "auto", "disable_parallel_tool_use", 1));
@@ -327,7 +328,7 @@ static int build(
 			json_object_get(json_array_get(chat->messages, count - 1), "content"));
 	body = json_pack(
 		"{s:s, s:b, s:O}", "model", ask->model, "stream", 1, "messages", chat->messages);
-	if (!body || add_options(ask, body, budget) < 0 || add_tools(ask, body) < 0 ||
+	if (!body || add_options(ask, body, budget) < 0 || choose_tools(ask, body) < 0 ||
 		(json_array_size(chat->system) > 0 &&
 			json_object_set(body, "system", chat->system) < 0))
 		return no_memory(err);

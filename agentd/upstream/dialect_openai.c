@@ -95,8 +95,6 @@ static int add_options(const struct dialect_ask *ask, json_t *body)
 	value = json_object_get(ask->options, "parallel_tool_calls");
 	if (value && has_tools) /* refused without tools */
 		r |= json_object_set(body, "parallel_tool_calls", value);
-	if (has_tools)
-		r |= json_object_set(body, "tools", (json_t *)ask->tools);
 	if (ask->traits & PROVIDER_TAKES_STREAM_OPTIONS)
 		r |= json_object_set_new(
 			body, "stream_options", json_pack("{s:b}", "include_usage", 1));
@@ -132,6 +130,11 @@ static int encode(const struct dialect_ask *ask, json_t **ret_body, struct error
 		return no_memory(err);
 	*ret_body = take_ptr(&body);
 	return 0;
+}
+
+static json_t *encode_tools(const json_t *tools)
+{
+	return json_incref((json_t *)tools);
 }
 
 static enum upstream_finish finish_of(const char *reason)
@@ -272,6 +275,7 @@ const struct dialect dialect_openai = {
 	.path = "/chat/completions",
 	.key_header = "Authorization: Bearer ",
 	.encode = encode,
+	.encode_tools = encode_tools,
 	.event = event,
 	.whole = whole,
 };

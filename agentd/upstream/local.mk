@@ -14,6 +14,7 @@ libupstream_a_SOURCES = \
 	agentd/upstream/sse.c agentd/upstream/sse.h \
 	agentd/upstream/transfer.c agentd/upstream/transfer.h \
 	agentd/upstream/upstream.c agentd/upstream/upstream.h \
+	agentd/upstream/tools_text.c agentd/upstream/tools_text.h \
 	agentd/upstream/verdict.c agentd/upstream/verdict.h
 libupstream_a_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(EVENT_CFLAGS) $(JANSSON_CFLAGS)
 EXTRA_DIST += docs/models.md

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -151,6 +152,28 @@ static void finish(struct upstream_request *request, int status)
 	request_destroy(request);
 }
 
+/* The object's last brace gives way to the tools. */
+static int write_body(struct upstream_request *request, const struct dialect *dialect,
+	const json_t *body, struct error *err)
+{
+	auto_free char *text = json_dumps(body, JSON_COMPACT);
+	const char *tools = NULL;
+	bool has_tools = json_array_size(request->tools) > 0;
+
+	if (text && has_tools)
+		tools = tools_text_get(&request->upstream->tools_text, dialect, request->tools);
+	if (!text || (has_tools && !tools))
+		return error_set(err, ENOMEM, "out of memory for a request");
+	if (!has_tools) {
+		request->body = take_ptr(&text);
+	} else if (asprintf(&request->body, "%.*s,\"tools\":%s}", (int)strlen(text) - 1, text,
+			   tools) < 0) {
+		request->body = NULL;
+		return error_set(err, ENOMEM, "out of memory for a request");
+	}
+	return 0;
+}
+
 static int make_body(struct upstream_request *request, struct error *err)
 {
 	const struct candidate *candidate = candidate_of(request);
@@ -170,8 +193,7 @@ static int make_body(struct upstream_request *request, struct error *err)
 	r = candidate->provider->dialect->encode(&ask, &body, err);
 	if (r < 0)
 		return r;
-	request->body = json_dumps(body, JSON_COMPACT);
-	return request->body ? 0 : error_set(err, ENOMEM, "out of memory for a request");
+	return write_body(request, candidate->provider->dialect, body, err);
 }
 
 static void tell_retry(struct upstream_request *request, uint32_t wait_ms)

@@ -6,6 +6,7 @@
 #ifndef AGENTD_UPSTREAM_REQUEST_H
 #define AGENTD_UPSTREAM_REQUEST_H
 #include "agentd/upstream/provider.h"
+#include "agentd/upstream/tools_text.h"
 #include "agentd/upstream/transfer.h"
 #include "agentd/upstream/upstream.h"
 
@@ -20,6 +21,7 @@ struct upstream {
 	struct event_base *base;
 	struct transfers *transfers;
 	struct provider_list providers;
+	struct tools_text tools_text;
 	uint32_t tries, first_wait_ms, last_wait_ms, connect_timeout_ms, stall_timeout_ms;
 	struct list requests;
 	unsigned request_count; /* at most TRANSFERS_MAX */

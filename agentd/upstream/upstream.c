@@ -46,6 +46,7 @@ void upstream_destroy(struct upstream *upstream)
 	transfers_destroy(upstream->transfers);
 	request_end_all(upstream);
 	provider_list_finish(&upstream->providers);
+	tools_text_finish(&upstream->tools_text);
 	free(upstream);
 }
 

@@ -32,7 +32,7 @@ class Wire:
         self.socket.connect(path)
 
     def send(self, method, path, body=None, key=None):
-        data = b"" if body is None else json.dumps(body).encode()
+        data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         head += f"Content-Length: {len(data)}\r\n" + (f"Authorization: Bearer {key}\r\n" if key else "") + "\r\n"
         self.socket.sendall(head.encode() + data)
@@ -62,6 +62,31 @@ class Wire:
         return json.loads(data.partition(b"\r\n\r\n")[2])
 
 
+class Tap(threading.Thread):
+    """Between agentd and the model: what the first connection says to the model."""
+
+    def __init__(self, path, model_path):
+        super().__init__(daemon=True)
+        self.said = b""
+        self.listener, self.model = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        os.chmod(path, 0o666)
+        self.listener.listen()
+        self.model.connect(model_path)
+        self.start()
+
+    def run(self):
+        agentd = self.listener.accept()[0]
+        threading.Thread(target=self.answer, args=[agentd], daemon=True).start()
+        while data := agentd.recv(1 << 16):
+            self.said += data
+            self.model.sendall(data)
+
+    def answer(self, agentd):
+        while data := self.model.recv(1 << 16):
+            agentd.sendall(data)
+
+
 def show(name, values, floor=None):
     values = sorted(values)
     row = f"{name:44} {len(values):5} {values[len(values) // 2] * 1e3:8.3f} {values[len(values) * 99 // 100] * 1e3:8.3f}"
@@ -83,11 +108,29 @@ class Bench(AgentWorld):
                 {**sleep, "tool_calls": [{"name": "bash", "arguments": {
                     "command": f"until test -e {self.go()}; do sleep 0.2; done"}}]}, {"text": "done"}]},
             {"match": "says", "steps": [{"text": "this is all that is said", "repeat": 100000}]}]}
+        self.tap = None
         super().setUp()
         self.api, self.model_path = (os.path.join(self.directory, name) for name in ("api.sock", "model.sock"))
         client = self.connect()
         self.keys = [client.call("key.create", name=f"bench {i}")["key"] for i in range(KEYS)]
         self.turn = 0
+        self.request("POST", "/v1/chat/completions", self.body("says first", stream=False),
+                     {"Authorization": f"Bearer {self.key()}"})
+        self.asked = json.loads(self.tap.said.partition(b"\r\n\r\n")[2])
+        self.restart_agentd()  # which asks the model itself from now on
+
+    def start_model(self):
+        path = super().start_model()
+        if self.tap:
+            return path
+        between = os.path.join(self.directory, "tap.sock")
+        self.tap = Tap(between, path)
+        return between
+
+    def ask_of_model(self, text):
+        """What agentd asks the model when it is told this."""
+        *rest, last = self.asked["messages"]
+        return json.dumps({**self.asked, "messages": [*rest, {**last, "content": text}]}).encode()
 
     @staticmethod
     def go():
@@ -117,7 +160,7 @@ class Bench(AgentWorld):
         figures = {"direct": [], "through": []}
         for i in range(n):
             text = f"says {i}"
-            figures["direct"].append(self.time_text(direct, "/v1/chat/completions", self.body(text), None))
+            figures["direct"].append(self.time_text(direct, "/v1/chat/completions", self.ask_of_model(text), None))
             figures["through"].append(self.time_text(through, "/v1/chat/completions", self.body(text), self.key()))
         for at, name in enumerate(("first byte", "end")):
             floor = [row[at] for row in figures["direct"]]

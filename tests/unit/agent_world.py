@@ -87,15 +87,17 @@ class AgentWorld(World):
         return path
 
     def _answers(self):
-        """Its sockets appear one after the other."""
+        """Its sockets appear one after the other, and listen before the project has been read."""
         if not super()._answers():
             return False
+        connection = Connection(os.path.join(self.directory, "api.sock"))
         try:
-            connection = Connection(os.path.join(self.directory, "api.sock"))
-            connection.connect()
-            connection.close()
-        except OSError:
+            connection.request("GET", "/v1/livez")
+            connection.getresponse().read()
+        except (OSError, http.client.HTTPException):
             return False
+        finally:
+            connection.close()
         return True
 
     def restart_agentd(self, how=signal.SIGKILL):

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "agentd/upstream/dialect.h"
+#include "agentd/upstream/tools_text.h"
 #include "agentd/upstream/provider.h"
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -53,6 +54,9 @@ static json_t *encode(const struct dialect *dialect, const struct asked *asked)
 
 	if (dialect->encode(&ask, &body, &err) < 0)
 		fail_msg("%s", err.text);
+	assert_null(json_object_get(body, "tools"));
+	if (tools)
+		json_object_set_new(body, "tools", dialect->encode_tools(tools));
 	return body;
 }
 
@@ -347,6 +351,28 @@ static void a_line_of_a_server_is_one_line_of_text(void **state)
 	assert_int_equal(strlen(line), REPLY_FAULT_MAX - 2);
 }
 
+static void a_list_of_tools_is_written_once_in_each_dialect(void **state)
+{
+	json_auto_t *list = parse("[{'type':'function','function':{'name':'f'}}]");
+	struct tools_text texts = {0};
+	const char *openai = tools_text_get(&texts, &dialect_openai, list);
+	const char *anthropic = tools_text_get(&texts, &dialect_anthropic, list);
+
+	(void)state;
+	assert_string_equal(openai, "[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]");
+	assert_string_equal(anthropic,
+		"[{\"name\":\"f\",\"description\":\"\",\"input_schema\":{\"type\":\"object\"}}]");
+	assert_ptr_equal(tools_text_get(&texts, &dialect_openai, list), openai);
+	for (int i = 0; i < TOOLS_TEXT_KEPT; i++) {
+		json_auto_t *other = json_pack("[i]", i);
+
+		assert_non_null(tools_text_get(&texts, &dialect_openai, other));
+	}
+	assert_string_equal(tools_text_get(&texts, &dialect_openai, list),
+		"[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]");
+	tools_text_finish(&texts);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -358,6 +384,7 @@ int main(void)
 		cmocka_unit_test(anthropic_gets_a_user_first_and_no_empty_message),
 		cmocka_unit_test(anthropic_gets_images),
 		cmocka_unit_test(anthropic_gets_tools_and_options_in_its_words),
+		cmocka_unit_test(a_list_of_tools_is_written_once_in_each_dialect),
 		cmocka_unit_test(anthropic_thinks_within_a_budget),
 		cmocka_unit_test(anthropic_thinks_on_only_with_what_it_thought_before_its_calls),
 		cmocka_unit_test(what_anthropic_cannot_be_told_is_an_error),
