@@ -39,7 +39,7 @@ tests_unit_limit_text_test_LDADD = libproto.a $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/agentd_metrics.test
 tests_unit_agentd_metrics_test_SOURCES = tests/unit/agentd_metrics.c \
-	agentd/metrics.c agentd/metrics.h agentd/metrics_http.c agentd/metrics_http.h
+	agentd/loopback.c agentd/loopback.h agentd/metrics.c agentd/metrics.h agentd/metrics_http.c agentd/metrics_http.h
 tests_unit_agentd_metrics_test_CPPFLAGS = $(agentd_test_cppflags) $(EVDNS_CFLAGS)
 tests_unit_agentd_metrics_test_LDADD = libtool.a libproto.a libbase.a $(EVDNS_LIBS) $(EVENT_LIBS) \
 	$(JANSSON_LIBS) $(CMOCKA_LIBS)

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "agentd/metrics.h"
+#include "agentd/loopback.h"
 #include "agentd/metrics_http.h"
 #include "agentd/server.h"
 #include "agentd/tool/tool.h"
@@ -105,7 +106,7 @@ static int set_up(void **state)
 	w->fds_before = fd_count_open();
 	w->server.base = event_base_new();
 	assert_non_null(w->server.base);
-	fd = metrics_http_open_port(0, &err);
+	fd = loopback_listen(0, &err);
 	assert_true(fd >= 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
 	assert_int_equal(address.sin_addr.s_addr, htonl(INADDR_LOOPBACK));
@@ -382,7 +383,7 @@ static void a_port_that_is_taken_is_told(void **state)
 	struct world *w = *state;
 	struct error err = {0};
 
-	assert_int_equal(metrics_http_open_port(w->port, &err), -EADDRINUSE);
+	assert_int_equal(loopback_listen(w->port, &err), -EADDRINUSE);
 	expect(err.text, "127.0.0.1:");
 }
 

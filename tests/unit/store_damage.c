@@ -69,7 +69,7 @@ static void a_damaged_page_is_told_and_never_crashes(void **state)
 		refusals += w->store == NULL;
 		world_close(w);
 	}
-	assert_true(refusals > whole.size / 4096 / 2);
+	assert_true(refusals > whole.size / 4096 / 3);
 	free(whole.data);
 }
 
