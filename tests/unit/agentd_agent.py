@@ -128,8 +128,9 @@ class Workspace(AgentWorld):
         self.command("hold 0")
         self.restart_agentd()
         self.expect(f"removed {session}")
+        self.chat("run: echo hi")  # the supervisor and the store are asked in turn
         self.restart_agentd()
-        self.chat("run: echo hi")  # the supervisor is asked in turn
+        self.chat("run: echo hi")
         self.command("count")
         lines = [""]
         while not lines[-1].startswith("total "):
