@@ -150,11 +150,13 @@ json_t *compact_messages(const json_t *messages, size_t max_bytes)
 
 size_t compact_count(const json_t *messages, size_t max_bytes)
 {
-	json_auto_t *shorter = json_copy((json_t *)messages);
+	json_auto_t *shorter = NULL;
 	size_t bytes = compact_measure(messages), count = 0, next;
 
-	if (bytes > max_bytes)
-		shorten_outputs(shorter, bytes - max_bytes);
+	if (bytes <= max_bytes)
+		return 0;
+	shorter = json_copy((json_t *)messages);
+	shorten_outputs(shorter, bytes - max_bytes);
 	bytes = compact_measure(shorter);
 	if (bytes <= max_bytes)
 		return 0;

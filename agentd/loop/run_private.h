@@ -1,4 +1,7 @@
-/* What the files of a run share: run.c (life), run_turn.c (the model), run_call.c (tools), run_log.c (followers). */
+/*
+ * What the files of a run share: run.c (life), run_turn.c (the model), run_summary.c (a long conversation), run_call.c
+ * (tools), run_restore.c (calls of an earlier life), run_log.c (followers).
+ */
 #ifndef AGENTD_LOOP_RUN_PRIVATE_H
 #define AGENTD_LOOP_RUN_PRIVATE_H
 #include "agentd/loop/bench.h"
@@ -112,14 +115,17 @@ bool run_summarize(struct run *run);
 
 /* run_call.c */
 int run_calls_take(struct run *run, const json_t *tool_calls);
-/* As the store has them: done, running (outcome unknown) or intended. 0, -EINVAL: they do not fit the messages, -ENOMEM. */
-int run_calls_restore(struct run *run, const json_t *rows, struct error *err);
+/* Its result; content is taken over. */
+void run_call_finish(struct run_call *call, json_t *content, bool is_error);
 void run_calls_go(struct run *run);
 void run_calls_cancel(struct run *run);
 /* Every call gets its answer, so that the conversation can go on some day. False: one still works; it concludes later. */
 bool run_calls_close(struct run *run);
 void run_calls_free(struct run *run);
 void run_on_bench(void *arg, int r, unsigned retry_ms, const struct error *err);
+
+/* run_restore.c: as the store has them: done, running (outcome unknown) or intended. 0, -EINVAL: they do not fit the messages, -ENOMEM. */
+int run_calls_restore(struct run *run, const json_t *rows, struct error *err);
 
 /* run_log.c */
 int run_log_init(struct run *run);

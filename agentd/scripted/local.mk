@@ -14,7 +14,7 @@ libscripted_a_SOURCES = \
 libscripted_a_CPPFLAGS = $(AM_CPPFLAGS) $(EVDNS_CFLAGS) $(JANSSON_CFLAGS)
 
 pkglibexec_PROGRAMS += hearth-scripted-model
-hearth_scripted_model_SOURCES = agentd/scripted/main.c
+hearth_scripted_model_SOURCES = agentd/scripted/main.c agentd/loopback.c agentd/loopback.h
 hearth_scripted_model_CPPFLAGS = $(AM_CPPFLAGS) $(EVDNS_CFLAGS) $(JANSSON_CFLAGS)
 hearth_scripted_model_LDADD = libscripted.a libbase.a $(EVDNS_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS)
 EXTRA_DIST += docs/scripted-model.md examples/scenario.json

@@ -27,6 +27,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "agentd/loopback.h"
 #include "agentd/scripted/scenario.h"
 #include "agentd/scripted/service.h"
 #include "base/cleanup.h"
@@ -37,7 +38,6 @@
 
 #define PROGRAM	    "hearth-scripted-model"
 #define SOCKET_MODE 0660
-#define BACKLOG	    64
 
 struct options {
 	const char *socket_path; /* NULL: none */
@@ -117,21 +117,6 @@ static int parse_options(int argc, char **argv, struct options *ret_options)
 	return 1 + 2;
 }
 
-static int listen_on_port(unsigned port, struct error *err)
-{
-	const struct sockaddr_in address = {.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	auto_close int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int on = 1;
-
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
-		bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
-		listen(fd, BACKLOG) < 0)
-		return error_errno(err, "listen on 127.0.0.1:%u", port);
-	return take_fd(&fd);
-}
-
 /* One that our parent has bound and listens on. */
 static int take_listener(int fd, struct error *err)
 {
@@ -155,7 +140,7 @@ static int listen_as_told(const struct options *options, struct error *err)
 			AT_FDCWD, options->socket_path, SOCK_STREAM, SOCKET_MODE, (gid_t)-1, err);
 	if (options->has_fd)
 		return take_listener((int)options->fd, err);
-	return listen_on_port((unsigned)options->port, err);
+	return loopback_listen((unsigned)options->port, err);
 }
 
 /* The base URL that a client is configured with; a Unix socket has only its path. */

@@ -191,10 +191,6 @@ class Disk(Errors):
         {"match": "wait", "steps": [{"tool_calls": [
             call("bash", command="touch begun; until [ -e go ]; do sleep 0.01; done")]}, {"text": "done"}]}]}
 
-    def limit_files(self, size):
-        """Of agentd, from a process of the same user."""
-        subprocess.run(["prlimit", f"--pid={self.agentd.pid}", f"--fsize={size}:"], check=True, **self.identity)
-
     def test_full(self):
         """a store that cannot be written fails what is to be recorded, and nothing else; with room it goes on"""
         session = self.chat("hello")["sessionId"]

@@ -4,7 +4,7 @@ import json
 import os
 
 import tap
-from agent_world import AgentWorld, CODER, Connection
+from agent_world import AgentWorld, CODER
 from agentd_world import NOBODY, World
 from rpc_client import RpcError, until
 

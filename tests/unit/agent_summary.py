@@ -2,9 +2,10 @@
 
 import json
 import os
+import threading
 
 import tap
-from agent_world import AgentWorld, Connection
+from agent_world import AgentWorld, CODER, Connection
 from rpc_client import until
 
 COMPACT_BYTES = 400 << 10
@@ -116,6 +117,43 @@ class Cancelled(Summary):
         self.assertEqual(self.request("POST", f"/v1/runs/{run}/cancel")[0], 200)
         self.assertEqual(list(self.frames(response))[-1]["choices"][0]["finish_reason"], "cancelled")
         until(lambda: self.request("GET", f"/v1/runs/{run}")[2]["data"]["status"] == "cancelled", "it has ended")
+
+
+class Unknown(Summary):
+    agents = [{**CODER, "model": "nobody/x"}]
+    has_model = False
+
+    def test_nobody_is_asked(self):
+        """where nobody can be asked for a summary that is an event, and the run's own error is told"""
+        status, _, body = self.request("POST", "/v1/chat/completions", {
+            "model": "coder", "messages": [*talk(100, 3000), {"role": "user", "content": "x"}]})
+        self.assertEqual((status, body["error"]["code"]), (502, "upstream_error"))
+        session = self.request("GET", "/v1/chat/sessions")[2]["data"]["sessions"][0]["id"]
+        run = self.request("GET", f"/v1/chat/sessions/{session}/messages")[2]["data"]["messages"][0]["run"]
+        compact, = self.events({"runId": run}, "compact")
+        self.assertIn("nobody", compact["error"])
+
+
+class Unwritten(Summary):
+    scenario = {"steps": [], "conversations": [
+        {"match": QUESTION, "steps": [{"delay_ms": 1000, "text": "THE SUMMARY", "repeat": 9}]}]}
+
+    def test_full_disk(self):
+        """a summary that cannot be recorded ends the run, and says so; the session has what was said, and goes on"""
+        answers = []
+        asker = threading.Thread(target=lambda: answers.append(self.request("POST", "/v1/chat/completions", {
+            "model": "coder", "messages": [*talk(100, 3000), {"role": "user", "content": "x"}]})))
+        asker.start()
+        until(lambda: self.request("GET", "/v1/chat/sessions")[2]["data"]["sessions"], "the run has begun")
+        self.limit_files(4096)
+        asker.join()
+        self.assertEqual(answers[0][0], 500, answers)
+        self.assertIn("cannot be recorded", answers[0][2]["error"]["message"])
+        self.limit_files("unlimited")
+        session = self.request("GET", "/v1/chat/sessions")[2]["data"]["sessions"][0]
+        self.assertEqual(session["messages"], 201)
+        text, _ = self.ask([], sessionId=session["id"])
+        self.assertIn("you said: last", text)
 
 
 class Small(Summary):

@@ -149,6 +149,10 @@ class AgentWorld(World):
             if line.startswith("total "):
                 return int(line.split()[1])
 
+    def limit_files(self, size):
+        """Of agentd, from a process of the same user."""
+        subprocess.run(["prlimit", f"--pid={self.agentd.pid}", f"--fsize={size}:"], check=True, **self.identity)
+
     def copy_example(self, name):
         shutil.copy(os.path.join(os.environ.get("top_srcdir", "."), "examples", name), self.directory)
         return os.path.join(self.directory, name)

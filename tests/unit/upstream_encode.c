@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "agentd/upstream/dialect.h"
-#include "agentd/upstream/tools_text.h"
 #include "agentd/upstream/provider.h"
+#include "agentd/upstream/tools_text.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 
