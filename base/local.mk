@@ -13,6 +13,7 @@ libbase_a_SOURCES = \
 	base/log.c base/log.h \
 	base/log_rate.c base/log_rate.h \
 	base/number.c base/number.h \
+	base/process.c base/process.h \
 	base/terminal.c base/terminal.h \
 	base/text.c base/text.h \
 	base/unix_socket.c base/unix_socket.h

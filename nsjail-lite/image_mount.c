@@ -4,13 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/process.h"
 #include "nsjail-lite/kernel.h"
 
 #define PROBE_MAP "0 1048576 65536"
@@ -22,7 +22,6 @@ static _Noreturn void hold_userns(int ready_fd)
 
 	auto_close int fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* In a chroot none may be made; joining one's own mount namespace leads back to its root. */
 	if (fd < 0 || setns(fd, CLONE_NEWNS) < 0 || unshare(CLONE_NEWUSER) < 0)
 		result = (char)errno;
@@ -81,7 +80,7 @@ static int probe(int root_fd, struct error *err)
 		return error_errno(err, "open_tree");
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
 		return error_errno(err, "pipe");
-	pid = fork();
+	pid = process_fork();
 	if (pid == 0)
 		hold_userns(pipe_fds[1]);
 	fd_close(pipe_fds[1]);
@@ -133,9 +132,8 @@ static int copy_tree(int from_fd, int to_fd, struct error *err)
 
 	snprintf(from, sizeof(from), "/proc/self/fd/%d/.", from_fd);
 	snprintf(to, sizeof(to), "/proc/self/fd/%d/.", to_fd);
-	pid = fork();
+	pid = process_fork();
 	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (fcntl(from_fd, F_SETFD, 0) == 0 && fcntl(to_fd, F_SETFD, 0) == 0)
 			execvp(argv[0], argv);
 		_exit(127);

@@ -65,7 +65,7 @@ guest_headers = \
 
 # Builder, child and guest: one musl-static program, small enough to be compiled in one go.
 builder_sources = \
-	base/error.c base/fd.c base/file.c base/number.c base/text.c \
+	base/error.c base/fd.c base/file.c base/number.c base/process.c base/text.c \
 	proto/channel.c proto/check.c proto/guest.c \
 	nsjail-lite/jail.c nsjail-lite/builder/link.c \
 	nsjail-lite/cgroup/cgroup.c nsjail-lite/cgroup/knobs.c \

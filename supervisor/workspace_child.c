@@ -4,13 +4,13 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/pidfd.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/process.h"
 #include "supervisor/supervisor.h"
 
 #define LOWEST_PRIORITY 19
@@ -22,7 +22,6 @@ static _Noreturn void be_child(int directory_fd, int answer_fd, const struct wor
 		dup3(answer_fd, STDOUT_FILENO, O_CLOEXEC) < 0 ||
 		close_range(STDERR_FILENO + 1, ~0U, 0) < 0)
 		_exit(1);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setpriority(PRIO_PROCESS, 0, LOWEST_PRIORITY);
 	alarm(work->timeout_s);
 	work->work(work->arg, STDIN_FILENO, STDOUT_FILENO);
@@ -40,7 +39,7 @@ static int start(struct workspace_child *child, int directory_fd, const struct w
 		return error_errno(err, "pipe");
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
-	child->pid = fork();
+	child->pid = process_fork();
 	if (child->pid == 0) {
 		signal(SIGTERM, SIG_DFL);
 		signal(SIGINT, SIG_DFL);

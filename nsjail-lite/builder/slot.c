@@ -11,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/process.h"
 #include "nsjail-lite/builder/builder.h"
 #include "nsjail-lite/kernel.h"
 
@@ -60,7 +60,7 @@ static int forbid_namespaces(int settings)
  * In the maker: become the owner, make the namespace, say so, and wait for the word to go. It is not killed:
  * it is another user's, and without CAP_KILL it would be waited for in vain.
  */
-static _Noreturn void userns_maker(int settings, uint32_t owner, int link_fd)
+static _Noreturn void userns_maker(pid_t parent, int settings, uint32_t owner, int link_fd)
 {
 	char result = 0;
 
@@ -69,7 +69,7 @@ static _Noreturn void userns_maker(int settings, uint32_t owner, int link_fd)
 		result = (char)errno;
 	else
 		result = (char)-forbid_namespaces(settings);
-	prctl(PR_SET_PDEATHSIG, SIGKILL); /* after the change of ids, which clears it */
+	process_die_with(parent); /* after the change of ids, which undoes it */
 	fd_write_full(link_fd, &result, 1);
 	fd_read_full(link_fd, &result, 1);
 	_exit(0);
@@ -112,7 +112,7 @@ static int make_userns(
 	auto_close int settings = open_settings();
 	int pair[2];
 	char result = EIO;
-	pid_t pid;
+	pid_t pid, parent = getpid();
 	int r;
 
 	if (settings < 0)
@@ -121,7 +121,7 @@ static int make_userns(
 		return error_errno(err, "socketpair");
 	pid = (pid_t)kernel_clone3(&args);
 	if (pid == 0)
-		userns_maker(settings, builder_userns_owner(uid_base), pair[1]);
+		userns_maker(parent, settings, builder_userns_owner(uid_base), pair[1]);
 	if (pid < 0) {
 		r = error_errno(err, "clone");
 	} else {

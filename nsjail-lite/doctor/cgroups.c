@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/process.h"
 #include "nsjail-lite/cgroup/cgroup.h"
 #include "nsjail-lite/doctor/check.h"
 #include "nsjail-lite/io_disk.h"
@@ -149,6 +149,7 @@ static int birth(const struct cgroup_base *base, pid_t *ret_pid, struct error *e
 	static const struct jail_limits none;
 	struct clone_args args = {.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD};
 	struct cgroup cgroup;
+	pid_t parent = getpid();
 	int r;
 
 	if (base->v2_fd < 0)
@@ -159,7 +160,7 @@ static int birth(const struct cgroup_base *base, pid_t *ret_pid, struct error *e
 	args.cgroup = (unsigned)cgroup.v2_fd;
 	*ret_pid = (pid_t)kernel_clone3(&args);
 	if (*ret_pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		process_die_with(parent);
 		for (;;)
 			pause();
 	}

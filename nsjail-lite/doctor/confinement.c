@@ -14,6 +14,7 @@
 #include "base/drop.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/process.h"
 #include "nsjail-lite/doctor/check.h"
 #include "nsjail-lite/doctor/probe.h"
 #include "nsjail-lite/doctor/world.h"
@@ -149,7 +150,7 @@ static _Noreturn void read_status(int channel_fd, const char *what)
 
 static int probe_in(struct one_shot *s, const char *what, struct error *err)
 {
-	pid_t pid = fork();
+	pid_t pid = process_fork();
 	int status;
 
 	if (pid == 0)

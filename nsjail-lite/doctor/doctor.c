@@ -8,11 +8,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/process.h"
 #include "nsjail-lite/cgroup/cgroup.h"
 #include "nsjail-lite/doctor/check.h"
 #include "nsjail-lite/one_shot.h"
@@ -84,7 +84,6 @@ static void try(struct check_attempt *attempt)
 
 static _Noreturn void try_in_child(struct check_attempt *attempt, int result_fd)
 {
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setpgid(0, 0);
 	try(attempt);
 	fd_write_full(result_fd, attempt->result, sizeof(*attempt->result));
@@ -126,7 +125,7 @@ static void run_check(struct check_attempt *attempt)
 	pid_t pid = -1;
 
 	if (pipe2(fds, O_CLOEXEC) == 0) {
-		pid = fork();
+		pid = process_fork();
 		if (pid == 0)
 			try_in_child(attempt, fds[1]);
 		fd_close(fds[1]);

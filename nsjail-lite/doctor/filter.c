@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "base/error.h"
+#include "base/process.h"
 #include "nsjail-lite/doctor/check.h"
 #include "nsjail-lite/kernel.h"
 #include "nsjail-lite/seccomp.h"
@@ -60,7 +61,7 @@ static long foreign_getpid(void)
 
 int try_foreign_abi(struct check_attempt *attempt, struct error *err)
 {
-	pid_t pid = fork();
+	pid_t pid = process_fork();
 	int status;
 
 	if (pid == 0) {

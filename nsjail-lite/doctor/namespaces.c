@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/process.h"
 #include "nsjail-lite/doctor/check.h"
 #include "nsjail-lite/doctor/world.h"
 #include "nsjail-lite/jail.h"
@@ -79,7 +79,6 @@ static _Noreturn void hold_userns(int ready_fd)
 {
 	char result = 0;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (leave_chroot() < 0 || unshare(CLONE_NEWUSER) < 0)
 		result = (char)errno;
 	fd_write_full(ready_fd, &result, 1);
@@ -113,7 +112,7 @@ int world_userns_start(struct world_userns *userns, struct error *err)
 	userns->pid = -1;
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return error_errno(err, "pipe");
-	userns->pid = fork();
+	userns->pid = process_fork();
 	if (userns->pid == 0)
 		hold_userns(fds[1]);
 	fd_close(fds[1]);
@@ -159,12 +158,13 @@ int try_pidfd(struct check_attempt *attempt, struct error *err)
 	struct clone_args args = {
 		.flags = CLONE_PIDFD, .pidfd = (uintptr_t)&fd, .exit_signal = SIGCHLD};
 	siginfo_t info = {0};
+	pid_t parent = getpid();
 	long pid = kernel_clone3(&args);
 	auto_close int second = -1;
 
 	(void)attempt;
 	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		process_die_with(parent);
 		pause();
 		_exit(0);
 	}

@@ -63,6 +63,11 @@ tests_unit_base_number_test_SOURCES = tests/unit/base_number.c
 tests_unit_base_number_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_base_number_test_LDADD = libbase.a $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/base_process.test
+tests_unit_base_process_test_SOURCES = tests/unit/base_process.c
+tests_unit_base_process_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_base_process_test_LDADD = libbase.a $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/base_text.test
 tests_unit_base_text_test_SOURCES = tests/unit/base_text.c
 tests_unit_base_text_test_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)

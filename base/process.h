@@ -1,0 +1,17 @@
+/*
+ * process.h - children that end with the process that made them, however early it ends.
+ */
+#ifndef BASE_PROCESS_H
+#define BASE_PROCESS_H
+#include <sys/types.h>
+
+/*
+ * In a child: from now on it is killed (SIGKILL) when the thread that made it ends; at once, when
+ * that has ended before. parent: the maker's getpid(), taken before. A change of ids by the child
+ * undoes it. Not for the first process of a pid namespace, which sees no parent.
+ */
+void process_die_with(pid_t parent);
+
+/* fork() of a child that does so. -1 and errno. */
+pid_t process_fork(void);
+#endif
