@@ -230,7 +230,7 @@ static int parse_hash(const char *text, unsigned char hash[static API_KEY_HASH_S
 	return 0;
 }
 
-static int take_keys(struct server *server, const json_t *rows, struct error *err)
+static int set_keys(struct server *server, const json_t *rows, struct error *err)
 {
 	auto_free struct api_key *keys = calloc(json_array_size(rows) + 1, sizeof(*keys));
 	size_t i;
@@ -256,32 +256,33 @@ static int take_keys(struct server *server, const json_t *rows, struct error *er
 	return r;
 }
 
-static void on_keys(void *arg, int r, json_t *result, const struct error *err)
+static void lose_keys(struct server *server, const struct error *err)
 {
-	struct server *server = arg;
-	struct error why;
-
-	if (r == 0) {
-		r = take_keys(server, json_object_get(result, "keys"), &why);
-		err = &why;
-	}
-	if (r == 0) {
-		front_http_keys_changed(server->http);
-		r = let_in(server, &why);
-	}
-	if (r == 0)
-		return;
 	log_error("API keys: %s", err->text);
 	server_stop(server, "keys_lost", 1);
 }
 
-void agent_load_keys(struct server *server)
+int agent_take_keys(struct server *server, const json_t *result, struct error *err)
 {
-	static const struct error busy = {EBUSY, "the store takes no more"};
-	int r = store_key_list(server->service.store, on_keys, server);
+	int r = set_keys(server, json_object_get(result, "keys"), err);
+
+	if (r == 0) {
+		front_http_keys_changed(server->http);
+		r = let_in(server, err);
+	}
+	if (r < 0)
+		lose_keys(server, err);
+	return r;
+}
+
+static void on_keys(void *arg, int r, json_t *result, const struct error *err)
+{
+	struct error why;
 
 	if (r < 0)
-		on_keys(server, r, NULL, &busy);
+		lose_keys(arg, err);
+	else
+		agent_take_keys(arg, result, &why);
 }
 
 int agent_start(struct server *server, struct agent_parts *parts, struct error *err)
@@ -311,7 +312,9 @@ int agent_start(struct server *server, struct agent_parts *parts, struct error *
 		r = open_http(server, parts, err);
 	if (r < 0)
 		return r;
-	agent_load_keys(server);
+	r = store_key_list(service->store, on_keys, server);
+	if (r < 0)
+		return error_set(err, -r, "API keys: the store takes nothing");
 	service_resume(service);
 	r = workspace_remove_left(server);
 	return r < 0 ? error_set(err, -r, "workspaces: the store takes nothing") : 0;

@@ -53,6 +53,9 @@ void agent_finish(struct server *server);
 /* Read the project in this directory and print what is wrong with it. The exit status: 0, or 1 when it has errors or cannot be read. */
 int agent_check(const char *directory, bool as_json, FILE *to);
 
-/* Read the set of keys from the store (again); without it agentd ends. Clients are let in once it is there. */
-void agent_load_keys(struct server *server);
+/*
+ * What a store_key_*() answered is the set of keys from now on; clients are let in once there is one. 0, or -errno: the set
+ * cannot be had, and agentd ends.
+ */
+int agent_take_keys(struct server *server, const json_t *result, struct error *err);
 #endif

@@ -10,6 +10,7 @@
 #include "agentd/api/keys.h"
 #include "agentd/server.h"
 #include "agentd/store/store.h"
+#include "base/cleanup.h"
 #include "base/error.h"
 
 #define BODY_SIZE   40 /* characters: 62^40 keys */
@@ -40,23 +41,30 @@ static struct store *store_of(const struct api_call *call)
 	return call->server->service.store;
 }
 
-/* The only time that it is seen: call->work holds it until then. */
+/* Answered once it holds: who has the answer is asked for a key, or not let in with the one that has gone. */
+static void reply_changed(
+	struct api_call *call, int r, json_t *result, const struct error *err, json_t *answer)
+{
+	struct error why;
+
+	if (r == 0) {
+		r = agent_take_keys(call->server, result, &why);
+		err = &why;
+	}
+	if (r == 0) {
+		api_reply(call, answer);
+		return;
+	}
+	json_decref(answer);
+	api_fail(call, API_INTERNAL, NULL, 0, "%s", err->text);
+}
+
+/* The only time that the key is seen: call->work holds it until then. */
 static void on_created(void *arg, int r, json_t *result, const struct error *err)
 {
 	struct api_call *call = arg;
-	json_t *key = call->work;
-	json_t *answer;
 
-	call->work = NULL;
-	if (r < 0) {
-		json_decref(key);
-		api_fail(call, API_INTERNAL, NULL, 0, "%s", err->text);
-		return;
-	}
-	agent_load_keys(call->server);
-	answer = json_pack("{s:O,s:O,s:o}", "id", json_object_get(result, "id"), "name",
-		json_object_get(result, "name"), "key", key);
-	api_reply(call, answer);
+	reply_changed(call, r, result, err, take_ptr(&call->work));
 }
 
 static void write_hash(const unsigned char hash[static API_KEY_HASH_SIZE], char *text)
@@ -71,7 +79,7 @@ void key_routes_create(struct api_call *call)
 	bool is_test = json_is_true(json_object_get(call->params, "test"));
 	char key[KEY_SIZE] = "", id[API_KEY_ID_MAX] = "key-", hex[2 * API_KEY_HASH_SIZE + 1];
 	unsigned char hash[API_KEY_HASH_SIZE];
-	json_t *row, *shown;
+	json_t *row, *answer;
 
 	if (call->server->keys.count >= API_KEYS_MAX) {
 		api_fail(call, API_CONFLICT, NULL, 0, "there are %d keys: revoke some",
@@ -86,12 +94,13 @@ void key_routes_create(struct api_call *call)
 		return;
 	}
 	write_hash(hash, hex);
-	row = json_pack("{s:s,s:s,s:s%,s:s}", "id", id, "name", name ? name : "", "prefix", key,
-		PREFIX_SIZE, "hash", hex);
-	call->work = shown = json_string(key);
+	name = name ? name : "";
+	row = json_pack("{s:s,s:s,s:s%,s:s}", "id", id, "name", name, "prefix", key, PREFIX_SIZE,
+		"hash", hex);
+	call->work = answer = json_pack("{s:s,s:s,s:s}", "id", id, "name", name, "key", key);
 	explicit_bzero(key, sizeof(key));
 	if (!api_is_asked(call, store_key_create(store_of(call), row, on_created, call)))
-		json_decref(shown);
+		json_decref(answer);
 	json_decref(row);
 }
 
@@ -117,19 +126,10 @@ void key_routes_list(struct api_call *call)
 
 static void on_revoked(void *arg, int r, json_t *result, const struct error *err)
 {
-	struct api_call *call = arg;
-
-	(void)result;
-	if (r == -ENOENT) {
-		api_fail(call, API_NOT_FOUND, "id", 0, "there is no key of this id");
-		return;
-	}
-	if (r < 0) {
-		api_fail(call, API_INTERNAL, NULL, 0, "%s", err->text);
-		return;
-	}
-	agent_load_keys(call->server);
-	api_reply(call, json_object());
+	if (r == -ENOENT)
+		api_fail(arg, API_NOT_FOUND, "id", 0, "there is no key of this id");
+	else
+		reply_changed(arg, r, result, err, json_object());
 }
 
 void key_routes_revoke(struct api_call *call)

@@ -19,6 +19,8 @@
 #include "base/log.h"
 #include "base/text.h"
 
+#define NOT_RECORDED "this run cannot be recorded (%s)"
+
 /* Nobody finds it any more. */
 static void delist(struct run *run)
 {
@@ -93,9 +95,10 @@ static void on_ended(void *arg, int r, json_t *result, const struct error *err)
 		log_event(LOG_LEVEL_ERROR, "run_not_recorded", "run", run->id, "why", err->text,
 			NULL);
 	run->writes--;
-	if (r < 0 && run->end.failure == RUN_FINE)
-		run->end = (struct run_end){
-			RUN_STORE, "the end could not be recorded", "error", "", 0};
+	if (r < 0 && run->end.failure == RUN_FINE) {
+		snprintf(run->error, sizeof(run->error), NOT_RECORDED, error_name(-r));
+		run->end = (struct run_end){RUN_STORE, run->error, "error", "", 0};
+	}
 	tell_end(run);
 	delist(run);
 	run->is_told = true;
@@ -182,8 +185,7 @@ void run_wrote(struct run *run, int r)
 	run->writes--;
 	if (r < 0 && run->state != RUN_ENDING) {
 		run_calls_cancel(run);
-		run_finish(run, RUN_STORE, "error", "this run cannot be recorded (%s)",
-			error_name(-r));
+		run_finish(run, RUN_STORE, "error", NOT_RECORDED, error_name(-r));
 	} else if (run->is_told && run->writes == 0) {
 		run_destroy(run);
 	}

@@ -17,8 +17,10 @@ int keys_create(struct database *database, json_t *args, json_t **ret_result, st
 	/* The one thing that must never stand here is a key itself. */
 	if (strlen(hash) != HASH_LENGTH || strspn(hash, "0123456789abcdef") != HASH_LENGTH)
 		return error_set(err, EINVAL, "hash: must be SHA-256 in lower-case hexadecimal");
-	r = statement_one(database, STATEMENT_KEY_INSERT, NULL, args, ret_result, err);
-	return r == -EEXIST ? error_set(err, EEXIST, "its id or hash is there already") : r;
+	r = statement_run(database, STATEMENT_KEY_INSERT, NULL, args, err);
+	if (r == -EEXIST)
+		return error_set(err, EEXIST, "its id or hash is there already");
+	return r < 0 ? r : keys_list(database, args, ret_result, err);
 }
 
 int keys_list(struct database *database, json_t *args, json_t **ret_result, struct error *err)
@@ -38,12 +40,10 @@ int keys_list(struct database *database, json_t *args, json_t **ret_result, stru
 
 int keys_revoke(struct database *database, json_t *args, json_t **ret_result, struct error *err)
 {
-	json_t *row = NULL;
+	json_auto_t *row = NULL;
 	int r = statement_one(database, STATEMENT_KEY_DELETE, NULL, args, &row, err);
 
 	if (r == 0 && !row)
 		return error_set(err, ENOENT, "no key %s", operation_id(args, "id"));
-	if (r == 0)
-		*ret_result = row;
-	return r;
+	return r < 0 ? r : keys_list(database, args, ret_result, err);
 }

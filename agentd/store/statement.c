@@ -104,9 +104,9 @@ static const char *const texts[STATEMENT_COUNT] = {
 				 " WHERE run = :run AND seq > :after ORDER BY seq LIMIT :limit",
 
 	[STATEMENT_KEY_INSERT] = "INSERT INTO key (id, name, prefix, hash, created_ms)"
-				 " VALUES (:id, :name, :prefix, :hash, :now) RETURNING " KEY,
+				 " VALUES (:id, :name, :prefix, :hash, :now)",
 	[STATEMENT_KEY_LIST] = "SELECT " KEY " FROM key ORDER BY rowid",
-	[STATEMENT_KEY_DELETE] = "DELETE FROM key WHERE id = :id RETURNING " KEY,
+	[STATEMENT_KEY_DELETE] = "DELETE FROM key WHERE id = :id RETURNING id",
 };
 
 int statement_prepare_all(struct database *database, struct error *err)

@@ -134,7 +134,7 @@ int store_event_list(
 
 /*
  * key: {id, name, prefix, hash (SHA-256 in lower-case hexadecimal)}; nothing else of a key is ever here. A revoked one is
- * gone. Result: the row / {keys: [...]}, oldest first.
+ * gone. Result of each: {keys: [...]}, all that there are then, oldest first.
  */
 int store_key_create(struct store *store, const json_t *key, store_done_fn done, void *arg);
 int store_key_list(struct store *store, store_done_fn done, void *arg);

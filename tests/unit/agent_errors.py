@@ -110,7 +110,8 @@ class Pool(Errors):
 
 
 class Asking(Errors):
-    scenario = {"steps": [], "conversations": [{"match": "wait", "steps": [{"delay_ms": 60000, "text": "x"}]}]}
+    scenario = {"steps": [], "conversations": [
+        {"match": "wait", "steps": [{"delay_ms": 60000, "text": "x", "repeat": 100}]}]}  # resumed runs ask too
 
     def plain(self, message):
         """A chat that is not streamed, under way."""
