@@ -42,7 +42,7 @@ static const struct {
 	unsigned wait_ms;
 	struct field fields[FIELDS_MAX];
 } operations[OPERATION_COUNT] = {
-	[OPERATION_SESSION_CREATE] = {"create session", sessions_create, 0,
+	[OPERATION_SESSION_CREATE] = {"create session", sessions_create, OPERATION_BEGIN_MS,
 		{ID("id"), TEXT("agent"), OPTIONAL("title", FIELD_TEXT),
 			OPTIONAL("workspace", FIELD_TEXT), OPTIONAL("cwd", FIELD_TEXT)}},
 	[OPERATION_SESSION_GET] = {"get session", sessions_get, 0, {{0}}},
@@ -57,7 +57,7 @@ static const struct {
 	[OPERATION_REMOVAL_DONE] = {"end removal", removals_done, 0, {{0}}},
 	[OPERATION_MESSAGE_LIST] = {"list messages", messages_list, 0, {{0}}},
 	[OPERATION_HISTORY] = {"read history", messages_history, 0, {{0}}},
-	[OPERATION_RUN_BEGIN] = {"begin run", runs_begin, 0,
+	[OPERATION_RUN_BEGIN] = {"begin run", runs_begin, OPERATION_BEGIN_MS,
 		{ID("id"), ID("session"), TEXT("agent"), OPTIONAL("options", FIELD_OBJECT),
 			ARRAY("messages")}},
 	[OPERATION_TURN_COMMIT] = {"commit turn", runs_turn_commit, OPERATION_TURN_MS,

@@ -15,6 +15,7 @@ struct error;
 #define OPERATION_TEXT_MAX  (1024 * 1024)      /* bytes of a name, title, path */
 #define OPERATION_BODY_MAX  (64 * 1024 * 1024) /* bytes of a tool call's arguments */
 #define OPERATION_NEWS_MS   100		       /* that events wait for company */
+#define OPERATION_BEGIN_MS  10	/* that a run's beginning waits for the reply of a quick model */
 #define OPERATION_TURN_MS   10	/* that a turn waits for the start of its first call */
 #define OPERATION_DEPTH_MAX 256 /* of JSON that is stored as it is */
 

@@ -23,10 +23,16 @@ struct worker {
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t wake;
 	struct list queue, answered;
-	unsigned queued;
-	uint64_t
-		due_ns; /* when the first of the queue must not wait any longer; UINT64_MAX: it is empty */
 	bool is_stopping;
+};
+
+/* Jobs that share a transaction, which is open as long as there are any. */
+struct group {
+	struct job *jobs[WORKER_GROUP_MAX];
+	unsigned count;
+	uint64_t due_ns; /* when the first of them must not wait any longer */
+	int r;		 /* -errno with err: nothing can go on in this transaction */
+	struct error err;
 };
 
 void job_free(struct job *job)
@@ -70,94 +76,108 @@ static int run_job(struct database *database, struct job *job, struct error *err
 	return r;
 }
 
-/* 0: the answer of each job stands, on the disk. -errno: none does, and nothing has changed. */
-static int run_group(
-	struct database *database, struct job *const *jobs, unsigned count, struct error *err)
+static void group_add(struct group *group, struct database *database, struct job *job)
+{
+	if (group->count == 0) {
+		group->due_ns = UINT64_MAX;
+		group->r = statement_run(database, STATEMENT_BEGIN, NULL, NULL, &group->err);
+		if (group->r < 0)
+			error_prefix(&group->err, group->r, "store: begin");
+	}
+	if (group->r == 0)
+		group->r = run_job(database, job, &group->err);
+	if (job->due_ns < group->due_ns)
+		group->due_ns = job->due_ns;
+	group->jobs[group->count++] = job;
+}
+
+/* Then the answer of each job stands, on the disk, or says why it does not. One that shared is tried again alone. */
+static void group_end(struct group *group, struct database *database)
 {
 	struct error ignored;
-	int r;
 
-	r = statement_run(database, STATEMENT_BEGIN, NULL, NULL, err);
-	if (r < 0)
-		return error_prefix(err, r, "store: begin");
-	for (unsigned i = 0; i < count && r == 0; i++)
-		r = run_job(database, jobs[i], err);
-	if (r == 0) {
-		r = statement_run(database, STATEMENT_COMMIT, NULL, NULL, err);
-		if (r < 0)
-			error_prefix(err, r, "store: commit");
+	if (group->r == 0) {
+		group->r = statement_run(database, STATEMENT_COMMIT, NULL, NULL, &group->err);
+		if (group->r < 0)
+			error_prefix(&group->err, group->r, "store: commit");
 	}
-	if (r < 0 && database_is_in_transaction(database))
-		statement_run(database, STATEMENT_ROLLBACK, NULL, NULL, &ignored);
-	return r;
-}
-
-static void run_jobs(struct database *database, struct job *const *jobs, unsigned count)
-{
-	struct error err;
-	int r;
-
-	if (count > 1 && run_group(database, jobs, count, &err) == 0)
+	if (group->r == 0)
 		return;
-	for (unsigned i = 0; i < count; i++) {
-		r = run_group(database, &jobs[i], 1, &err);
-		if (r < 0)
-			job_set(jobs[i], r, &err);
+	if (database_is_in_transaction(database))
+		statement_run(database, STATEMENT_ROLLBACK, NULL, NULL, &ignored);
+	if (group->count == 1)
+		job_set(group->jobs[0], group->r, &group->err);
+	for (unsigned i = 0; group->count > 1 && i < group->count; i++) {
+		struct group alone = {0};
+
+		group_add(&alone, database, group->jobs[i]);
+		group_end(&alone, database);
 	}
 }
 
-/* With the lock: sleeps until there is reason to commit. False: there is nothing left and we are to stop. */
-static bool wait_for_jobs(struct worker *worker)
+/* With the lock: sleeps until there is something to run or to commit. False: there is not, and we are to stop. */
+static bool wait_for_work(struct worker *worker, const struct group *group)
 {
-	while (!worker->is_stopping && worker->queued < WORKER_GROUP_MAX &&
-		worker->due_ns > clock_now_ns()) {
-		const struct timespec due = {.tv_sec = (time_t)(worker->due_ns / NS_PER_S),
-			.tv_nsec = (long)(worker->due_ns % NS_PER_S)};
+	while (!worker->is_stopping && list_is_empty(&worker->queue)) {
+		const struct timespec due = {.tv_sec = (time_t)(group->due_ns / NS_PER_S),
+			.tv_nsec = (long)(group->due_ns % NS_PER_S)};
 
-		if (worker->queued == 0)
+		if (group->count == 0)
 			pthread_cond_wait(&worker->wake, &worker->lock);
-		else
-			pthread_cond_timedwait(&worker->wake, &worker->lock, &due);
+		else if (pthread_cond_timedwait(&worker->wake, &worker->lock, &due) == ETIMEDOUT)
+			break;
 	}
-	return worker->queued > 0;
+	return group->count > 0 || !list_is_empty(&worker->queue);
 }
 
-/* With the lock, here and below. Returns how many. */
-static unsigned take_jobs(struct worker *worker, struct job *jobs[static WORKER_GROUP_MAX])
+/* With the lock, here and below. As many as may join the group. */
+static void take_jobs(struct worker *worker, const struct group *group, struct list *jobs)
 {
-	unsigned count = 0;
 	struct job *job;
 
-	while (count < WORKER_GROUP_MAX &&
-		(job = list_first(&worker->queue, struct job, in_list))) {
+	for (unsigned room = WORKER_GROUP_MAX - group->count; room > 0; room--) {
+		job = list_first(&worker->queue, struct job, in_list);
+		if (!job)
+			break;
 		list_remove(&job->in_list);
-		worker->queued--;
-		jobs[count++] = job;
+		list_append(jobs, &job->in_list);
 	}
-	worker->due_ns = worker->queued > 0 ? 0 : UINT64_MAX;
-	return count;
 }
 
-static void give_answers(struct worker *worker, struct job *const *jobs, unsigned count)
+static void give_answers(struct worker *worker, struct group *group)
 {
-	for (unsigned i = 0; i < count; i++)
-		list_append(&worker->answered, &jobs[i]->in_list);
+	for (unsigned i = 0; i < group->count; i++)
+		list_append(&worker->answered, &group->jobs[i]->in_list);
+	group->count = 0;
 	eventfd_write(worker->event_fd, 1);
 }
 
+/* What waits for company is run at once all the same: then only the commit is left to do. */
 static void *work(void *arg)
 {
-	struct job *jobs[WORKER_GROUP_MAX];
+	struct group group = {.count = 0};
 	struct worker *worker = arg;
-	unsigned count;
+	struct list jobs;
+	struct job *job;
 
+	list_init(&jobs);
 	pthread_mutex_lock(&worker->lock);
-	while (wait_for_jobs(worker)) {
-		count = take_jobs(worker, jobs);
+	while (wait_for_work(worker, &group)) {
+		bool is_due = worker->is_stopping;
+
+		take_jobs(worker, &group, &jobs);
 		pthread_mutex_unlock(&worker->lock);
-		run_jobs(worker->database, jobs, count);
+		while ((job = list_first(&jobs, struct job, in_list))) {
+			list_remove(&job->in_list);
+			group_add(&group, worker->database, job);
+		}
+		is_due |= group.r < 0 || group.count == WORKER_GROUP_MAX ||
+			  group.due_ns <= clock_now_ns();
+		if (is_due)
+			group_end(&group, worker->database);
 		pthread_mutex_lock(&worker->lock);
-		give_answers(worker, jobs, count);
+		if (is_due)
+			give_answers(worker, &group);
 	}
 	pthread_mutex_unlock(&worker->lock);
 	return NULL;
@@ -187,7 +207,6 @@ int worker_create(struct database *database, struct worker **ret_worker, struct 
 	if (!worker)
 		return error_set(err, ENOMEM, "store: out of memory");
 	worker->database = database;
-	worker->due_ns = UINT64_MAX;
 	list_init(&worker->queue);
 	list_init(&worker->answered);
 	pthread_mutex_init(&worker->lock, NULL);
@@ -215,15 +234,10 @@ int worker_fd(const struct worker *worker)
 
 void worker_ask(struct worker *worker, struct job *job)
 {
-	uint64_t due_ns = clock_now_ns() + operation_wait_ms(job->operation) * NS_PER_MS;
-
+	job->due_ns = clock_now_ns() + operation_wait_ms(job->operation) * NS_PER_MS;
 	pthread_mutex_lock(&worker->lock);
 	list_append(&worker->queue, &job->in_list);
-	worker->queued++;
-	if (due_ns < worker->due_ns || worker->queued == WORKER_GROUP_MAX)
-		pthread_cond_signal(&worker->wake);
-	if (due_ns < worker->due_ns)
-		worker->due_ns = due_ns;
+	pthread_cond_signal(&worker->wake);
 	pthread_mutex_unlock(&worker->lock);
 }
 

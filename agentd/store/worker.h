@@ -1,9 +1,9 @@
 /*
  * worker.h - the thread that has the database: a queue of jobs in, the same jobs answered out, in the same order.
  *
- * Jobs that wait at the same time share a transaction, and so the fsync at its end, each within a savepoint of its
- * own; they are handed back when it is committed. When it cannot be, each is tried again alone, so that none fails
- * for another's sake.
+ * Jobs that come until one of them may not wait any longer (operation_wait_ms()) share a transaction, and so the
+ * fsync at its end. Each is run as soon as it comes, within a savepoint of its own, and handed back when the
+ * transaction is committed. When it cannot be, each is tried again alone, so that none fails for another's sake.
  */
 #ifndef AGENTD_STORE_WORKER_H
 #define AGENTD_STORE_WORKER_H
@@ -23,6 +23,7 @@ struct job {
 	struct list in_list;
 	enum operation operation;
 	json_t *args; /* nobody else has a part of it */
+	uint64_t due_ns;
 	store_done_fn done;
 	void *arg;
 	int r;
