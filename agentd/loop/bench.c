@@ -68,7 +68,6 @@ static void on_acquired(void *arg, struct sandbox *sandbox, const struct control
 	if (sandbox) {
 		bench->sandbox = sandbox;
 		sandbox->is_kept = true;
-		sandbox_ask_shell(sandbox);
 		sandbox_update(sandbox);
 		answer(bench, 0, NULL);
 	} else if (refused) {

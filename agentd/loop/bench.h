@@ -1,5 +1,6 @@
 /*
- * bench.h - the sandbox that a run works in: taken at the first need, kept while the run goes on, given back after.
+ * bench.h - the sandbox that a run works in: taken when the model first names a tool that needs it, kept while the run
+ * goes on, given back after.
  *
  * A lease never ends a run: when it is gone, the next need takes another one, with the session's workspace.
  */

@@ -172,6 +172,8 @@ static void start(struct run_call *call)
 	}
 	call->state = RUN_CALL_RUNNING;
 	r = tool_start(&request, &callbacks, &call->work, &err);
+	if (sandbox && call->tool == &tool_bash)
+		sandbox_ask_shell(sandbox);
 	if (sandbox)
 		sandbox_update(sandbox);
 	if (r == -EPIPE)
@@ -353,10 +355,24 @@ void run_calls_go(struct run *run)
 		answer_model(run);
 }
 
+void run_calls_expect(struct run *run, const char *name)
+{
+	const struct tool *tool = tool_find(name);
+	struct error ignored;
+
+	if (run->state == RUN_ASKING && !run->is_cancelled && tool &&
+		tool->place == TOOL_IN_SANDBOX && project_agent_may_call(run->agent, name))
+		bench_need(&run->bench, &ignored);
+}
+
 void run_on_bench(void *arg, int r, unsigned retry_ms, const struct error *err)
 {
 	struct run *run = arg;
 
+	if (run->state == RUN_ASKING && run->bench.sandbox) {
+		sandbox_ask_shell(run->bench.sandbox); /* as long as nobody waits for it */
+		sandbox_update(run->bench.sandbox);
+	}
 	if (run->state != RUN_TOOLS || is_supervisor_lost(r))
 		return;
 	if (r < 0) {

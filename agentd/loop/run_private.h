@@ -114,6 +114,8 @@ void run_turn_restore(struct run *run, const char *finish);
 bool run_summarize(struct run *run);
 
 /* run_call.c */
+/* The model has begun to write a call of this tool: its sandbox, if it needs one, comes meanwhile. What fails is tried again then. */
+void run_calls_expect(struct run *run, const char *name);
 int run_calls_take(struct run *run, const json_t *tool_calls);
 /* Its result; content is taken over. */
 void run_call_finish(struct run_call *call, json_t *content, bool is_error);

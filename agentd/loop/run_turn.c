@@ -29,6 +29,7 @@ static void on_thinking(void *arg, const char *text, size_t size)
 
 static void on_tool_call(void *arg, const char *id, const char *name)
 {
+	run_calls_expect(arg, name);
 	run_log(arg, "tool_call",
 		json_pack("{s:s,s:s,s:s}", "id", id, "name", name, "state", "preparing"));
 }

@@ -196,19 +196,23 @@ class Tools(AgentWorld):
 
 class Refused(AgentWorld):
     agents = [{**CODER, "allowedTools": ["read", "memory_*"]}]
-    scenario = {"steps": [call("bash", {"command": "echo no"}), call("fly", {}), call("read", "{not json"),
-                          call("read", {"pth": "x"}), {"text": "done"}]}
+    scenario = {"steps": [call("bash", {"command": "echo no"}), call("fly", {}), {"text": "done"},
+                          call("read", "{not json"), call("read", {"pth": "x"}), {"text": "done"}]}
 
-    def test_calls_that_may_not_be(self):
-        """a tool that is not allowed, not known, or called wrongly is refused to the model, and nothing runs"""
+    def expect_refused(self, *parts):
         frames = list(self.frames(self.open_chat("go")))
         results = [choice["tool_call"]["result"] for frame in frames for choice in frame["choices"]
                    if choice.get("tool_call", {}).get("state") == "error"]
-        self.assertEqual(len(results), 4)
-        for result, part in zip(results, ("may not call", "no such thing", "not a JSON object", "path is required")):
+        self.assertEqual(len(results), len(parts))
+        for result, part in zip(results, parts):
             self.assertTrue(result.startswith("Error:"), result)
             self.assertIn(part, result)
+
+    def test_calls_that_may_not_be(self):
+        """a tool that is not allowed or not known is refused to the model, without a sandbox; one called wrongly too"""
+        self.expect_refused("may not call", "no such thing")
         self.assertEqual(self.leases(), 0)
+        self.expect_refused("not a JSON object", "path is required")
 
 
 class Astray(AgentWorld):
@@ -222,7 +226,19 @@ class Astray(AgentWorld):
         results = [choice["tool_call"]["result"] for frame in frames for choice in frame["choices"]
                    if choice.get("tool_call", {}).get("state") == "error"]
         self.assertEqual([result.endswith("allowedPaths are /workspace/src") for result in results], [True] * 3, results)
-        self.assertEqual(self.leases(), 0)
+
+
+class Early(AgentWorld):
+    scenario = {"steps": [{**call("bash", {"command": "true " + "x" * 20000}), "stall_after": 5000}]}
+
+    def test_sandbox_while_the_call_is_written(self):
+        """a sandbox is there as soon as the model has named a tool that needs one, and goes back when no call comes of it"""
+        response = self.open_chat("go")
+        self.expect("leased 1")
+        self.assertEqual(self.request("POST", f"/v1/runs/{response.headers['x-run-id']}/cancel")[0], 200)
+        self.assertEqual(list(self.frames(response))[-1]["choices"][0]["finish_reason"], "cancelled")
+        self.expect("released 1")
+        self.assertEqual(self.leases(), 1)
 
 
 class Memory(AgentWorld):
