@@ -1,20 +1,22 @@
 """What agentd adds to an agent's turn, and what many of them cost: before a fake supervisor, with the scripted model.
 
-    top_builddir=build PYTHONPATH=tests:tests/unit python3 tests/bench/agent_bench.py [N] [text|reads|commit|many ...]
+    top_builddir=build PYTHONPATH=tests:tests/unit python3 tests/bench/agent_bench.py [N] [text|turns|reads|commit|many|warm ...]
 
 Times are those of a client in Python on Unix sockets, so each has a floor of the same client beside it. The fake
-supervisor forks a guest for each acquire, which a warm pool does not.
+supervisor forks a guest for each acquire; "warm" is reads before the supervisor of the tree that `make stage` made, with
+a warm pool of image tiny, as root.
 """
 
 import json
 import os
 import resource
 import socket
+import subprocess
 import sys
 import threading
 import time
 
-from agent_world import AgentWorld, CODER
+from agent_world import AgentWorld, BUILD, CODER
 from rpc_client import PATIENCE_S, until
 
 KEYS = 16       # a key may ask 100 times a second
@@ -86,6 +88,15 @@ class Tap(threading.Thread):
         while data := self.model.recv(1 << 16):
             agentd.sendall(data)
 
+    def asked(self):
+        """The body of each request, in order."""
+        rest = self.said
+        while rest:
+            head, _, rest = rest.partition(b"\r\n\r\n")
+            size = next(int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
+            yield rest[:size]
+            rest = rest[size:]
+
 
 def show(name, values, floor=None):
     values = sorted(values)
@@ -100,9 +111,11 @@ class Bench(AgentWorld):
         """not one of the tests"""
 
     def setUp(self):
-        read = {"text": "", "tool_calls": [{"name": "read", "arguments": {"path": "/etc/hostname"}}]}
+        read = {"text": "", "tool_calls": [{"name": "read", "arguments": {"path": "/proc/sys/kernel/ostype"}}]}
         sleep = {"text": "", "tool_calls": [{"name": "bash", "arguments": {"command": "read x </dev/zero"}}]}
         self.scenario = {"conversations": [
+            {"match": "turns", "steps": [{"tool_calls": [{"name": "fly", "arguments": {}}], "repeat": TURNS - 1},
+                                         {"text": "done"}]},
             {"match": "reads", "steps": [{**read, "repeat": TURNS}, {"text": "done"}]},
             {"match": "works", "steps": [
                 {**sleep, "tool_calls": [{"name": "bash", "arguments": {
@@ -114,9 +127,10 @@ class Bench(AgentWorld):
         client = self.connect()
         self.keys = [client.call("key.create", name=f"bench {i}")["key"] for i in range(KEYS)]
         self.turn = 0
-        self.request("POST", "/v1/chat/completions", self.body("says first", stream=False),
-                     {"Authorization": f"Bearer {self.key()}"})
-        self.asked = json.loads(self.tap.said.partition(b"\r\n\r\n")[2])
+        for text in "says first", "turns first":
+            self.request("POST", "/v1/chat/completions", self.body(text, stream=False),
+                         {"Authorization": f"Bearer {self.key()}"})
+        self.asked, *self.asked_in_turns = self.tap.asked()
         self.restart_agentd()  # which asks the model itself from now on
 
     def start_model(self):
@@ -129,8 +143,7 @@ class Bench(AgentWorld):
 
     def ask_of_model(self, text):
         """What agentd asks the model when it is told this."""
-        *rest, last = self.asked["messages"]
-        return json.dumps({**self.asked, "messages": [*rest, {**last, "content": text}]}).encode()
+        return self.asked.replace(b"says first", text.encode())
 
     @staticmethod
     def go():
@@ -167,11 +180,33 @@ class Bench(AgentWorld):
             show(f"text: request to {name}", [row[at] for row in figures["through"]], floor)
             show(f"text: added until {name}", [a[at] - b for a, b in zip(figures["through"], floor)])
 
+    # Turns of a run whose tools cost nothing: the model is told that there is no such tool
+
+    @staticmethod
+    def time_stream(wire, path, body, key=None):
+        began = time.perf_counter()
+        wire.send("POST", path, body, key)
+        for now, data in wire.stream():
+            pass
+        if b"[DONE]" not in data:
+            raise RuntimeError(data.decode())
+        return now - began
+
+    def bench_turns(self, n):
+        direct, through = Wire(self.model_path), Wire(self.api)
+        floor, added = [], []
+        for i in range(n):
+            bodies = [body.replace(b"turns first", b"turns directly %d" % i) for body in self.asked_in_turns]
+            floor.append(sum(self.time_stream(direct, "/v1/chat/completions", body) for body in bodies) / TURNS)
+            whole = self.time_stream(through, "/v1/chat/completions", self.body(f"turns {i}"), self.key())
+            added.append(whole / TURNS - floor[-1])
+        show(f"turns: added to each of {TURNS} (floor: the model)", added, floor)
+
     # A tool's turn
 
     def time_reads(self, wire, number):
-        """(from the call's name to its result, from its start to its result) of each call."""
-        states, came, at = {}, [], 0
+        """(from the call's name to its result, from its start to its result) of each call; from the request to the first."""
+        states, came, at, began = {}, [], 0, time.perf_counter()
         wire.send("POST", "/v1/chat/completions", self.body(f"reads {number}"), self.key())
         for now, data in wire.stream():
             came.append((now, len(data)))
@@ -180,13 +215,15 @@ class Bench(AgentWorld):
             if b'"tool_call":' in frame:
                 call = json.loads(frame.partition(b"data: ")[2])["choices"][0]["tool_call"]
                 states.setdefault(call["id"], {})[call["state"]] = next(now for now, size in came if size >= at)
-        return [(row["completed"] - row["preparing"], row["completed"] - row["calling"]) for row in states.values()]
+        rows = [(row["completed"] - row["preparing"], row["completed"] - row["calling"]) for row in states.values()]
+        return rows, min(row["completed"] for row in states.values()) - began
 
     def bench_reads(self, n):
         wire = Wire(self.api)
-        first, held, work = [], [], []
+        first, held, work, whole = [], [], [], []
         for number in range(n):
-            rows = self.time_reads(wire, number)
+            rows, request = self.time_reads(wire, number)
+            whole.append(request)
             first.append(rows[0][0])
             held += [row[0] for row in rows[1:]]
             work += [row[1] for row in rows[1:]]
@@ -201,9 +238,10 @@ class Bench(AgentWorld):
         tool = []
         for _ in range(n):
             began = time.perf_counter()
-            client.tool(lease, "read", path="/etc/hostname")
+            client.tool(lease, "read", path="/proc/sys/kernel/ostype")
             tool.append(time.perf_counter() - began)
         client.call("sandbox.release", **lease)
+        show("read: request to result, acquires", whole)
         show("read: call to result, acquires (floor: acquire)", first, floor)
         show("read: call to result, held (floor: JSON-RPC)", held, tool)
         show("read: its start to result, held", work)
@@ -286,22 +324,62 @@ class Bench(AgentWorld):
         return sum(os.readlink(f"{links}/{fd}").startswith("socket:") for fd in os.listdir(links)) - RUNS
 
 
+class WarmBench(Bench):
+    """With real sandboxes, that are there already."""
+
+    def _start(self, program, *arguments, **options):
+        if program == "tests/fake/fake_supervisor":
+            self.identity = {}
+            os.chown(self.directory, 0, 0)
+            os.chmod(self.directory, 0o755)
+            with open(os.path.join(self.directory, "hearth.conf"), "w", encoding="ascii") as file:
+                file.write('[pool "tiny"]\nmin = 8\n')
+            program, options = f"{os.path.abspath(BUILD)}/tests/stage/sbin/hearth-supervisor", {}
+            arguments = ["--dir", self.directory]
+        return super()._start(program, *arguments, **options)
+
+    def make_project(self):
+        super().make_project()
+        subprocess.run(["chown", "-R", "hearth", self.project], check=True)
+
+    def start_model(self):
+        path = super().start_model()
+        os.chmod(os.path.join(self.directory, "model.sock"), 0o666)
+        return path
+
+    def expect(self, event):
+        until(lambda: os.path.exists(os.path.join(self.directory, "control.sock")), "the supervisor listens")
+
+    def tearDown(self):
+        for process in self.agentd, self.supervisor:
+            process.terminate()
+            self.assertEqual(process.wait(PATIENCE_S), 0)
+
+
+def run(bench, parts):
+    try:
+        bench.setUp()
+        for part in parts:
+            part(bench)
+        bench.tearDown()
+    finally:
+        bench.doCleanups()
+
+
 def main():
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 300
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     threading.stack_size(256 * 1024)
-    bench = Bench()
-    bench.setUp()
-    try:
-        print(f"{f'ms, load {os.getloadavg()[0]:.1f}':44}     n      p50      p99    floor")
-        parts = {"text": lambda: bench.bench_text(n), "reads": lambda: bench.bench_reads(max(10, n // 10)),
-                 "commit": lambda: bench.bench_commit(n), "many": bench.bench_many}
-        for name in sys.argv[2:] or parts:
-            parts[name]()
-        bench.tearDown()
-    finally:
-        bench.doCleanups()
+    few = max(10, n // 10)
+    parts = {"text": lambda bench: bench.bench_text(n), "turns": lambda bench: bench.bench_turns(few),
+             "reads": lambda bench: bench.bench_reads(few), "commit": lambda bench: bench.bench_commit(n),
+             "many": lambda bench: bench.bench_many()}
+    asked = sys.argv[2:] or [*parts, "warm"]
+    print(f"{f'ms, load {os.getloadavg()[0]:.1f}':44}     n      p50      p99    floor")
+    run(Bench(), [parts[name] for name in asked if name != "warm"])
+    if "warm" in asked:
+        run(WarmBench(), [parts["reads"]])
 
 
 main()
