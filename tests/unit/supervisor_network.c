@@ -360,7 +360,7 @@ static bool has_free_slot(struct world *w, void *arg)
 /* The third sandbox is built in the first one's slot, whose profile was another and is not in force yet. */
 static void a_built_sandbox_that_waits_for_its_profile_may_lose_its_builder(void **state)
 {
-	struct world *w = world_open(ONE_BUILDER POOL("min = 1\nmax = 2\n"), NULL);
+	struct world *w = world_open(ONE_BUILDER POOL("min = 1\nmax = 2\ntarget_max = 1\n"), NULL);
 	int client = world_connect(w);
 	struct answer a = world_lease(w, client);
 	unsigned starts = 2;
