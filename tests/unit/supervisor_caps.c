@@ -153,7 +153,7 @@ static void the_caps_of_a_connection_are_told_by_name(void **state)
 		world_open("[instance]\nbuilders = 1\nleases_per_connection = 2\n"
 			   "waiters_per_connection = 1\n[pool \"tiny\"]\nmin = 0\nmax = 1\n",
 			NULL);
-	int client = world_connect(w);
+	int client = world_connect(w), other;
 	struct answer a = world_lease(w, client);
 
 	(void)state;
@@ -167,9 +167,14 @@ static void the_caps_of_a_connection_are_told_by_name(void **state)
 	close(a.fd);
 	world_lease_request(client, CONTROL_RELEASE, 5, &a.leased.handle);
 	world_expect(w, client, CONTROL_DONE, 5);
+	other = world_connect(
+		w); /* has the only one: or the demand might have built it for this one */
+	a = world_lease(w, other);
 	world_acquire(client, 6, "", ON_EMPTY_WAIT, 0);
 	world_acquire(client, 7, "", ON_EMPTY_WAIT, 0);
 	world_expect_refused(w, client, 7, REFUSED_LIMIT, "waiters_per_connection: 1");
+	close(a.fd);
+	close(other);
 	close(client);
 	world_close(w);
 }
