@@ -15,7 +15,7 @@ from agent_world import AgentWorld, CODER, Connection
 from rpc_client import PATIENCE_S, RpcError, until
 
 EMPTY, NO_TEMPLATE, LIMIT = 3, 2, 5  # refusals
-TRIES = 4  # of a sandbox
+MANY = 100  # more than a sandbox is asked for: while the model writes, and again when it is needed
 CLIENTS_MAX, SPARE_FDS = 512, 64  # what agentd keeps of its descriptors
 PENDING_MAX = 4096  # operations that wait for the store
 EVENTS_KEPT = 4096
@@ -73,15 +73,16 @@ class Pool(Errors):
         """without a sandbox a run waits as long as there is hope, then fails with 503 and when to ask again"""
         self.command(f"deny 1 {EMPTY} 10")
         session = self.chat("run: echo hi")["sessionId"]
-        self.command(f"deny {TRIES} {EMPTY} 10")
+        self.command(f"deny {MANY} {EMPTY} 10")
         message, headers = self.failed("run: echo hi", 503, "pool_exhausted", sessionId=session)
         self.assertEqual((message, headers["Retry-After"]), ("no sandbox: empty", "1"))
-        self.command(f"deny {TRIES} {LIMIT} 1")
+        self.command(f"deny {MANY} {LIMIT} 1")
         choice = self.finish(self.open_chat("run: echo hi"))
         self.assertEqual((choice["finish_reason"], choice["error"]["message"]), ("error", "no sandbox: limit"))
         for refusal, name in (NO_TEMPLATE, "no_template"), (LIMIT, "limit"):
-            self.command(f"deny 1 {refusal} 0")
+            self.command(f"deny {MANY} {refusal} 0")
             self.assertEqual(self.failed("run: echo hi", 500, "internal_error")[0], f"no sandbox: {name}")
+        self.command("deny 0 0 0")
         self.assertIn("hi", self.chat("run: echo hi", sessionId=session)["choices"][0]["message"]["content"])
         rows = self.request("GET", f"/v1/chat/sessions/{session}/messages")[2]["data"]["messages"]
         self.assertIn("Error: the run ended before this call did", [row["message"]["content"] for row in rows])
