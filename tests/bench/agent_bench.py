@@ -336,6 +336,7 @@ class WarmBench(Bench):
                 file.write('[pool "tiny"]\nmin = 8\n')
             program, options = f"{os.path.abspath(BUILD)}/tests/stage/sbin/hearth-supervisor", {}
             arguments = ["--dir", self.directory]
+            self.addCleanup(subprocess.run, [program, *arguments, "--recover"], check=True)  # after it was killed
         return super()._start(program, *arguments, **options)
 
     def make_project(self):
