@@ -63,8 +63,14 @@ static void reply_changed(
 static void on_created(void *arg, int r, json_t *result, const struct error *err)
 {
 	struct api_call *call = arg;
+	json_t *answer = take_ptr(&call->work);
 
-	reply_changed(call, r, result, err, take_ptr(&call->work));
+	if (r != -E2BIG) {
+		reply_changed(call, r, result, err, answer);
+		return;
+	}
+	json_decref(answer);
+	api_fail(call, API_CONFLICT, NULL, 0, "%s", err->text);
 }
 
 static void write_hash(const unsigned char hash[static API_KEY_HASH_SIZE], char *text)
@@ -81,11 +87,6 @@ void key_routes_create(struct api_call *call)
 	unsigned char hash[API_KEY_HASH_SIZE];
 	json_t *row, *answer;
 
-	if (call->server->keys.count >= API_KEYS_MAX) {
-		api_fail(call, API_CONFLICT, NULL, 0, "there are %d keys: revoke some",
-			API_KEYS_MAX);
-		return;
-	}
 	snprintf(key, sizeof(key), is_test ? "sk_test_" : "sk_live_");
 	add_random(key, BODY_SIZE);
 	add_random(id, PREFIX_SIZE);

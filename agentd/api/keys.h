@@ -10,7 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define API_KEYS_MAX	  1024
 #define API_KEY_ID_MAX	  32 /* bytes with its terminator */
 #define API_KEY_HASH_SIZE 32
 #define API_KEY_BODY_MIN  16 /* characters behind sk_live_ */
@@ -29,7 +28,7 @@ struct api_keys {
 	size_t count;
 };
 
-/* Another set instead of the present one; copied. 0, -ENOMEM, or -E2BIG: more than API_KEYS_MAX. After an error the present one holds on. */
+/* Another set instead of the present one; copied. 0, or -ENOMEM: the present one holds on. */
 int api_keys_set(
 	struct api_keys *keys, const struct api_key *list, size_t count, struct error *err);
 /* Accepts one that is zeroed. */

@@ -4,6 +4,7 @@
 #include "agentd/store/operation.h"
 #include "agentd/store/operation_table.h"
 #include "agentd/store/statement.h"
+#include "agentd/store/store.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 
@@ -12,6 +13,7 @@
 int keys_create(struct database *database, json_t *args, json_t **ret_result, struct error *err)
 {
 	const char *hash = json_string_value(json_object_get(args, "hash"));
+	json_auto_t *keys = NULL;
 	int r;
 
 	/* The one thing that must never stand here is a key itself. */
@@ -20,7 +22,13 @@ int keys_create(struct database *database, json_t *args, json_t **ret_result, st
 	r = statement_run(database, STATEMENT_KEY_INSERT, NULL, args, err);
 	if (r == -EEXIST)
 		return error_set(err, EEXIST, "its id or hash is there already");
-	return r < 0 ? r : keys_list(database, args, ret_result, err);
+	if (r == 0)
+		r = keys_list(database, args, &keys, err);
+	if (r == 0 && json_array_size(json_object_get(keys, "keys")) > STORE_KEYS_MAX)
+		return error_set(err, E2BIG, "there are %d keys: revoke some", STORE_KEYS_MAX);
+	if (r == 0)
+		*ret_result = take_ptr(&keys);
+	return r;
 }
 
 int keys_list(struct database *database, json_t *args, json_t **ret_result, struct error *err)

@@ -34,6 +34,7 @@ struct store;
 #define STORE_PENDING_MAX  4096 /* operations that wait; one more is -EBUSY */
 #define STORE_EVENTS_MAX   1000 /* rows that store_event_list() answers at a time */
 #define STORE_SESSIONS_MAX 1000 /* rows that store_session_list() answers at a time */
+#define STORE_KEYS_MAX	   1024
 
 /*
  * From the loop. r: 0, or -errno with *err: -ENOENT no such row, -EEXIST, -EINVAL or -EMSGSIZE an argument that does
@@ -134,7 +135,7 @@ int store_event_list(
 
 /*
  * key: {id, name, prefix, hash (SHA-256 in lower-case hexadecimal)}; nothing else of a key is ever here. A revoked one is
- * gone. Result of each: {keys: [...]}, all that there are then, oldest first.
+ * gone. Result of each: {keys: [...]}, all that there are then, oldest first. -E2BIG: one more than STORE_KEYS_MAX.
  */
 int store_key_create(struct store *store, const json_t *key, store_done_fn done, void *arg);
 int store_key_list(struct store *store, store_done_fn done, void *arg);

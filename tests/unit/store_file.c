@@ -405,6 +405,31 @@ static void a_file_of_the_first_version_is_brought_up_to_date(void **state)
 	world_expect(w, "{'removals':[]}");
 }
 
+static void one_key_too_many_is_not_made(void **state)
+{
+	static const char fill[] =
+		"WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 1023)"
+		" INSERT INTO key SELECT 'k' || i, '', '', printf('%064d', i), 0 FROM n";
+	struct world *w = *state;
+
+	world_open(w);
+	world_close(w);
+	world_run_plainly(w, fill);
+	world_open(w);
+	ASK(w, store_key_create,
+		world_json(w, "{'id':'last','name':'','prefix':'','hash':'%064d'}", 0));
+	assert_int_equal(json_array_size(json_object_get(w->result, "keys")), STORE_KEYS_MAX);
+	ASK(w, store_key_create,
+		world_json(w, "{'id':'more','name':'','prefix':'','hash':'%064x'}", 0xff));
+	world_expect_error(w, -E2BIG, "there are 1024 keys: revoke some");
+	ASK(w, store_key_list);
+	assert_int_equal(json_array_size(json_object_get(w->result, "keys")), STORE_KEYS_MAX);
+	ASK(w, store_key_revoke, "k7");
+	ASK(w, store_key_create,
+		world_json(w, "{'id':'more','name':'','prefix':'','hash':'%064x'}", 0xff));
+	assert_int_equal(json_array_size(json_object_get(w->result, "keys")), STORE_KEYS_MAX);
+}
+
 static void a_migration_that_fails_leaves_the_older_version(void **state)
 {
 	struct world *w = *state;
@@ -444,6 +469,7 @@ int main(void)
 		T(a_file_of_another_process_is_busy_until_that_has_ended),
 		T(a_file_or_directory_that_cannot_be_written_is_refused),
 		T(a_file_of_the_first_version_is_brought_up_to_date),
+		T(one_key_too_many_is_not_made),
 		T(a_migration_that_fails_leaves_the_older_version),
 	};
 
