@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/text.h"
 
+#define TITLE_MAX    80 /* bytes that a session is named with by itself */
 #define NOT_RECORDED "this run cannot be recorded (%s)"
 
 /* Nobody finds it any more. */
@@ -28,8 +29,6 @@ static void delist(struct run *run)
 		run->service->run_count--;
 	list_remove(&run->of_service);
 }
-
-#define TITLE_MAX 80 /* bytes that a session is named with by itself */
 
 void run_destroy(struct run *run)
 {

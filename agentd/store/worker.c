@@ -105,9 +105,11 @@ static void group_end(struct group *group, struct database *database)
 		return;
 	if (database_is_in_transaction(database))
 		statement_run(database, STATEMENT_ROLLBACK, NULL, NULL, &ignored);
-	if (group->count == 1)
+	if (group->count == 1) {
 		job_set(group->jobs[0], group->r, &group->err);
-	for (unsigned i = 0; group->count > 1 && i < group->count; i++) {
+		return;
+	}
+	for (unsigned i = 0; i < group->count; i++) {
 		struct group alone = {0};
 
 		group_add(&alone, database, group->jobs[i]);

@@ -1,5 +1,6 @@
 """Runs of an agent: what a client of the HTTP API gets, what the model is told, what is kept."""
 
+import contextlib
 import json
 import os
 import signal
@@ -194,37 +195,42 @@ class Tools(AgentWorld):
         return [json.loads(line[6:]) for line in response.read().decode().splitlines() if line.startswith("data: ")]
 
 
-class Refused(AgentWorld):
+class Refusing(AgentWorld):
+    def refused(self, message):
+        """Why each call of a run is, none of which begins."""
+        calls = [choice["tool_call"] for frame in self.frames(self.open_chat(message)) for choice in frame["choices"]
+                 if "tool_call" in choice]
+        self.assertEqual({call["state"] for call in calls}, {"preparing", "error"})
+        return [call["result"] for call in calls if call["state"] == "error"]
+
+
+class Refused(Refusing):
     agents = [{**CODER, "allowedTools": ["read", "memory_*"]}]
     scenario = {"steps": [call("bash", {"command": "echo no"}), call("fly", {}), {"text": "done"},
                           call("read", "{not json"), call("read", {"pth": "x"}), {"text": "done"}]}
 
     def expect_refused(self, *parts):
-        frames = list(self.frames(self.open_chat("go")))
-        results = [choice["tool_call"]["result"] for frame in frames for choice in frame["choices"]
-                   if choice.get("tool_call", {}).get("state") == "error"]
+        results = self.refused("go")
         self.assertEqual(len(results), len(parts))
         for result, part in zip(results, parts):
             self.assertTrue(result.startswith("Error:"), result)
             self.assertIn(part, result)
 
     def test_calls_that_may_not_be(self):
-        """a tool that is not allowed or not known is refused to the model, without a sandbox; one called wrongly too"""
+        """a tool that is not allowed or not known is refused to the model and takes no sandbox; one called wrongly is not run"""
         self.expect_refused("may not call", "no such thing")
         self.assertEqual(self.leases(), 0)
         self.expect_refused("not a JSON object", "path is required")
 
 
-class Astray(AgentWorld):
+class Astray(Refusing):
     agents = [{**CODER, "allowedPaths": ["/workspace/src"]}]
     scenario = {"steps": [call("read", {"path": "/etc/hostname"}), call("ls", {}), call("write", {"path": "src/../x", "content": ""}),
                           {"text": "done"}]}
 
     def test_paths_that_are_not_allowed(self):
         """a tool of files goes nowhere but below allowedPaths, and the model is told where that is"""
-        frames = list(self.frames(self.open_chat("go")))
-        results = [choice["tool_call"]["result"] for frame in frames for choice in frame["choices"]
-                   if choice.get("tool_call", {}).get("state") == "error"]
+        results = self.refused("go")
         self.assertEqual([result.endswith("allowedPaths are /workspace/src") for result in results], [True] * 3, results)
 
 
@@ -435,6 +441,23 @@ class DamagedKeys(AgentWorld):
 
 
 class Keys(AgentWorld):
+    def test_too_many(self):
+        """beyond 1024 keys none is made, and what to do is said"""
+        self.agentd.send_signal(signal.SIGTERM)
+        self.agentd.wait(PATIENCE_S)
+        with contextlib.closing(sqlite3.connect(os.path.join(self.project, ".hearth/state/sessions.db"))) as store:
+            store.executemany("INSERT INTO key VALUES (?, '', '', ?, 0)", ((f"k{i}", f"{i:064x}") for i in range(1024)))
+            store.commit()
+        self.agentd = self.start_agentd()
+        until(self._answers, "agentd answers")
+        admin = self.connect()
+        with self.assertRaises(RpcError) as caught:
+            admin.call("key.create")
+        self.assertEqual((caught.exception.type, len(admin.call("key.list")["keys"])), ("conflict", 1024))
+        self.assertIn("revoke some", str(caught.exception))
+        admin.call("key.revoke", id="k7")
+        admin.call("key.create")
+
     def test_keys(self):
         """a key is made, needed from then on, and of no use once it is revoked"""
         admin = self.connect()
