@@ -13,17 +13,48 @@
 
 #define PTYS_MAX "1024"
 
+/*
+ * Semaphores and messages of System V outlive whoever made them, so that the end of no command frees them, and to
+ * free them with the sandbox is the kernel's own work, which no quota holds. So there are few of them.
+ */
+static int limit_system_v(int proc_fd)
+{
+	static const struct {
+		const char *name, *value;
+	} settings[] = {
+		{"sys/kernel/sem", "250 32000 500 1024"}, /* of a set, of all, of a call; sets */
+		{"sys/kernel/msgmni", "16"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		auto_close int fd = openat(proc_fd, settings[i].name, O_WRONLY | O_CLOEXEC);
+
+		if (fd < 0 && errno == ENOENT)
+			continue; /* a kernel without System V */
+		if (fd < 0 || write(fd, settings[i].value, strlen(settings[i].value)) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
 /* A fresh /proc of this pid namespace, over the image's, whatever that is; read-only yet. The mount or -errno. */
 static int mount_proc(int root_fd)
 {
+	struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
 	auto_close int fs = kernel_fsopen("proc");
 	auto_close int fd = -1;
+	int r;
 
 	if (fs < 0 || kernel_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return -errno;
-	fd = kernel_fsmount(
-		fs, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-	if (fd < 0 || kernel_move_mount(fd, root_fd, "proc", 0) < 0)
+	fd = kernel_fsmount(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = limit_system_v(fd);
+	if (r < 0)
+		return r;
+	if (kernel_mount_setattr(fd, 0, &read_only) < 0 ||
+		kernel_move_mount(fd, root_fd, "proc", 0) < 0)
 		return -errno;
 	return take_fd(&fd);
 }

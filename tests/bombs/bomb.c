@@ -27,6 +27,7 @@ static const struct bomb_row bombs[] = {
 	{"fill-shm", bomb_fill_shm},
 	{"sysv-shm", bomb_sysv_shm},
 	{"sysv-sem", bomb_sysv_sem},
+	{"sysv-msg", bomb_sysv_msg},
 	{"mq", bomb_mq},
 	{"cache", bomb_cache},
 	{"maps", bomb_maps},

@@ -34,8 +34,9 @@ long bomb_stubborn(long max);
 
 /* bomb_memory.c: units of a mebibyte, of an object, of milliseconds */
 long bomb_touch(long max), bomb_fill(long max), bomb_fill_shm(long max), bomb_sysv_shm(long max);
-long bomb_sysv_sem(long max), bomb_mq(long max), bomb_cache(long milliseconds), bomb_maps(long max);
-long bomb_pipes(long max), bomb_epolls(long max), bomb_watches(long max);
+long bomb_sysv_sem(long max), bomb_sysv_msg(long max), bomb_mq(long max);
+long bomb_cache(long milliseconds), bomb_maps(long max), bomb_pipes(long max),
+	bomb_epolls(long max), bomb_watches(long max);
 long bomb_locks(long max);
 
 /* bomb_sockets.c: units of a socket, its buffers full */

@@ -8,6 +8,7 @@
 #include <sys/inotify.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/msg.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
 #include <unistd.h>
@@ -88,6 +89,23 @@ long bomb_sysv_sem(long max)
 	for (long i = 0; i < max; i++)
 		if (semget(IPC_PRIVATE, SEMAPHORES, IPC_CREAT | 0600) < 0)
 			return i;
+	errno = 0;
+	return max;
+}
+
+/* Queues, each full of messages without a byte. */
+long bomb_sysv_msg(long max)
+{
+	const long empty = 1;
+
+	for (long i = 0; i < max; i++) {
+		int id = msgget(IPC_PRIVATE, IPC_CREAT | 0600);
+
+		if (id < 0)
+			return i;
+		while (msgsnd(id, &empty, 0, IPC_NOWAIT) == 0)
+			;
+	}
 	errno = 0;
 	return max;
 }
