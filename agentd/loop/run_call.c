@@ -218,11 +218,12 @@ static void begin(struct run_call *call)
 	struct run *run = call->run;
 
 	tell(call, "calling");
-	run_log_flush(run);
-	if (call->is_recorded || call->tool->is_reader)
+	if (call->is_recorded || call->tool->is_reader) {
 		start(call);
-	else
+	} else {
+		run_log_flush(run); /* into the same transaction */
 		record_start(call);
+	}
 }
 
 /* A tool that names a path, beside the agent's places. */
