@@ -51,8 +51,8 @@ guest_sources = \
 	nsjail-lite/guest/open.c nsjail-lite/guest/outbox.c nsjail-lite/guest/place.c \
 	nsjail-lite/guest/read.c nsjail-lite/guest/regex.c \
 	nsjail-lite/guest/replace.c nsjail-lite/guest/request.c nsjail-lite/guest/runner.c \
-	nsjail-lite/guest/search.c nsjail-lite/guest/source.c nsjail-lite/guest/stream.c \
-	nsjail-lite/guest/tree.c nsjail-lite/guest/walk.c nsjail-lite/guest/worker.c
+	nsjail-lite/guest/search.c nsjail-lite/guest/source.c nsjail-lite/guest/spare.c \
+	nsjail-lite/guest/stream.c nsjail-lite/guest/tree.c nsjail-lite/guest/walk.c nsjail-lite/guest/worker.c
 guest_headers = \
 	nsjail-lite/guest/child_fds.h nsjail-lite/guest/exec.h nsjail-lite/guest/file.h \
 	nsjail-lite/guest/guest.h nsjail-lite/guest/ignore.h nsjail-lite/guest/input.h \
@@ -60,8 +60,8 @@ guest_headers = \
 	nsjail-lite/guest/names.h nsjail-lite/guest/open.h nsjail-lite/guest/outbox.h nsjail-lite/guest/place.h \
 	nsjail-lite/guest/regex.h \
 	nsjail-lite/guest/replace.h nsjail-lite/guest/request.h nsjail-lite/guest/runner.h \
-	nsjail-lite/guest/search.h nsjail-lite/guest/source.h nsjail-lite/guest/stream.h \
-	nsjail-lite/guest/tree.h nsjail-lite/guest/walk.h nsjail-lite/guest/worker.h
+	nsjail-lite/guest/search.h nsjail-lite/guest/source.h nsjail-lite/guest/spare.h \
+	nsjail-lite/guest/stream.h nsjail-lite/guest/tree.h nsjail-lite/guest/walk.h nsjail-lite/guest/worker.h
 
 # Builder, child and guest: one musl-static program, small enough to be compiled in one go.
 builder_sources = \

@@ -41,19 +41,28 @@ int child_fds_adopt(const int *fds, size_t count, bool has_stdin)
 	return null < 0 || dup2(null, 0) < 0 ? -errno : 0;
 }
 
-int child_fds_arrange(const struct child_fds *fds)
+static int arrange_stdio(const struct child_fds *fds)
 {
 	int in = fds->in;
 
-	/* None of these numbers is below CHILD_REPORT_FD: guest_main() holds 0, 1 and 2. */
 	if (in < 0)
 		in = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (in < 0 || dup3(fds->report, CHILD_REPORT_FD, O_CLOEXEC) < 0)
-		return -errno;
-	if (dup2(in, 0) < 0 || dup2(fds->out, 1) < 0 ||
+	if (in < 0 || dup2(in, 0) < 0 || dup2(fds->out, 1) < 0 ||
 		dup2(fds->err < 0 ? fds->out : fds->err, 2) < 0)
 		return -errno;
-	if (syscall(SYS_close_range, CHILD_REPORT_FD + 1, ~0u, 0) < 0)
-		return -errno;
 	return 0;
+}
+
+int child_fds_arrange(const struct child_fds *fds)
+{
+	int r = 0;
+
+	/* None of these numbers is below CHILD_REPORT_FD: guest_main() holds 0, 1 and 2. */
+	if (dup3(fds->report, CHILD_REPORT_FD, O_CLOEXEC) < 0)
+		return -errno;
+	if (fds->out >= 0)
+		r = arrange_stdio(fds);
+	if (r == 0 && syscall(SYS_close_range, CHILD_REPORT_FD + 1, ~0u, 0) < 0)
+		r = -errno;
+	return r;
 }

@@ -10,10 +10,10 @@
 #define CHILD_REPORT_FD 3 /* close-on-exec */
 
 struct child_fds {
-	int in; /* -1: /dev/null */
-	int out;
-	int err; /* -1: as out */
-	int report;
+	int in;	    /* -1: /dev/null */
+	int out;    /* -1: it gets its stdio with an order */
+	int err;    /* -1: as out */
+	int report; /* a SEQPACKET socket */
 };
 
 #define CHILD_FDS_NONE ((struct child_fds){-1, -1, -1, -1})

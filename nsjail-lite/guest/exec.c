@@ -18,7 +18,7 @@
 #include "nsjail-lite/guest/place.h"
 #include "nsjail-lite/guest/request.h"
 #include "nsjail-lite/guest/runner.h"
-#include "proto/channel.h"
+#include "nsjail-lite/guest/spare.h"
 #include "proto/control.h"
 
 #define TERMINAL_ROWS	 24
@@ -102,19 +102,27 @@ static int open_stdio(struct guest *guest, struct job *job, const struct guest_e
 
 static_assert(GUEST_RUNNING_MAX <= 64, "a bit of mailboxes_taken for each");
 
-static int take_mailbox(struct guest *guest, struct job *job)
+int exec_open_mailboxes(struct guest *guest)
 {
 	size_t size = GUEST_RUNNING_MAX * sizeof(*guest->mailboxes);
-	unsigned free_one = (unsigned)__builtin_ctzll(~guest->mailboxes_taken);
 	void *memory;
 
-	if (!guest->mailboxes) {
-		memory =
-			mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-		if (memory == MAP_FAILED)
-			return -errno;
-		guest->mailboxes = memory;
-	}
+	if (guest->mailboxes)
+		return 0;
+	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		return -errno;
+	guest->mailboxes = memory;
+	return 0;
+}
+
+static int take_mailbox(struct guest *guest, struct job *job)
+{
+	unsigned free_one = (unsigned)__builtin_ctzll(~guest->mailboxes_taken);
+	int r = exec_open_mailboxes(guest);
+
+	if (r < 0)
+		return r;
 	guest->mailboxes_taken |= UINT64_C(1) << free_one;
 	job->mailbox = &guest->mailboxes[free_one];
 	job->mailbox->command = 0;
@@ -130,62 +138,6 @@ void exec_give_mailbox_back(struct guest *guest, struct job *job)
 	job->mailbox = NULL;
 }
 
-/* 0: the idle runner has it. Otherwise there is none, or it is of no use any more. */
-static int hand_over(struct guest *guest, struct job *job, const struct guest_exec *message,
-	const struct child_fds *theirs)
-{
-	struct job *spare = guest->spare;
-	const struct runner_order order = {
-		.mailbox = (uint32_t)(job->mailbox - guest->mailboxes),
-		.has_stdin = theirs->in >= 0,
-	};
-	const int fds[RUNNER_ORDER_FDS] = {
-		theirs->in < 0 ? theirs->out : theirs->in,
-		theirs->out,
-		theirs->err < 0 ? theirs->out : theirs->err,
-	};
-	int r;
-
-	if (!spare)
-		return -ENOENT;
-	r = channel_send(spare->report.fd, &order, sizeof(order), message, message->header.size,
-		fds, RUNNER_ORDER_FDS);
-	if (r < 0) {
-		job_dismiss(guest, spare);
-		return r;
-	}
-	guest->spare = NULL;
-	job->pid = spare->pid;
-	spare->pid = 0;
-	source_move(&spare->report, &job->report);
-	job_release(guest, spare);
-	return 0;
-}
-
-static int fork_runner(struct guest *guest, struct job *job, const struct guest_exec *message,
-	struct child_fds *theirs)
-{
-	int ends[2], r;
-
-	r = channel_pair(ends, NULL);
-	if (r < 0)
-		return r;
-	theirs->report = ends[1];
-	job->report.fd = ends[0];
-	r = fd_set_nonblocking(ends[0], true);
-	if (r == 0)
-		r = source_watch(&job->report, guest->epoll, EPOLLIN);
-	if (r < 0)
-		return r;
-	job->pid = job_fork(guest);
-	if (job->pid == 0)
-		runner_main(guest, message, theirs, job->mailbox);
-	if (job->pid > 0)
-		return 0;
-	job->pid = 0;
-	return -errno;
-}
-
 int exec_start(struct guest *guest, struct job *job, const struct guest_exec *message)
 {
 	struct child_fds theirs = CHILD_FDS_NONE;
@@ -197,8 +149,8 @@ int exec_start(struct guest *guest, struct job *job, const struct guest_exec *me
 	r = take_mailbox(guest, job);
 	if (r == 0)
 		r = open_stdio(guest, job, message, &theirs);
-	if (r == 0 && hand_over(guest, job, message, &theirs) < 0)
-		r = fork_runner(guest, job, message, &theirs);
+	if (r == 0)
+		r = spare_start(guest, job, &message->header, &theirs);
 	child_fds_close(&theirs);
 	if (r == 0 && message->timeout_ms)
 		job->deadline_ns = clock_now_ns() + message->timeout_ms * NS_PER_MS;

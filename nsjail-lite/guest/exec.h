@@ -6,6 +6,9 @@
 /* 0 or -errno; -EAGAIN: the pids limit. The job is the caller's to release either way. */
 int exec_start(struct guest *guest, struct job *job, const struct guest_exec *message);
 
+/* Before a runner is forked that is to take commands. 0 or -errno. */
+int exec_open_mailboxes(struct guest *guest);
+
 /* The request is replied: no signal is for this command any more. */
 void exec_give_mailbox_back(struct guest *guest, struct job *job);
 

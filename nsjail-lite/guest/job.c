@@ -29,7 +29,8 @@ struct job *job_create(struct guest *guest, struct request *request)
 	stream_init(&job->err, job, GUEST_STDERR);
 	source_init(&job->report, NULL);
 	job->request = request;
-	request->job = job;
+	if (request)
+		request->job = job;
 	list_append(&guest->jobs, &job->member);
 	return job;
 }
@@ -92,7 +93,7 @@ void job_leave_request(struct guest *guest, struct job *job)
 	job->request = NULL;
 	exec_give_mailbox_back(guest, job);
 	job->deadline_ns = 0;
-	if (job->is_idle) { /* nobody is left who would write */
+	if (job->is_idle || !job->is_command) { /* nobody is left who would write */
 		source_close(&job->out.source);
 		source_close(&job->err.source);
 	} else {
@@ -192,6 +193,8 @@ int job_next_timeout_ms(const struct guest *guest)
 
 	if (guest->has_more_children)
 		return 0;
+	if (guest->rest_ns && guest->rest_ns < next)
+		next = guest->rest_ns;
 	list_for_each(l, &guest->jobs)
 	{
 		const struct job *job = list_entry(l, struct job, member);

@@ -3,7 +3,7 @@
  *
  * A job lives until its request is replied, its process is reaped and its pipes are closed,
  * whichever comes last: a command's children may outlive the request. A runner that has nothing left
- * below it stays as the spare, a job without a request, until it is handed a command. In PID 1 only.
+ * below it stays as the spare, a job without a request, until it is handed one. In PID 1 only.
  */
 #ifndef NSJAIL_LITE_GUEST_JOB_H
 #define NSJAIL_LITE_GUEST_JOB_H
@@ -26,7 +26,7 @@ struct job {
 	uint64_t output_max;  /* 0: none */
 };
 
-/* For a request that starts now. NULL: out of memory. */
+/* For a request that starts now, or for none yet. NULL: out of memory. */
 struct job *job_create(struct guest *guest, struct request *request);
 
 /* fork() of its process, which the kernel is to end rather than PID 1. */
@@ -50,6 +50,6 @@ bool job_reap(struct guest *guest);
 /* Abort what has run out of time. */
 void job_check_deadlines(struct guest *guest);
 
-/* Milliseconds until the next deadline or kill pass; -1: none. */
+/* Milliseconds until the next deadline, kill pass or end of the streams' rest; -1: none. */
 int job_next_timeout_ms(const struct guest *guest);
 #endif

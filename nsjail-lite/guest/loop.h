@@ -28,12 +28,15 @@ struct guest {
 	int epoll;	  /* everything but the streams */
 	int stream_epoll; /* what becomes OUTPUT; a member of epoll while the channel takes packets */
 	struct source channel, children, streams;
-	bool is_blocked; /* the channel is full */
+	bool is_blocked;    /* the channel is full */
+	uint64_t output_ns; /* when there was some last */
+	uint64_t rest_ns;   /* until when no stream is read, so that more comes together; 0: now */
 
 	struct list queued;	   /* requests in the order of their arrival */
 	struct list pending;	   /* requests that have a CREDIT or their REPLY to send */
 	struct list jobs;	   /* processes of ours and what they left open */
 	struct job *spare;	   /* of them: an idle runner; NULL: none */
+	bool wants_spare;	   /* a worker has ended, which may have been it */
 	struct list dead_requests; /* freed at the end of the turn */
 	struct list dead_jobs;
 	unsigned request_count; /* of the table */

@@ -26,6 +26,7 @@
 #include "nsjail-lite/guest/outbox.h"
 #include "nsjail-lite/guest/place.h"
 #include "nsjail-lite/guest/request.h"
+#include "nsjail-lite/guest/spare.h"
 #include "proto/channel.h"
 
 #define PACKETS_PER_TURN 64
@@ -247,8 +248,10 @@ void guest_main(
 		if (guest->has_more_children)
 			job_reap(guest);
 		job_check_deadlines(guest);
+		stream_end_rest(guest);
 		tree_pass(guest);
 		request_start_queued(guest);
+		spare_renew(guest);
 		free_dead(guest);
 	}
 }

@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 
 #include "nsjail-lite/guest/request.h"
+#include "nsjail-lite/guest/stream.h"
 #include "proto/channel.h"
 
 static void set_blocked(struct guest *guest, bool is_blocked)
@@ -12,7 +13,7 @@ static void set_blocked(struct guest *guest, bool is_blocked)
 		return;
 	guest->is_blocked = is_blocked;
 	source_watch(&guest->channel, guest->epoll, is_blocked ? EPOLLIN | EPOLLOUT : EPOLLIN);
-	source_watch(&guest->streams, guest->epoll, is_blocked ? 0 : EPOLLIN);
+	stream_watch_all(guest);
 }
 
 /* False: the channel is full. */

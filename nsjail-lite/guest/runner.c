@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -14,11 +15,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
+
 #include "nsjail-lite/guest/loop.h"
 #include "nsjail-lite/guest/place.h"
+#include "nsjail-lite/guest/worker.h"
 #include "proto/channel.h"
 
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define COMMAND_STACK (256u << 10) /* untouched it is no memory */
+#define DEFAULT_PATH  "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 struct command {
 	const char **argv, **env;
@@ -130,24 +137,43 @@ static int exec_search(const struct command *command)
 	}
 }
 
-/* In the vforked child: the runner waits in its memory. Returns only when it fails. */
-static int command_main(const struct command *command, const char *volatile *what)
+/* Of a command that is being started, in memory that it and its runner share until it has become its program. */
+struct birth {
+	const struct command *command;
+	struct runner_mailbox *mailbox;
+	const char *what;
+	int error; /* 0: it has */
+};
+
+/* Returns only when it fails. */
+static int become(struct birth *birth)
 {
+	const struct command *command = birth->command;
 	sigset_t none;
 
-	*what = "session";
+	birth->what = "session";
 	if (setsid() < 0 || (command->has_terminal && ioctl(0, TIOCSCTTY, 0) < 0))
 		return errno;
 	signal(SIGPIPE, SIG_DFL); /* all others are: PID 1 saw to it */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	birth->mailbox->command = getpid();
+	runner_deliver(birth->mailbox);
 	place_anywhere();
 	place_priority(PLACE_SLICE_USUAL_NS);
-	*what = command->cwd;
+	birth->what = command->cwd;
 	if (chdir(command->cwd) < 0)
 		return errno;
-	*what = command->argv[0];
+	birth->what = command->argv[0];
 	return exec_search(command);
+}
+
+static int command_main(void *arg)
+{
+	struct birth *birth = arg;
+
+	birth->error = become(birth);
+	_exit(127);
 }
 
 void runner_deliver(struct runner_mailbox *mailbox)
@@ -163,33 +189,25 @@ void runner_deliver(struct runner_mailbox *mailbox)
 			kill(-command, signal);
 }
 
-/* 0 when it could not be started, which is reported. */
-static pid_t start(const struct command *command, struct runner_mailbox *mailbox)
+/*
+ * As vfork(), but the runner does not wait for the exec: it would be woken for nothing, on a busy host for a turn.
+ * What both have in common it leaves alone until the command ends. Its pid or -errno.
+ */
+static pid_t start(struct birth *birth)
 {
-	const char *volatile what = "fork";
-	volatile int error = 0;
+	static _Alignas(16) char stack[COMMAND_STACK];
 	pid_t pid;
 
+#ifdef __SANITIZE_ADDRESS__ /* the one before left it by exec */
+	__asan_unpoison_memory_region(stack, sizeof(stack));
+#endif
 	place_children_here();
-	pid = vfork();
-
-	if (pid == 0) {
-		error = command_main(command, &what);
-		_exit(127);
-	}
+	pid = clone(command_main, stack + sizeof(stack), CLONE_VM | SIGCHLD, birth);
 	if (pid < 0)
-		error = errno;
+		pid = -errno;
 	place_anywhere();
 	close(0); /* it is the command's alone, so that whoever feeds it sees when it is closed */
-	if (error == 0) {
-		mailbox->command = pid;
-		runner_deliver(mailbox);
-		return pid;
-	}
-	if (pid > 0)
-		waitpid(pid, NULL, 0);
-	report_failure(error, error == ENOENT && what == command->argv[0] ? 127 : 126, what);
-	return 0;
+	return pid;
 }
 
 /* Reaps what has ended. */
@@ -203,8 +221,20 @@ static bool has_children(void)
 	return pid == 0;
 }
 
+static void report_end(const struct birth *birth, struct runner_report *exited)
+{
+	int error = birth->error;
+
+	if (error)
+		report_failure(error,
+			error == ENOENT && birth->what == birth->command->argv[0] ? 127 : 126,
+			birth->what);
+	else
+		report(exited);
+}
+
 /* Until nothing is left below. */
-static void attend(pid_t child, pid_t guest)
+static void attend(pid_t child, const struct birth *birth, pid_t guest)
 {
 	struct runner_report exited = {.kind = RUNNER_EXITED};
 	const struct runner_report alone = {.kind = RUNNER_ALONE, .is_idle = true};
@@ -215,7 +245,7 @@ static void attend(pid_t child, pid_t guest)
 	while (pid != child && (pid > 0 || errno == EINTR));
 	exited.is_idle = !has_children();
 	place_guest_here(guest);
-	report(&exited);
+	report_end(birth, &exited);
 	if (exited.is_idle)
 		return;
 	/* Not before: the end of the output would wake PID 1 once more. */
@@ -231,20 +261,24 @@ static void run(const struct guest_exec *message, const struct guest_defaults *d
 	struct runner_mailbox *mailbox, pid_t guest)
 {
 	struct command command = {0};
-	pid_t child = 0;
+	struct birth birth = {.command = &command, .mailbox = mailbox};
+	pid_t child;
 
-	if (parse(message, defaults, &command) < 0)
+	if (parse(message, defaults, &command) < 0) {
 		report_failure(ENOMEM, 126, "arguments");
-	else
-		child = start(&command, mailbox);
-	if (child > 0)
-		attend(child, guest);
+	} else {
+		child = start(&birth);
+		if (child > 0)
+			attend(child, &birth, guest);
+		else
+			report_failure(-child, 126, "fork");
+	}
 	free(command.argv);
 	free(command.env);
 }
 
-/* The next command's message, and its fds in place; NULL: there is none. */
-static const struct guest_exec *receive(const struct runner_order **ret_order)
+/* The next request's message, and its fds in place; NULL: there is none. */
+static const struct message_header *receive(const struct runner_order **ret_order)
 {
 	/* As long as it is not used it is no memory, of PID 1 neither. */
 	static _Alignas(8) char packet[sizeof(struct runner_order) + GUEST_PACKET_MAX];
@@ -262,7 +296,7 @@ static const struct guest_exec *receive(const struct runner_order **ret_order)
 	return (const void *)(order + 1);
 }
 
-void runner_main(const struct guest *guest, const struct guest_exec *message,
+void runner_main(const struct guest *guest, const struct message_header *message,
 	const struct child_fds *fds, struct runner_mailbox *mailbox)
 {
 	const struct runner_order *order;
@@ -278,12 +312,16 @@ void runner_main(const struct guest *guest, const struct guest_exec *message,
 		report_failure(-r, 126, "descriptors");
 		_exit(1);
 	}
-	do {
-		run(message, guest->defaults, mailbox, guest->self);
-		message = receive(&order);
+	for (;;) {
+		if (message && message->type != GUEST_EXEC)
+			worker_main((const void *)message, guest->defaults->cwd, guest->self);
 		if (message)
+			run((const void *)message, guest->defaults, mailbox, guest->self);
+		message = receive(&order);
+		if (!message)
+			_exit(0);
+		if (message->type == GUEST_EXEC)
 			mailbox = &guest->mailboxes[order->mailbox];
 		place_priority(PLACE_SLICE_SHORT_NS);
-	} while (message);
-	_exit(0);
+	}
 }

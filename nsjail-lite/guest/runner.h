@@ -2,9 +2,9 @@
  * runner.h - the parent of one command: subreaper of its tree, so that the tree can be found.
  *
  * Forked by PID 1, without exec: as little open to what it runs as PID 1 is. It starts the command,
- * reports its end, and stays as long as it has a child. Then it waits for another command, because a fork
- * of PID 1 takes as long as all the rest: one such runner is kept. PID 1 is woken for a command's output
- * and its end, for nothing else: on a busy host each time may cost it a turn.
+ * reports its end, and stays as long as it has a child. Then it waits for another request (spare.h); with that
+ * for a file it becomes a worker (worker.h). PID 1 is woken for a command's output and its end, for nothing else:
+ * on a busy host each time may cost it a turn.
  */
 #ifndef NSJAIL_LITE_GUEST_RUNNER_H
 #define NSJAIL_LITE_GUEST_RUNNER_H
@@ -32,9 +32,9 @@ struct runner_report {
 	char text[96];
 };
 
-/* PID 1 to an idle runner, one packet: this, the EXEC message, and the command's fds 0, 1 and 2. */
+/* PID 1 to an idle runner, one packet: this, the request's message, and what become fds 0, 1 and 2. */
 struct runner_order {
-	uint32_t mailbox;   /* index of guest->mailboxes */
+	uint32_t mailbox;   /* of an EXEC: index of guest->mailboxes */
 	uint32_t has_stdin; /* 0: it is /dev/null, and fd 0 of no meaning */
 };
 #define RUNNER_ORDER_FDS 3
@@ -48,7 +48,7 @@ struct runner_mailbox {
 /* Send what is wanted if the command has started. Whoever changed the mailbox calls it. */
 void runner_deliver(struct runner_mailbox *mailbox);
 
-/* In the forked child, with its first command; fds->report is a SEQPACKET socket. */
-_Noreturn void runner_main(const struct guest *guest, const struct guest_exec *message,
+/* In the forked child, with its first request, or NULL: it waits for one. */
+_Noreturn void runner_main(const struct guest *guest, const struct message_header *message,
 	const struct child_fds *fds, struct runner_mailbox *mailbox);
 #endif

@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "nsjail-lite/guest/job.h"
 #include "nsjail-lite/guest/outbox.h"
 #include "nsjail-lite/guest/request.h"
@@ -13,6 +14,8 @@
 
 /* A terminal does not tell how much it holds (the kernel moves it on later): no more than this. */
 #define TERMINAL_DRAIN_MAX 131072u
+#define LITTLE		   1024
+#define REST_NS		   NS_PER_MS
 
 static void on_output(struct guest *guest, struct source *source, uint32_t events);
 static void on_discard(struct guest *guest, struct source *source, uint32_t events);
@@ -61,6 +64,36 @@ static bool is_terminal_readable(const struct stream *stream)
 	return poll(&p, 1, 0) > 0 && p.revents & POLLIN;
 }
 
+void stream_watch_all(struct guest *guest)
+{
+	bool is_read = !guest->is_blocked && guest->rest_ns == 0;
+
+	source_watch(&guest->streams, guest->epoll, is_read ? EPOLLIN : 0);
+}
+
+static void set_rest(struct guest *guest, uint64_t until_ns)
+{
+	if (guest->rest_ns == until_ns)
+		return;
+	guest->rest_ns = until_ns;
+	stream_watch_all(guest);
+}
+
+void stream_end_rest(struct guest *guest)
+{
+	if (guest->rest_ns && guest->rest_ns <= clock_now_ns())
+		set_rest(guest, 0);
+}
+
+static void rest_after(struct guest *guest, ssize_t size)
+{
+	uint64_t now = clock_now_ns();
+
+	if (size < LITTLE && now - guest->output_ns < REST_NS)
+		set_rest(guest, now + REST_NS);
+	guest->output_ns = now;
+}
+
 static void on_output(struct guest *guest, struct source *source, uint32_t events)
 {
 	struct stream *stream = list_entry(source, struct stream, source);
@@ -84,8 +117,10 @@ static void on_output(struct guest *guest, struct source *source, uint32_t event
 	if (admitted > 0)
 		outbox_send_chunk(
 			guest, stream->job->request->reply.header.id, stream->kind, admitted);
-	if (!stream->is_draining)
+	if (!stream->is_draining) {
+		rest_after(guest, n);
 		return;
+	}
 	stream->drain_left -= (uint32_t)n;
 	if (stream->is_terminal && !is_terminal_readable(stream))
 		stream->drain_left = 0;
@@ -97,7 +132,7 @@ void stream_drain(struct guest *guest, struct stream *stream)
 {
 	int bytes = 0;
 
-	(void)guest;
+	set_rest(guest, 0);
 	stream->is_draining = true;
 	if (stream->source.fd < 0)
 		return;

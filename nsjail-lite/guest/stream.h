@@ -29,6 +29,14 @@ void stream_init(struct stream *stream, struct job *job, enum guest_stream kind)
 /* fd becomes the stream's. 0 or -errno. */
 int stream_open(struct guest *guest, struct stream *stream, int fd, bool is_terminal);
 
+/*
+ * Whether the streams are read: not while the channel is full, nor for a moment after little pieces that came in
+ * quick succession: they would wake us and the client one by one.
+ */
+void stream_watch_all(struct guest *guest);
+/* At the end of a turn. */
+void stream_end_rest(struct guest *guest);
+
 /* Nothing more belongs to the request than is in the pipe now. request_on_drained() follows. */
 void stream_drain(struct guest *guest, struct stream *stream);
 bool stream_is_drained(const struct stream *stream);

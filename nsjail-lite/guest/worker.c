@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 #include "nsjail-lite/guest/place.h"
 #include "nsjail-lite/guest/request.h"
 #include "nsjail-lite/guest/search.h"
+#include "nsjail-lite/guest/spare.h"
 
 #define MAX_BYTES_DEFAULT (256u << 10)
 #define MEMORY_MAX	  (128u << 20)
@@ -115,10 +117,12 @@ int work_receive(struct work *work, char **ret_bytes, size_t *ret_size)
 	return 0;
 }
 
-static void set_limits(uint16_t type, uint32_t timeout_ms)
+/* Its time counts from when it was forked, maybe as the runner of many commands. */
+static void set_limits(uint16_t type, uint32_t timeout_ms, const struct rusage *before)
 {
 	struct rlimit core = {0, 0};
-	struct rlimit cpu = {timeout_ms / 1000 + 1, timeout_ms / 1000 + 1};
+	rlim_t used = (rlim_t)(before->ru_utime.tv_sec + before->ru_stime.tv_sec) + 1;
+	struct rlimit cpu = {used + timeout_ms / 1000 + 1, used + timeout_ms / 1000 + 1};
 
 	/* Where a limit is lower already, it stays. */
 	setrlimit(RLIMIT_CORE, &core);
@@ -133,8 +137,16 @@ static void set_limits(uint16_t type, uint32_t timeout_ms)
 #endif
 }
 
-static _Noreturn void worker_main(
-	const struct guest_file *message, const char *cwd, const struct child_fds *fds)
+static void take_off(struct rusage *usage, const struct rusage *before)
+{
+	timersub(&usage->ru_utime, &before->ru_utime, &usage->ru_utime);
+	timersub(&usage->ru_stime, &before->ru_stime, &usage->ru_stime);
+	usage->ru_inblock -= before->ru_inblock;
+	usage->ru_oublock -= before->ru_oublock;
+	usage->ru_majflt -= before->ru_majflt;
+}
+
+void worker_main(const struct guest_file *message, const char *cwd, pid_t guest)
 {
 	const char *payload = (const char *)(message + 1);
 	const char *end = (const char *)message + message->header.size;
@@ -144,21 +156,26 @@ static _Noreturn void worker_main(
 		.length = message->length,
 		.max_bytes = message->max_bytes ? message->max_bytes : MAX_BYTES_DEFAULT,
 	};
+	struct rusage before;
 	sigset_t blocked;
 
 	sigfillset(&blocked);
 	sigdelset(&blocked, SIGTERM); /* by which PID 1 ends it */
 	sigprocmask(SIG_SETMASK, &blocked, NULL);
 	place_priority(PLACE_SLICE_USUAL_NS);
-	if (child_fds_arrange(fds) < 0 || (chdir(cwd) < 0 && chdir("/") < 0))
+	getrusage(RUSAGE_SELF, &before);
+	if (chdir(cwd) < 0 && chdir("/") < 0)
 		_exit(1);
 	set_limits(message->header.type,
-		message->timeout_ms ? message->timeout_ms : GUEST_FILE_TIMEOUT);
+		message->timeout_ms ? message->timeout_ms : GUEST_FILE_TIMEOUT, &before);
 	work.path = guest_next_string(&payload, end);
 	work.pattern = guest_next_string(&payload, end);
 	work.include = work.pattern ? guest_next_string(&payload, end) : NULL;
 	functions[message->header.type](&work);
+	place_guest_here(guest);
 	flush();
+	getrusage(RUSAGE_SELF, &work.result.usage);
+	take_off(&work.result.usage, &before);
 	if (fd_write_full(CHILD_REPORT_FD, &work.result, sizeof(work.result)) < 0)
 		_exit(1);
 	_exit(0);
@@ -168,9 +185,7 @@ static int open_pipes(struct guest *guest, struct job *job, struct child_fds *th
 {
 	int out, in, r;
 
-	r = child_fds_pipe(0, &job->report.fd, &theirs->report);
-	if (r == 0)
-		r = child_fds_pipe(0, &out, &theirs->out);
+	r = child_fds_pipe(0, &out, &theirs->out);
 	if (r == 0)
 		r = stream_open(guest, &job->out, out, false);
 	if (r < 0 || !job->request->input.is_wanted)
@@ -178,29 +193,6 @@ static int open_pipes(struct guest *guest, struct job *job, struct child_fds *th
 	r = child_fds_pipe(1, &in, &theirs->in);
 	if (r == 0)
 		input_open(guest, &job->request->input, in, false);
-	return r;
-}
-
-int worker_start(struct guest *guest, struct job *job, const struct guest_file *message)
-{
-	uint32_t timeout_ms = message->timeout_ms ? message->timeout_ms : GUEST_FILE_TIMEOUT;
-	struct child_fds theirs = CHILD_FDS_NONE;
-	int r;
-
-	job->out.kind = GUEST_DATA;
-	job->output_max = message->max_bytes ? message->max_bytes : MAX_BYTES_DEFAULT;
-	r = open_pipes(guest, job, &theirs);
-	if (r == 0) {
-		job->pid = job_fork(guest);
-		if (job->pid == 0)
-			worker_main(message, guest->defaults->cwd, &theirs);
-		if (job->pid < 0) {
-			r = -errno;
-			job->pid = 0;
-		}
-	}
-	child_fds_close(&theirs);
-	job->deadline_ns = clock_now_ns() + timeout_ms * NS_PER_MS;
 	return r;
 }
 
@@ -214,22 +206,59 @@ static void take_result(struct request *request, struct worker_result *result)
 		result->error = EIO;
 	if (result->error)
 		request_fail(request, result->error, "%s", result->text);
+	request_set_usage(request, &result->usage);
+}
+
+/* Its one word, after which it exits; nobody waits for that. */
+static void on_result(struct guest *guest, struct source *source, uint32_t events)
+{
+	struct job *job = list_entry(source, struct job, report);
+	struct worker_result result;
+	ssize_t n;
+
+	(void)events;
+	place_anywhere(); /* see place_guest_here() */
+	n = read(source->fd, &result, sizeof(result));
+	if (n < 0)
+		return;
+	source_close(source);
+	if (n != (ssize_t)sizeof(result) || !job->request || job->request->state != REQUEST_RUNNING)
+		return;
+	take_result(job->request, &result);
+	request_drain(guest, job->request);
+}
+
+int worker_start(struct guest *guest, struct job *job, const struct guest_file *message)
+{
+	uint32_t timeout_ms = message->timeout_ms ? message->timeout_ms : GUEST_FILE_TIMEOUT;
+	struct child_fds theirs = CHILD_FDS_NONE;
+	int r;
+
+	job->out.kind = GUEST_DATA;
+	job->output_max = message->max_bytes ? message->max_bytes : MAX_BYTES_DEFAULT;
+	job->report.on_ready = on_result;
+	r = open_pipes(guest, job, &theirs);
+	if (r == 0)
+		r = spare_start(guest, job, &message->header, &theirs);
+	child_fds_close(&theirs);
+	job->deadline_ns = clock_now_ns() + timeout_ms * NS_PER_MS;
+	return r;
 }
 
 void worker_on_gone(struct guest *guest, struct job *job, int status, const struct rusage *usage)
 {
-	struct request *request = job->request;
-	struct worker_result result;
-	ssize_t n = read(job->report.fd, &result, sizeof(result));
+	struct request *request;
 
-	if (!request)
+	guest->wants_spare = true;
+	if (job->report.fd >= 0)
+		on_result(guest, &job->report, 0);
+	request = job->request;
+	if (!request || request->state == REQUEST_DRAINING)
 		return;
 	request_set_usage(request, usage);
 	if (WIFSIGNALED(status))
 		limits_check(guest); /* by whom? */
-	if (request->state == REQUEST_RUNNING && n == (ssize_t)sizeof(result))
-		take_result(request, &result);
-	else if (request->state == REQUEST_RUNNING && WIFSIGNALED(status))
+	if (request->state == REQUEST_RUNNING && WIFSIGNALED(status))
 		request_fail(request, EIO, "the worker was killed by signal %d", WTERMSIG(status));
 	else if (request->state == REQUEST_RUNNING)
 		request_fail(request, EIO, "the worker ended without a result");

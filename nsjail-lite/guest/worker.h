@@ -1,8 +1,9 @@
 /*
  * worker.h - one file request in a process of its own: limited, killable, not trusted by PID 1.
  *
- * Its data goes through a pipe that PID 1 relays and cuts as it does a command's output; its last
- * word is one struct worker_result.
+ * A runner becomes one by its request. Its data goes through a pipe that PID 1 relays and cuts as it does a
+ * command's output; its last word is one struct worker_result. With that the request is done: PID 1 does not
+ * wait for its exit.
  */
 #ifndef NSJAIL_LITE_GUEST_WORKER_H
 #define NSJAIL_LITE_GUEST_WORKER_H
@@ -12,6 +13,7 @@ struct worker_result {
 	int32_t error; /* 0: done */
 	uint32_t reserved;
 	uint64_t count, total;
+	struct rusage usage; /* by this request */
 	char text[GUEST_TEXT_MAX];
 };
 
@@ -24,6 +26,9 @@ struct work {
 	const char *path, *pattern, *include; /* NULL where the request has none */
 	struct worker_result result;
 };
+
+/* In the runner. guest: PID 1. */
+_Noreturn void worker_main(const struct guest_file *message, const char *cwd, pid_t guest);
 
 /* 0 or -errno; -EAGAIN: the pids limit. */
 int worker_start(struct guest *guest, struct job *job, const struct guest_file *message);

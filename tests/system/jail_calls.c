@@ -36,6 +36,7 @@ static void on_output(void *arg, enum guest_stream stream, const void *data, uin
 	assert_non_null(call->output);
 	memcpy(call->output + call->size, data, n);
 	call->size += n;
+	call->pieces++;
 	call->bytes[stream] += size;
 	call->digest[stream] = call_digest(call->digest[stream], data, size);
 }

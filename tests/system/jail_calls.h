@@ -17,6 +17,7 @@ struct call {
 	unsigned replies;
 	char *output; /* of all streams, terminated; cut at CALL_OUTPUT_MAX; NULL: none came */
 	size_t size;
+	unsigned pieces; /* that it came in */
 	uint64_t bytes[CALL_STREAMS], digest[CALL_STREAMS];
 	const char *input; /* borrowed */
 	size_t input_size, input_sent;

@@ -334,6 +334,23 @@ static void the_guest_itself_may_run_anywhere_after_a_command(void **state)
 	assert_true(CPU_EQUAL(&ours, &guests));
 }
 
+static void little_pieces_in_quick_succession_come_together(void **state)
+{
+	(void)state;
+	guest_child_run(&child, &call,
+		"i=0; while [ $i -lt 5000 ]; do echo $((1000000 + i)); i=$((i+1)); done", NULL);
+	assert_int_equal(call.bytes[GUEST_STDOUT], 5000 * 8);
+	assert_in_range(call.pieces, 1, 500);
+}
+
+static void little_pieces_that_come_slowly_come_one_by_one(void **state)
+{
+	(void)state;
+	guest_child_run(&child, &call, "for i in 1 2 3; do echo $i; sleep 0.2; done", NULL);
+	assert_string_equal(guest_child_output(&call), "1\n2\n3\n");
+	assert_int_equal(call.pieces, 3);
+}
+
 #define with_guest(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -359,6 +376,8 @@ int main(void)
 		with_guest(a_cancel_kills_the_whole_tree),
 		with_guest(the_end_of_the_channel_kills_what_a_command_left_behind),
 		with_guest(the_guest_itself_may_run_anywhere_after_a_command),
+		with_guest(little_pieces_in_quick_succession_come_together),
+		with_guest(little_pieces_that_come_slowly_come_one_by_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

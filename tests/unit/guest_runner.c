@@ -68,13 +68,32 @@ static int count_children(void)
 	return count;
 }
 
+/* 0: there is none. */
+static pid_t first_child(void)
+{
+	char path[64];
+	int pid = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", child.pid, child.pid);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	if (fscanf(file, "%d", &pid) != 1)
+		pid = 0;
+	fclose(file);
+	return pid;
+}
+
 static void assert_children(int expected)
 {
-	for (int i = 0; i < WAIT_MS && count_children() != expected; i++) {
+	int count = count_children();
+
+	for (int i = 0; i < WAIT_MS && count != expected; i++) {
 		calls_turn(child.client, 0);
 		usleep(1000);
+		count = count_children();
 	}
-	assert_int_equal(count_children(), expected);
+	assert_int_equal(count, expected);
 }
 
 static void one_command_after_the_other_has_the_same_runner(void **state)
@@ -222,6 +241,90 @@ static void an_idle_runner_that_was_stopped_runs_the_next_command(void **state)
 	assert_string_equal(output_of("echo alive"), "alive\n");
 }
 
+static void read_file(void)
+{
+	guest_child_put(&child, "f", "");
+	guest_child_ask(
+		&child, &call, &(struct guest_file_options){.type = GUEST_READ, .path = "f"}, NULL);
+	assert_int_equal(call.reply.end, GUEST_END_DONE);
+}
+
+static void a_file_request_has_the_runner_that_waits_and_another_waits_then(void **state)
+{
+	pid_t first, second;
+
+	(void)state;
+	first = runner();
+	assert_int_equal(kill(first, SIGSTOP), 0);
+	read_file(); /* PID 1 lets what was stopped go on, so that it is served */
+	assert_children(1);
+	second = runner();
+	assert_int_not_equal(second, first);
+	assert_int_equal(runner(), second);
+	for (int i = 0; i < 10; i++)
+		read_file();
+	assert_children(1);
+	assert_int_not_equal(runner(), second);
+}
+
+static void after_a_file_request_of_a_fresh_guest_a_runner_waits(void **state)
+{
+	(void)state;
+	assert_int_equal(count_children(), 0);
+	read_file();
+	assert_children(1);
+	assert_string_equal(output_of("echo alive"), "alive\n");
+	assert_children(1);
+}
+
+static void a_runner_that_never_ran_and_was_killed_is_replaced(void **state)
+{
+	pid_t first, second;
+
+	(void)state;
+	first = runner();
+	read_file(); /* the reply does not wait for its end */
+	second = first_child();
+	for (int i = 0; i < WAIT_MS && (second == 0 || second == first); i++) {
+		usleep(1000);
+		second = first_child();
+	}
+	assert_int_equal(kill(second, SIGKILL), 0);
+	assert_children(0);
+	assert_string_equal(output_of("echo alive"), "alive\n");
+}
+
+static long processor_ticks(pid_t pid)
+{
+	char path[64];
+	long user, system;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	assert_int_equal(
+		fscanf(file, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld",
+			&user, &system),
+		2);
+	fclose(file);
+	return user + system;
+}
+
+/* A worker is told apart from the runner of many commands that it was. */
+static void what_a_file_request_used_is_its_own(void **state)
+{
+	pid_t pid;
+
+	(void)state;
+	pid = runner();
+	while (processor_ticks(pid) < 5)
+		output_of("true");
+	read_file();
+	assert_in_range(call.reply.user_us + call.reply.system_us, 0,
+		(uintmax_t)(5 * 1000000 / sysconf(_SC_CLK_TCK)));
+}
+
 #define with_guest(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -237,6 +340,10 @@ int main(void)
 		with_guest(an_idle_runner_that_was_killed_is_replaced),
 		with_guest(a_command_that_comes_as_the_runner_dies_runs),
 		with_guest(an_idle_runner_that_was_stopped_runs_the_next_command),
+		with_guest(a_file_request_has_the_runner_that_waits_and_another_waits_then),
+		with_guest(after_a_file_request_of_a_fresh_guest_a_runner_waits),
+		with_guest(a_runner_that_never_ran_and_was_killed_is_replaced),
+		with_guest(what_a_file_request_used_is_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
