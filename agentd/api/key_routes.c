@@ -56,21 +56,15 @@ static void reply_changed(
 		return;
 	}
 	json_decref(answer);
-	api_fail(call, API_INTERNAL, NULL, 0, "%s", err->text);
+	api_fail(call, r == -E2BIG ? API_CONFLICT : API_INTERNAL, NULL, 0, "%s", err->text);
 }
 
 /* The only time that the key is seen: call->work holds it until then. */
 static void on_created(void *arg, int r, json_t *result, const struct error *err)
 {
 	struct api_call *call = arg;
-	json_t *answer = take_ptr(&call->work);
 
-	if (r != -E2BIG) {
-		reply_changed(call, r, result, err, answer);
-		return;
-	}
-	json_decref(answer);
-	api_fail(call, API_CONFLICT, NULL, 0, "%s", err->text);
+	reply_changed(call, r, result, err, take_ptr(&call->work));
 }
 
 static void write_hash(const unsigned char hash[static API_KEY_HASH_SIZE], char *text)

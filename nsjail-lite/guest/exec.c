@@ -161,7 +161,6 @@ static void on_exited(struct job *job, const struct runner_report *report)
 {
 	struct guest_reply *reply = &job->request->reply;
 
-	job->mailbox->command = 0;
 	request_set_usage(job->request, &report->usage);
 	if (WIFSIGNALED(report->status)) {
 		reply->signal = (uint32_t)WTERMSIG(report->status);
@@ -195,6 +194,7 @@ static void handle_report(struct guest *guest, struct job *job, const struct run
 		job_release(guest, job);
 		return;
 	}
+	job->mailbox->command = 0;
 	if (report->kind == RUNNER_EXITED)
 		on_exited(job, report);
 	else if (report->kind == RUNNER_FAILED)
@@ -219,7 +219,7 @@ static void on_report(struct guest *guest, struct source *source, uint32_t event
 	}
 	if (n < 0)
 		return;
-	job_dismiss(guest, job);
+	spare_dismiss(guest, job);
 	source_close(source);
 }
 

@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include "nsjail-lite/guest/exec.h"
 #include "nsjail-lite/guest/place.h"
 #include "nsjail-lite/guest/request.h"
+#include "nsjail-lite/guest/spare.h"
 #include "nsjail-lite/guest/worker.h"
 #include "proto/control.h"
 
@@ -57,29 +57,12 @@ pid_t job_fork(const struct guest *guest)
 	return pid;
 }
 
-void job_dismiss(struct guest *guest, struct job *job)
-{
-	if (guest->spare == job)
-		guest->spare = NULL;
-	job->is_idle = false;
-	if (job->report.fd >= 0)
-		shutdown(job->report.fd, SHUT_WR); /* what it has to report still comes */
-}
-
-static void keep_or_dismiss(struct guest *guest, struct job *job)
-{
-	if (!guest->spare && !job->kill.is_on && job->report.fd >= 0)
-		guest->spare = job;
-	else if (guest->spare != job)
-		job_dismiss(guest, job);
-}
-
 void job_release(struct guest *guest, struct job *job)
 {
 	if (job->request || job->out.source.fd >= 0 || job->err.source.fd >= 0)
 		return;
 	if (job->pid && job->is_idle)
-		keep_or_dismiss(guest, job);
+		spare_keep(guest, job);
 	if (job->pid)
 		return;
 	source_close(&job->report);
@@ -110,7 +93,7 @@ void job_kill(struct guest *guest, struct job *job)
 	if (job->is_command) {
 		if (!job->is_idle)
 			tree_kill_start(guest, &job->kill);
-		job_dismiss(guest, job);
+		spare_dismiss(guest, job);
 		return;
 	}
 	kill(job->pid, SIGTERM); /* see work_commit() */
@@ -134,7 +117,7 @@ static void on_reaped(struct guest *guest, struct job *job, int status, const st
 	job->pid = 0;
 	job->kill.is_on = false;
 	if (guest->spare == job)
-		guest->spare = NULL;
+		spare_dismiss(guest, job);
 	if (job->is_command)
 		exec_on_runner_gone(guest, job, status);
 	else

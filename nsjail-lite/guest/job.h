@@ -32,14 +32,11 @@ struct job *job_create(struct guest *guest, struct request *request);
 /* fork() of its process, which the kernel is to end rather than PID 1. */
 pid_t job_fork(const struct guest *guest);
 
-/* Free it at the end of the turn if nothing is left of it; keep an idle runner, but no second one. */
+/* Free it at the end of the turn if nothing is left of it; an idle runner is kept (spare.h). */
 void job_release(struct guest *guest, struct job *job);
 
 /* The request is replied: pipes that are still held are read on for nothing. */
 void job_leave_request(struct guest *guest, struct job *job);
-
-/* A runner: no other command; it exits as soon as it has nothing below it. */
-void job_dismiss(struct guest *guest, struct job *job);
 
 /* End its processes; job_on_reaped() or the runner's exit follows. */
 void job_kill(struct guest *guest, struct job *job);

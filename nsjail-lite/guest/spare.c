@@ -2,11 +2,29 @@
 
 #include <errno.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include "base/fd.h"
 #include "nsjail-lite/guest/exec.h"
 #include "nsjail-lite/guest/runner.h"
 #include "proto/channel.h"
+
+void spare_keep(struct guest *guest, struct job *job)
+{
+	if (!guest->spare && !job->kill.is_on && job->report.fd >= 0)
+		guest->spare = job;
+	else if (guest->spare != job)
+		spare_dismiss(guest, job);
+}
+
+void spare_dismiss(struct guest *guest, struct job *job)
+{
+	if (guest->spare == job)
+		guest->spare = NULL;
+	job->is_idle = false;
+	if (job->report.fd >= 0)
+		shutdown(job->report.fd, SHUT_WR); /* what it has to report still comes */
+}
 
 /* 0: the spare process has it. Otherwise there is none, or it is of no use any more. */
 static int hand_over(struct guest *guest, struct job *job, const struct message_header *message,
@@ -29,7 +47,7 @@ static int hand_over(struct guest *guest, struct job *job, const struct message_
 	r = channel_send(spare->report.fd, &order, sizeof(order), message, message->size, fds,
 		RUNNER_ORDER_FDS);
 	if (r < 0) {
-		job_dismiss(guest, spare);
+		spare_dismiss(guest, spare);
 		return r;
 	}
 	guest->spare = NULL;
@@ -75,7 +93,7 @@ int spare_start(struct guest *guest, struct job *job, const struct message_heade
 static void on_end(struct guest *guest, struct source *source, uint32_t events)
 {
 	(void)events;
-	job_dismiss(guest, list_entry(source, struct job, report));
+	spare_dismiss(guest, list_entry(source, struct job, report));
 	source_close(source);
 }
 

@@ -16,6 +16,12 @@
 int spare_start(struct guest *guest, struct job *job, const struct message_header *message,
 	struct child_fds *theirs);
 
+/* An idle runner, without a request: it is the spare one; a second one goes. */
+void spare_keep(struct guest *guest, struct job *job);
+
+/* A runner: no other request; it exits as soon as it has nothing below it. */
+void spare_dismiss(struct guest *guest, struct job *job);
+
 /* At the end of a turn: fork one where a worker was the last, unless a request would have to wait for that. */
 void spare_renew(struct guest *guest);
 #endif

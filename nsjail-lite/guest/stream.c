@@ -14,7 +14,7 @@
 
 /* A terminal does not tell how much it holds (the kernel moves it on later): no more than this. */
 #define TERMINAL_DRAIN_MAX 131072u
-#define LITTLE		   1024
+#define LITTLE_BYTES	   1024 /* of a piece for whose like it pays to wait */
 #define REST_NS		   NS_PER_MS
 
 static void on_output(struct guest *guest, struct source *source, uint32_t events);
@@ -89,7 +89,7 @@ static void rest_after(struct guest *guest, ssize_t size)
 {
 	uint64_t now = clock_now_ns();
 
-	if (size < LITTLE && now - guest->output_ns < REST_NS)
+	if (size < LITTLE_BYTES && now - guest->output_ns < REST_NS)
 		set_rest(guest, now + REST_NS);
 	guest->output_ns = now;
 }

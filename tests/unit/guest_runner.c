@@ -52,36 +52,39 @@ static pid_t runner(void)
 	return pid;
 }
 
-/* Of the guest. */
-static int count_children(void)
+static FILE *open_proc(pid_t pid, const char *name)
 {
 	char path[64];
-	int pid, count = 0;
 	FILE *file;
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", child.pid, child.pid);
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
 	file = fopen(path, "re");
 	assert_non_null(file);
-	while (fscanf(file, "%d", &pid) == 1)
-		count++;
+	return file;
+}
+
+/* Of the guest; *ret_first: one of them, or 0. */
+static int look_at_children(pid_t *ret_first)
+{
+	int pid, count = 0;
+	char name[48];
+	FILE *file;
+
+	snprintf(name, sizeof(name), "task/%d/children", child.pid);
+	file = open_proc(child.pid, name);
+	*ret_first = 0;
+	for (; fscanf(file, "%d", &pid) == 1; count++)
+		if (count == 0)
+			*ret_first = pid;
 	fclose(file);
 	return count;
 }
 
-/* 0: there is none. */
-static pid_t first_child(void)
+static int count_children(void)
 {
-	char path[64];
-	int pid = 0;
-	FILE *file;
+	pid_t first;
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", child.pid, child.pid);
-	file = fopen(path, "re");
-	assert_non_null(file);
-	if (fscanf(file, "%d", &pid) != 1)
-		pid = 0;
-	fclose(file);
-	return pid;
+	return look_at_children(&first);
 }
 
 static void assert_children(int expected)
@@ -202,13 +205,11 @@ static void an_idle_runner_that_was_killed_is_replaced(void **state)
 /* Dead, but not reaped: nothing that it held is open any more. */
 static void wait_for_zombie(pid_t pid)
 {
-	char path[64], state = 0;
+	char state = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	for (int i = 0; i < WAIT_MS && state != 'Z'; i++) {
-		FILE *file = fopen(path, "re");
+		FILE *file = open_proc(pid, "stat");
 
-		assert_non_null(file);
 		assert_int_equal(fscanf(file, "%*d (%*[^)]) %c", &state), 1);
 		fclose(file);
 		usleep(1000);
@@ -284,10 +285,10 @@ static void a_runner_that_never_ran_and_was_killed_is_replaced(void **state)
 	(void)state;
 	first = runner();
 	read_file(); /* the reply does not wait for its end */
-	second = first_child();
+	look_at_children(&second);
 	for (int i = 0; i < WAIT_MS && (second == 0 || second == first); i++) {
 		usleep(1000);
-		second = first_child();
+		look_at_children(&second);
 	}
 	assert_int_equal(kill(second, SIGKILL), 0);
 	assert_children(0);
@@ -296,13 +297,9 @@ static void a_runner_that_never_ran_and_was_killed_is_replaced(void **state)
 
 static long processor_ticks(pid_t pid)
 {
-	char path[64];
+	FILE *file = open_proc(pid, "stat");
 	long user, system;
-	FILE *file;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	file = fopen(path, "re");
-	assert_non_null(file);
 	assert_int_equal(
 		fscanf(file, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld",
 			&user, &system),

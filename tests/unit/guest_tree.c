@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -268,6 +269,47 @@ static void without_a_process_left_every_request_fails_and_says_so(void **state)
 	assert_int_equal(call.reply.limits_hit & LIMIT_HIT_PIDS, 0);
 }
 
+/* Somebody else takes a process of the guest's user. */
+static pid_t take_process(void)
+{
+	bool is_root = geteuid() == 0;
+	pid_t pid;
+
+	if (is_root)
+		assert_int_equal(setresuid(UID_OF_ITS_OWN, UID_OF_ITS_OWN, 0), 0);
+	pid = fork();
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	if (is_root)
+		assert_int_equal(setresuid(0, 0, 0), 0);
+	assert_true(pid > 0);
+	return pid;
+}
+
+static void without_a_process_for_another_runner_there_is_none_until_it_is_asked_for(void **state)
+{
+	const struct guest_file_options write = {.type = GUEST_WRITE, .path = "f"};
+	const struct guest_file_options stat = {.type = GUEST_STAT, .path = "/"};
+	pid_t other_process;
+
+	(void)state;
+	call_file(child.client, &other, &write, NULL, 0); /* takes the only one */
+	while (!children()[0])
+		calls_turn(child.client, 1);
+	other_process = take_process();
+	assert_int_equal(guest_request_cancel(other.request), 0);
+	call_wait(child.client, &other);
+	guest_child_ask(&child, &call, &stat, NULL);
+	assert_no_process(&call);
+	assert_string_equal(children(), "");
+	assert_int_equal(kill(other_process, SIGKILL), 0);
+	assert_int_equal(waitpid(other_process, NULL, 0), other_process);
+	guest_child_ask(&child, &call, &stat, NULL);
+	assert_end(GUEST_END_DONE, 0);
+}
+
 #define with_guest(f)	      cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 #define with_limited_guest(f) cmocka_unit_test_setup_teardown(f, set_up_limited, tear_down)
 #define with_starved_guest(f) cmocka_unit_test_setup_teardown(f, set_up_starved, tear_down)
@@ -285,6 +327,8 @@ int main(void)
 		with_limited_guest(a_cancel_ends_a_fork_bomb_that_leaves_no_process_to_anyone),
 		with_starved_guest(a_runner_without_a_process_for_its_command_says_so),
 		with_starved_guest(without_a_process_left_every_request_fails_and_says_so),
+		with_starved_guest(
+			without_a_process_for_another_runner_there_is_none_until_it_is_asked_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
