@@ -317,11 +317,11 @@ void runner_main(const struct guest *guest, const struct message_header *message
 			worker_main((const void *)message, guest->defaults->cwd, guest->self);
 		if (message)
 			run((const void *)message, guest->defaults, mailbox, guest->self);
+		place_priority(PLACE_SLICE_SHORT_NS);
 		message = receive(&order);
 		if (!message)
 			_exit(0);
 		if (message->type == GUEST_EXEC)
 			mailbox = &guest->mailboxes[order->mailbox];
-		place_priority(PLACE_SLICE_SHORT_NS);
 	}
 }
