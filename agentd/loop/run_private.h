@@ -1,6 +1,6 @@
 /*
- * What the files of a run share: run.c (life), run_turn.c (the model), run_summary.c (a long conversation), run_call.c
- * (tools), run_restore.c (calls of an earlier life), run_log.c (followers).
+ * What the files of a run share: run.c (its beginning), run_turn.c (the model), run_summary.c (a long conversation),
+ * run_call.c (tools), run_restore.c (calls of an earlier life), run_log.c (followers), run_end.c (its end).
  */
 #ifndef AGENTD_LOOP_RUN_PRIVATE_H
 #define AGENTD_LOOP_RUN_PRIVATE_H
@@ -88,14 +88,16 @@ struct run {
 	char error[ERROR_TEXT_MAX], reason[RUN_REASON_MAX];
 };
 
-/* run.c: the only ways on. */
+/* run.c */
 void run_next(struct run *run, void (*on_step)(struct run *run));
+/* The next command, after a crash or of a later run, begins where the last one ended. */
+void run_keep_cwd(struct run *run);
+
+/* run_end.c */
 void run_finish(struct run *run, enum run_failure failure, const char *finish, const char *format,
 	...) __attribute__((format(printf, 4, 5)));
 /* After run_finish(): when nothing works for it any more, it ends. */
 void run_conclude(struct run *run);
-/* The next command, after a crash or of a later run, begins where the last one ended. */
-void run_keep_cwd(struct run *run);
 /* Of a write to the store, asked for with run_written (arg: the run) or a callback that calls it. */
 void run_wrote(struct run *run, int r);
 void run_written(void *arg, int r, json_t *result, const struct error *err);

@@ -6,14 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
+#include "agentd/upstream/transfer_curl.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/list.h"
 
-#define USER_AGENT	 "hearth"
 #define CONNECTIONS_KEPT 64L /* open for a next request */
 
 struct transfers {
@@ -96,40 +95,6 @@ static void finish(struct transfer *transfer, int status, const char *why)
 	transfer_destroy(transfer);
 }
 
-static int status_of(CURLcode code)
-{
-	switch ((int)code) {
-	case CURLE_OK:
-		return 0;
-	case CURLE_URL_MALFORMAT:
-		return -EINVAL;
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_RESOLVE_PROXY:
-		return -EHOSTUNREACH;
-	case CURLE_COULDNT_CONNECT:
-		return -ECONNREFUSED;
-	case CURLE_OPERATION_TIMEDOUT:
-		return -ETIMEDOUT;
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CACERT_BADFILE:
-	case CURLE_SSL_ISSUER_ERROR:
-	case CURLE_SSL_INVALIDCERTSTATUS:
-		return -EKEYREJECTED;
-	case CURLE_SSL_CONNECT_ERROR:
-	case CURLE_SEND_ERROR:
-	case CURLE_RECV_ERROR:
-	case CURLE_GOT_NOTHING:
-	case CURLE_PARTIAL_FILE:
-	case CURLE_HTTP2:
-	case CURLE_HTTP2_STREAM:
-		return -ECONNRESET;
-	case CURLE_OUT_OF_MEMORY:
-		return -ENOMEM;
-	default:
-		return -EIO;
-	}
-}
-
 static const char *text_of(const struct transfer *transfer, CURLcode code)
 {
 	if (code == CURLE_OK)
@@ -154,7 +119,8 @@ static void collect(struct transfers *transfers)
 			continue;
 		code = message->data.result;
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
-		finish(transfer, transfer->end_status ? transfer->end_status : status_of(code),
+		finish(transfer,
+			transfer->end_status ? transfer->end_status : transfer_curl_status(code),
 			text_of(transfer, code));
 	}
 }
@@ -215,13 +181,6 @@ static int on_timeout_change(CURLM *multi, long timeout_ms, void *arg)
 	else
 		arm(transfers->timer, (uint64_t)timeout_ms);
 	return 0;
-}
-
-static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
-{
-	(void)arg;
-	(void)purpose;
-	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 static void on_reaper(evutil_socket_t fd, short events, void *arg)
@@ -350,85 +309,6 @@ static void on_stall(evutil_socket_t fd, short events, void *arg)
 	finish(transfer, -ETIMEDOUT, why);
 }
 
-/* What listens on this machine is not asked through a proxy, whatever the environment says. */
-static bool is_loopback(const char *url)
-{
-	CURLU *parts = curl_url();
-	char *host = NULL;
-	bool is = false;
-
-	if (parts && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
-		curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK)
-		is = strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
-		     strncmp(host, "127.", 4) == 0;
-	curl_free(host);
-	curl_url_cleanup(parts);
-	return is;
-}
-
-/* Takes over nothing; on failure the list is as it was. */
-static bool add_header(struct transfer *transfer, const char *header)
-{
-	struct curl_slist *grown = curl_slist_append(transfer->headers, header);
-
-	if (grown)
-		transfer->headers = grown;
-	return grown;
-}
-
-static bool set_headers(struct transfer *transfer, const struct transfer_request *request)
-{
-	bool ok = add_header(transfer, "Expect:"); /* no round trip before a body */
-
-	for (size_t i = 0; ok && request->headers && request->headers[i]; i++)
-		ok = add_header(transfer, request->headers[i]);
-	if (ok && request->secret_header)
-		ok = add_header(transfer, request->secret_header);
-	return ok &&
-	       curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, transfer->headers) == CURLE_OK;
-}
-
-static bool set_body(CURL *easy, const struct transfer_request *request)
-{
-	if (strcmp(request->method, "GET") == 0)
-		return true;
-	return curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
-		       (curl_off_t)request->body_size) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS,
-		       request->body ? (const char *)request->body : "") == CURLE_OK;
-}
-
-/* How the other end is found and believed. Redirects stay unfollowed: that is libcurl's default. */
-static bool set_way(struct transfer *transfer, const struct transfer_request *request)
-{
-	CURL *easy = transfer->easy;
-	bool is_direct = request->socket_path || is_loopback(request->url);
-	const char *ca_file = transfer->owner->ca_file;
-
-	return curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-	       /* Else an end would wait for the thread that asks a dead resolver. */
-	       curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) ==
-		       CURLE_OK &&
-	       (!ca_file || curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) == CURLE_OK) &&
-	       (!is_direct || curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK) &&
-	       (!request->socket_path || curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH,
-						 request->socket_path) == CURLE_OK) &&
-	       curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_USERAGENT, USER_AGENT) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-		       (long)request->connect_timeout_ms) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->total_timeout_ms) ==
-		       CURLE_OK;
-}
-
 static bool set_callbacks(struct transfer *transfer)
 {
 	CURL *easy = transfer->easy;
@@ -477,8 +357,8 @@ int transfer_start(struct transfers *transfers, const struct transfer_request *r
 		return error_set(err, EBUSY, "%d requests are under way", TRANSFERS_MAX);
 	transfer = transfer_create(transfers, request, callbacks);
 	if (!transfer || !transfer->easy || !transfer->stall || !set_callbacks(transfer) ||
-		!set_way(transfer, request) || !set_headers(transfer, request) ||
-		!set_body(transfer->easy, request) ||
+		!transfer_curl_set(
+			transfer->easy, request, transfers->ca_file, &transfer->headers) ||
 		curl_multi_add_handle(transfers->multi, transfer->easy) != CURLM_OK) {
 		transfer_destroy(transfer);
 		return error_set(err, ENOMEM, "libcurl cannot make a request: out of memory");
