@@ -6,6 +6,7 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "agentd/project/loose_yaml.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/text.h"
@@ -379,14 +380,18 @@ int front_matter_parse(const struct front_matter_span *span, const char *file,
 	struct reader reader = {
 		.first_line = span->first_line, .file = file, .problems = problems, .err = err};
 	struct front_matter matter = {.name = NULL};
+	auto_free char *mended = NULL;
 	int r;
 
 	if (span->size > FRONT_MATTER_MAX)
 		return refuse(&reader, 0, "move text into the body", "is longer than 64 KiB");
-	if (!yaml_parser_initialize(&reader.parser))
+	if (loose_yaml_mend(span, file, problems, &mended) < 0 ||
+		!yaml_parser_initialize(&reader.parser))
 		return error_set(err, ENOMEM, "%s: out of memory", file);
 	yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&reader.parser, (const unsigned char *)span->yaml, span->size);
+	yaml_parser_set_input_string(&reader.parser,
+		(const unsigned char *)(mended ? mended : span->yaml),
+		mended ? strlen(mended) : span->size);
 	r = read_stream(&reader, &matter);
 	drop_event(&reader);
 	yaml_parser_delete(&reader.parser);

@@ -9,6 +9,7 @@ libproject_a_SOURCES = \
 	agentd/project/cross_check.c agentd/project/cross_check.h \
 	agentd/project/folder.c agentd/project/folder.h \
 	agentd/project/front_matter.c agentd/project/front_matter.h \
+	agentd/project/loose_yaml.c agentd/project/loose_yaml.h \
 	agentd/project/memory.c \
 	agentd/project/place.c agentd/project/place.h \
 	agentd/project/problem.c agentd/project/problem.h \

@@ -189,15 +189,17 @@ static const struct row skill_errors[] = {
 	{"---\nname: a\n...\nname: b\n---\n",
 		":4: error: front matter: did not find expected <document start>: check the "
 		"indentation, and put a value that holds ': ' or ' #' in quotes"},
-	{"---\nname: style\ndescription: use it: always\n---\n",
+	{"---\nname: style\ndescription: use it: always\n  or not: never\n---\n",
 		":3: error: front matter: mapping values are not allowed in this context: check "
-		"the "
-		"indentation, and put a value that holds ': ' or ' #' in quotes"},
+		"the indentation, and put a value that holds ': ' or ' #' in quotes"},
 	{"---\nname: \"a\\0b\"\n---\n",
 		":2: error: front matter: the value must be a text: write a text"},
 };
 
 static const struct row skill_warnings[] = {
+	{"---\nname: style\ndescription: use it: always\n---\nb",
+		":3: warning: front matter: a value that YAML wants in quotes has none: put the "
+		"value in quotes: other programs refuse it"},
 	{"---\ndescripton: d\n---\nb",
 		":2: warning: front matter: unknown key 'descripton': did you mean 'description'?"},
 	{"---\ndescription: d\nmodel: x\n---\nb",

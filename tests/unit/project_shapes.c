@@ -205,6 +205,37 @@ static const struct shape shapes[] = {
 		.skills = 1,
 		.description = "d",
 		.body = "one\n---\ntwo\n"},
+	{.title = "values that no quotes are around",
+		.files = SKILL("---\r\n"
+			       "name: style\r\n"
+			       "description: Use it's, for C#: always: \t # not: this\r\n"
+			       "tools: [read]\r\n"
+			       "metadata: |\r\n"
+			       "  key: value: more\r\n"
+			       "author: @someone\r\n"
+			       "license: see:\r\n"
+			       "version: 'a: b'\r\n"
+			       "tags:\r\n"
+			       "- a\r\n"
+			       "---\r\nb"),
+		.agents = 1,
+		.skills = 1,
+		.warnings = 3,
+		.description = "Use it's, for C#: always:",
+		.tools = "read",
+		.tags = "a",
+		.body = "b"},
+	{.title = "what is YAML stays as it is",
+		.files = SKILL("---\n"
+			       "description: \"a\n"
+			       "  b: c: d\"\n"
+			       "tags: [a]\n"
+			       "---\nb"),
+		.agents = 1,
+		.skills = 1,
+		.description = "a b: c: d",
+		.tags = "a",
+		.body = "b"},
 	{.title = "a skill with empty front matter",
 		.files = SKILL("---\n---\nb"),
 		.agents = 1,
