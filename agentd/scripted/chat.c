@@ -176,11 +176,13 @@ static bool is_run(const char *at, const char *end)
 static const char *find_command(const json_t *text, size_t n, size_t *ret_length)
 {
 	const char *at = json_string_value(text);
-	const char *end = at + json_string_length(text);
-	const char *newline;
+	const char *end, *newline;
 
 	*ret_length = 0;
-	if (!at || !is_run(at, end))
+	if (!at)
+		return NULL;
+	end = at + json_string_length(text);
+	if (!is_run(at, end))
 		return NULL;
 	for (; at < end; at = newline + 1) {
 		if (is_run(at, end) && n-- == 0) {
