@@ -70,6 +70,12 @@ static enum api_fault fault_of_start(int r)
 	return r == -EBUSY ? API_RATE_LIMITED : API_INTERNAL;
 }
 
+static void fail_busy(struct chat *chat)
+{
+	fail(chat, API_CONFLICT, "sessionId",
+		"a run of this session is under way: follow it, cancel it or wait");
+}
+
 static void start(
 	struct chat *chat, const json_t *history, uint64_t summarized, const json_t *messages)
 {
@@ -86,8 +92,7 @@ static void start(
 	int r;
 
 	if (run_of_session(chat->service, chat->session)) {
-		fail(chat, API_CONFLICT, "sessionId",
-			"a run of this session is under way: follow it, cancel it or wait");
+		fail_busy(chat);
 		return;
 	}
 	r = run_start(chat->service, &request, &chat->run, &err);
@@ -107,6 +112,11 @@ static void on_history(void *arg, int r, json_t *result, const struct error *err
 
 	if (r < 0) {
 		fail(chat, API_INTERNAL, NULL, err->text);
+		return;
+	}
+	/* Of an earlier life, and not taken up yet. */
+	if (text_of(result, "running")) {
+		fail_busy(chat);
 		return;
 	}
 	history = service_history(result, &summarized);

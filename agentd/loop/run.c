@@ -213,7 +213,7 @@ static void go_on(struct run *run, const char *finish)
 	if (finish) {
 		run_turn_restore(run, finish);
 	} else if (run->call_count > 0) {
-		run_next(run, run_calls_go);
+		run_next(run, run->state == RUN_ENDING ? run_conclude : run_calls_go);
 	} else {
 		run->cuts = is_cut(run);
 		run_next(run, run_ask);

@@ -16,6 +16,8 @@
 #include "base/list.h"
 
 #define RUN_ID_SIZE 40 /* "run-" and 32 hexadecimal digits */
+/* What the model is told of a call without a result. */
+#define RUN_CALL_UNENDED "Error: the run ended before this call did"
 
 struct error;
 struct project_agent;

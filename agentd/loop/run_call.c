@@ -431,7 +431,7 @@ bool run_calls_close(struct run *run)
 			return false;
 		}
 		if (call->state != RUN_CALL_DONE)
-			refuse(call, "Error: the run ended before this call did");
+			refuse(call, RUN_CALL_UNENDED);
 	}
 	return true;
 }

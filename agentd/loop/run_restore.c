@@ -106,6 +106,7 @@ int run_calls_restore(struct run *run, const json_t *rows, struct error *err)
 		return error_set(err, ENOMEM, "out of memory");
 	if (!restore_results(run, rows))
 		return error_set(err, EINVAL, "its results do not fit its session's messages");
+	run->state = RUN_TOOLS; /* unless what follows cannot be stored */
 	json_array_foreach((json_t *)rows, i, row)
 	{
 		struct run_call *call = &run->calls[i];
@@ -116,6 +117,5 @@ int run_calls_restore(struct run *run, const json_t *rows, struct error *err)
 		if (!call->tool || !call->tool->is_reader)
 			run_call_finish(call, json_string(UNKNOWN), true);
 	}
-	run->state = RUN_TOOLS;
 	return 0;
 }

@@ -113,12 +113,36 @@ struct resumption {
 	json_t *run, *session;
 };
 
+static json_int_t number_of(const json_t *row, const char *name)
+{
+	return json_integer_value(json_object_get(row, name));
+}
+
+/* Models refuse a conversation in which one has no result. */
+static void close_calls(struct resumption *resumption, const char *run)
+{
+	json_t *call;
+	size_t i;
+
+	json_array_foreach(json_object_get(resumption->run, "calls"), i, call)
+	{
+		json_auto_t *message = json_pack("{s:s,s:O,s:s}", "role", "tool", "tool_call_id",
+			json_object_get(call, "id"), "content", RUN_CALL_UNENDED);
+
+		if (strcmp(json_string_value(json_object_get(call, "state")), "done") != 0)
+			store_call_finish(resumption->service->store, run,
+				(uint32_t)number_of(call, "turn"),
+				(uint32_t)number_of(call, "position"), message, NULL, NULL, NULL);
+	}
+}
+
 static void give_up(struct resumption *resumption, const char *why)
 {
 	const char *id = json_string_value(json_object_get(resumption->run, "id"));
 	json_auto_t *end = json_pack("{s:s,s:{s:s}}", "finish", "error", "error", "message", why);
 
 	log_event(LOG_LEVEL_WARNING, "run_not_resumed", "run", id, "why", why, NULL);
+	close_calls(resumption, id);
 	store_run_end(resumption->service->store, id, "failed", end, NULL, NULL);
 }
 

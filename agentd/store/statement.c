@@ -46,7 +46,9 @@ static const char *const texts[STATEMENT_COUNT] = {
 	[STATEMENT_SESSION_SUMMARIZE] =
 		"UPDATE session SET summary = :summary, summarized = :summarized"
 		" WHERE id = :id AND :summarized BETWEEN summarized AND messages RETURNING id",
-	[STATEMENT_SESSION_SUMMARY] = "SELECT summary, summarized, summarized + 1 AS \"from\""
+	[STATEMENT_SESSION_SUMMARY] = "SELECT summary, summarized, summarized + 1 AS \"from\","
+				      " (SELECT run.id FROM run WHERE run.session = session.id"
+				      " AND status = 'running' LIMIT 1) AS running"
 				      " FROM session WHERE id = :id",
 	[STATEMENT_REMOVAL_INSERT] = "INSERT OR IGNORE INTO removal (workspace)"
 				     " SELECT :workspace WHERE :workspace <> ''",

@@ -79,7 +79,10 @@ int store_removal_done(struct store *store, const char *workspace, store_done_fn
  */
 int store_session_summarize(struct store *store, const char *id, const char *summary, uint64_t seq,
 	store_done_fn done, void *arg);
-/* Result: {summary (or null), summarized (how many messages it stands for), messages: [those after, oldest first]}. */
+/*
+ * Result: {summary (or null), summarized (how many messages it stands for), messages: [those after, oldest first],
+ * running: a run that has not ended, or null}.
+ */
 int store_history(struct store *store, const char *session, store_done_fn done, void *arg);
 /* Oldest first, from seq (1 is the first). Result: {messages: [...], total}. limit 0: all. */
 int store_message_list(struct store *store, const char *session, uint64_t from_seq, uint32_t limit,

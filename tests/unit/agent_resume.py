@@ -105,6 +105,18 @@ class Calls(Changed):
                 self.assertEqual((row["status"], row["finish"]), ("failed", "error"), row)
                 self.assertIn("do not fit", row["error"]["message"])
 
+    def test_not_taken_up(self):
+        """of a run that cannot go on, each call gets a result, without which no model takes the conversation any more"""
+        run, session = self.begin("go")
+        self.change(f"UPDATE run SET agent = 'gone' WHERE id = '{run}'")
+        self.assertEqual(self.wait_for_end(run)["status"], "failed")
+        messages = self.messages(session)
+        self.assertEqual([message.get("tool_call_id") for message in messages[2:]],
+                         [asked["id"] for asked in messages[1]["tool_calls"]])
+        self.assertEqual([message["content"].startswith("Error: the run ended before") for message in messages[2:]],
+                         [False, True, True])
+        self.assertEqual(self.chat("go on", sessionId=session)["choices"][0]["message"]["role"], "assistant")
+
     def test_stopped_again(self):
         """agentd that is told to end while it takes a run up leaves it for the next start"""
         run, session = self.begin("go")

@@ -175,6 +175,23 @@ static void a_summary_stands_for_the_messages_before_it(void **state)
 	world_expect(w, "{'summary':'everything','summarized':3,'messages':[]}");
 }
 
+static void a_history_tells_which_run_of_its_session_has_not_ended(void **state)
+{
+	struct world *w = *state;
+
+	world_create_session(w, "s1");
+	world_create_session(w, "s2");
+	world_begin_run(w, "r1", "s1");
+	ASK(w, store_history, "s2");
+	world_expect(w, "{'running':null}");
+	world_reopen(w); /* as after a crash */
+	ASK(w, store_history, "s1");
+	world_expect(w, "{'running':'r1'}");
+	ASK(w, store_run_end, "r1", "failed", NULL);
+	ASK(w, store_history, "s1");
+	world_expect(w, "{'running':null}");
+}
+
 static void a_workspace_is_to_be_removed_until_it_is_said_to_be_gone(void **state)
 {
 	struct world *w = *state;
@@ -462,6 +479,7 @@ int main(void)
 		T(what_an_update_does_not_name_stays),
 		T(a_deleted_session_takes_all_that_is_its_own),
 		T(a_summary_stands_for_the_messages_before_it),
+		T(a_history_tells_which_run_of_its_session_has_not_ended),
 		T(a_workspace_is_to_be_removed_until_it_is_said_to_be_gone),
 		T(a_run_begins_with_its_messages_or_not_at_all),
 		T(messages_are_listed_from_a_number_on),
