@@ -127,6 +127,20 @@ static int check_bounds(const json_t *schema, const char *min_word, const char *
 	return 0;
 }
 
+static int check_real(const json_t *schema, double value, const char *name, struct error *err)
+{
+	const json_t *min = json_object_get(schema, "minimum");
+	const json_t *max = json_object_get(schema, "maximum");
+
+	if (min && value < json_number_value(min))
+		return error_set(err, EINVAL, "%s: must be at least %g, is %g", name,
+			json_number_value(min), value);
+	if (max && value > json_number_value(max))
+		return error_set(err, EINVAL, "%s: must be at most %g, is %g", name,
+			json_number_value(max), value);
+	return 0;
+}
+
 static int check_array(
 	const json_t *schema, const json_t *value, const char *name, struct error *err)
 {
@@ -197,6 +211,8 @@ int schema_check(const json_t *schema, const json_t *value, const char *name, st
 	if (json_is_integer(value))
 		return check_bounds(
 			schema, "minimum", "maximum", json_integer_value(value), "", name, err);
+	if (json_is_real(value))
+		return check_real(schema, json_real_value(value), name, err);
 	if (json_is_string(value))
 		return check_bounds(schema, "minLength", "maxLength",
 			(json_int_t)json_string_length(value), " bytes", name, err);

@@ -175,6 +175,9 @@ static void on_end(struct run_follower *follower, const struct run *run, const s
 {
 	struct chat *chat = list_entry(follower, struct chat, follower);
 
+	/* OpenAI's clients take 409 for what goes by, and would ask for the run again. */
+	if (end->failure == RUN_CANCELLED)
+		api_header(chat->call, "x-should-retry", "false");
 	if (chat->is_started)
 		end_stream(chat, run, end);
 	else if (end->failure != RUN_FINE)
@@ -219,6 +222,8 @@ void chat_reply_begin(struct chat *chat)
 		api_keep_alive(chat->call);
 	}
 	chat->follower.on_end = on_end;
-	chat->call->on_gone = on_gone;
 	run_follow(chat->run, &chat->follower);
+	chat->call->on_gone = on_gone;
+	if (chat->call->is_gone) /* while its session was looked up */
+		on_gone(chat->call);
 }

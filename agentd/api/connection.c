@@ -51,12 +51,17 @@ void connection_drop(struct connection *c)
 		c->stream, BEV_EVENT_EOF | BEV_EVENT_READING, BEV_TRIG_DEFER_CALLBACKS);
 }
 
+static bool is_far_ahead(const struct connection *c)
+{
+	return evbuffer_get_length(c->raw) >= CONNECTION_AHEAD_MAX;
+}
+
 void connection_watch(struct connection *c)
 {
-	if (evbuffer_get_length(c->raw) < CONNECTION_AHEAD_MAX)
-		bufferevent_enable(c->stream, EV_READ);
-	else
+	if (is_far_ahead(c))
 		bufferevent_disable(c->stream, EV_READ);
+	else
+		bufferevent_enable(c->stream, EV_READ);
 }
 
 void connection_answered(struct connection *c)
@@ -93,7 +98,7 @@ static void hand_over(struct connection *c)
 
 static void end_request(struct connection *c)
 {
-	c->is_last = c->set->is_stopping || !c->framing.is_kept_alive;
+	c->is_last = c->is_over_share || c->set->is_stopping || !c->framing.is_kept_alive;
 	hand_over(c);
 }
 
@@ -203,6 +208,9 @@ static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info
 		feed(c);
 	else
 		evbuffer_drain(c->raw, evbuffer_get_length(c->raw));
+	/* Nothing else may look at it for long: connection_watch() runs when something is sent. */
+	if (c->state == CONNECTION_ANSWERING && is_far_ahead(c))
+		bufferevent_disable(c->stream, EV_READ);
 }
 
 /* The answer has left. Unless it was the last, evhttp looks at its input next. */

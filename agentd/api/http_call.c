@@ -189,6 +189,11 @@ void http_call_send(struct http_call *call, struct evbuffer *more)
 	size_t unsent = connection_unsent(call->connection);
 	size_t size = more ? evbuffer_get_length(more) : 0;
 
+	/* evhttp would drop it, and never say that it is written. */
+	if (call->is_head && more) {
+		evbuffer_free(more);
+		return;
+	}
 	/* Until all is written, also when a ping finds less. */
 	call->is_full |= unsent + size > limits->stream_high;
 	/* One frame of any size is taken; until the loop gets to drop it, it costs no more. */
@@ -327,10 +332,9 @@ static void on_long(evutil_socket_t fd, short events, void *arg)
 static void keep_alive(struct api_call *api_call)
 {
 	struct http_call *call = (struct http_call *)api_call;
-
 	const struct timeval interval = interval_of(call);
 
-	if (call->state != HTTP_RUNNING || call->timer)
+	if (call->state != HTTP_RUNNING || call->timer || !call->connection)
 		return;
 	call->timer = evtimer_new(call->http->set.base, on_long, call);
 	if (call->timer)

@@ -34,7 +34,8 @@
 						     "\"null\"],\"minimum\":1},"                   \
 						     "\"max_completion_tokens\":{\"type\":["       \
 						     "\"integer\",\"null\"],\"minimum\":1}"        \
-						     "," NUMBER("n", "1", "1") "," BOOLEAN(        \
+						     ",\"n\":{\"type\":[\"integer\",\"null\"],"    \
+						     "\"minimum\":1,\"maximum\":1}," BOOLEAN(      \
 							     "parallel_tool_calls"))
 
 const struct route route_table[] = {

@@ -4,7 +4,7 @@ import json
 import os
 
 import tap
-from agent_world import AgentWorld, CODER
+from agent_world import AgentWorld, CODER, Connection
 from agentd_world import NOBODY, World
 from rpc_client import RpcError, until
 
@@ -224,6 +224,44 @@ class Rpc(AgentWorld):
             client.close()
         admin = self.connect()
         until(lambda: admin.call("agentd.health")["runs"] == 2, "both go on")
+
+
+class Clients(Routes):
+    """What clients of OpenAI's API do."""
+    scenario = Rpc.scenario
+
+    def ask_plainly(self, text, **members):
+        """The connection, with the answer still to come."""
+        connection = Connection(os.path.join(self.directory, "api.sock"))
+        self.addCleanup(connection.close)
+        body = {"model": "coder", "messages": [{"role": "user", "content": text}], **members}
+        connection.request("POST", "/v1/chat/completions", json.dumps(body), {"Content-Type": "application/json"})
+        return connection
+
+    def test_goes_at_once(self):
+        """who asks in its session and goes at once, while that is looked up, has its run, and leaves nothing else"""
+        sessions = [self.chat("hello")["sessionId"] for _ in range(10)]
+        for session in sessions:
+            self.ask_plainly("again", sessionId=session).close()
+            self.ask_plainly("again", sessionId=session, stream=True).close()
+        until(lambda: all(self.get(f"/v1/chat/sessions/{session}")["messages"] >= 4 for session in sessions), "all ran")
+        until(lambda: self.connect().call("agentd.health")["runs"] == 0, "none is left")
+
+    def test_cancelled(self):
+        """a call whose run is cancelled is answered with 409, and with the word that it is not to be asked again"""
+        connection = self.ask_plainly("wait")
+        session = until(lambda: self.get("/v1/chat/sessions")["sessions"], "the run begins")[0]["id"]
+        run = until(lambda: self.get(f"/v1/chat/sessions/{session}/messages")["messages"], "it is recorded")[0]["run"]
+        self.ask("POST", f"/v1/runs/{run}/cancel")
+        answer = connection.getresponse()
+        self.assertEqual((answer.status, answer.getheader("x-should-retry")), (409, "false"))
+
+    def test_members(self):
+        """a member may be null, and a number that is out of range is told before any model is asked"""
+        none = dict.fromkeys(("n", "temperature", "top_p", "stop", "seed", "max_tokens", "stream", "stream_options"))
+        self.chat("hello", **none)
+        self.ask("POST", "/v1/chat/completions", {"model": "coder", "temperature": 2.5, "messages": [
+            {"role": "user", "content": "hello"}]}, 400)
 
 
 class Unread(Routes):

@@ -90,6 +90,7 @@ static void one_of_several_types_is_enough(void **state)
 static void bounds_are_inclusive(void **state)
 {
 	static const char numbers[] = "{\"type\":\"integer\",\"minimum\":2,\"maximum\":4}";
+	static const char reals[] = "{\"type\":\"number\",\"minimum\":1,\"maximum\":2}";
 	static const char strings[] = "{\"type\":\"string\",\"minLength\":2,\"maxLength\":4}";
 	static const char arrays[] = "{\"type\":\"array\",\"minItems\":1,\"maxItems\":2}";
 
@@ -98,6 +99,11 @@ static void bounds_are_inclusive(void **state)
 	fits(numbers, "4");
 	fails(numbers, "1", "x: must be at least 2, is 1");
 	fails(numbers, "5", "x: must be at most 4, is 5");
+	fits(reals, "1.0");
+	fits(reals, "1.5");
+	fits(reals, "2");
+	fails(reals, "0.75", "x: must be at least 1, is 0.75");
+	fails(reals, "2.25", "x: must be at most 2, is 2.25");
 	fits(strings, "\"ab\"");
 	fits(strings, "\"abcd\"");
 	fails(strings, "\"a\"", "x: must be at least 2 bytes, is 1");

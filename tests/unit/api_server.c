@@ -2,7 +2,7 @@
  * api_server.c - a small server of agentd/api's front for tests/unit/api_http.py: real sockets, a table of its own.
  *
  * Usage: api_server SOCKET [LIMIT=NUMBER...] [any]: listens at SOCKET and on 127.0.0.1 (with "any" on 0.0.0.0 as
- * well) and says "ports N N". On stdin: "keys KEY...", "answer" (who waits at /slow), "stop", and its end ends all. On
+ * well) and says "ports N N". On stdin: "keys KEY...", "answer" (who waits at /slow or /late), "late", "stop", and its end ends all. On
  * stdout, a line each: "gone" (a handler was told), "closed N" (open calls), "done" (what a line asked for).
  */
 #include <arpa/inet.h>
@@ -76,6 +76,13 @@ static void run_never(struct api_call *call)
 {
 	open_calls++;
 	call->on_gone = on_gone_end;
+}
+
+/* Learns only by and by that it takes long; the command "late" says so. */
+static void run_late(struct api_call *call)
+{
+	open_calls++;
+	slow = call;
 }
 
 static void run_slow(struct api_call *call)
@@ -221,6 +228,11 @@ static const struct route routes[] = {
 		.access = ROUTE_KEY,
 		.parameters = ANY,
 		.run = run_slow},
+	{.method = "POST",
+		.path = "/late",
+		.access = ROUTE_KEY,
+		.parameters = ANY,
+		.run = run_late},
 	{.method = "GET",
 		.path = "/stream",
 		.access = ROUTE_KEY,
@@ -264,6 +276,10 @@ static void on_command(evutil_socket_t fd, short events, void *arg)
 	}
 	if (strncmp(line, "keys", 4) == 0) {
 		set_keys(line + 4);
+	} else if (strncmp(line, "late", 4) == 0) {
+		if (!slow || !slow->is_gone)
+			abort();
+		api_keep_alive(slow);
 	} else if (strncmp(line, "answer", 6) == 0 && slow) {
 		struct api_call *call = take_ptr(&slow);
 

@@ -5,6 +5,7 @@ import random
 import resource
 import select
 import socket
+import time
 
 import tap
 from api_world import Closed, HOST, JSON, PATIENCE_S, World, get, post
@@ -144,6 +145,20 @@ class Timeouts(World):
         self.assertEqual(connection.ask(get(b"/health")).status, 200)
         self.assertTrue(connection.is_closed())
 
+    def test_ahead(self):
+        """before its answer has begun, too, a client can send only so much ahead"""
+        connection = self.connect_unix()
+        connection.send(post(b"/v1/slow"))
+        flood, sent = get(b"/v1/items/x") * 20000, 0
+        connection.sock.setblocking(False)
+        while sent < len(flood) and select.select([], [connection.sock], [], 0.3)[1]:
+            sent += connection.sock.send(flood[sent:sent + 65536])
+        self.assertLess(sent, len(flood))
+        self.command("answer")
+        connection.sock.settimeout(PATIENCE_S)
+        self.assertEqual(connection.answer().json(), {"slow": "answer"})
+        self.assertEqual(connection.answer().status, 200)
+
     def test_no_reading(self):
         """who does not take its answer is closed after a time, and its handler is told"""
         connection = self.connect()
@@ -182,6 +197,7 @@ class Limits(World):
             self.assertEqual(connection.ask(get(b"/health")).status, 200)
         late = self.connect()
         self.assertEqual(late.ask(get(b"/health")).status, 429)
+        self.assertTrue(late.is_closed())  # else it would keep others out
         self.assertEqual(self.connect_unix().ask(get(b"/health")).status, 200)
 
     def test_calls(self):
@@ -318,9 +334,10 @@ class Streams(World):
     def test_head(self):
         """HEAD of a stream is its head, and the connection stays"""
         connection = self.connect()
-        data = get(b"/v1/stream?count=2").replace(b"GET", b"HEAD")
-        for _ in range(2):
-            self.assertEqual(connection.ask(data, is_head=True).status, 200)
+        for path in b"/v1/stream?count=2", b"/v1/stream?count=9&bytes=100000":  # more than the high mark
+            data = get(path).replace(b"GET", b"HEAD")
+            for _ in range(2):
+                self.assertEqual(connection.ask(data, is_head=True).status, 200)
 
     def test_errors(self):
         """an error in a stream is its last frame"""
@@ -348,6 +365,18 @@ class Streams(World):
         self.assertEqual(body.strip(), b'{"slow":"answer"}')
         stream.close()
         self.expect("gone")
+
+    def test_gone_before_it_is_kept_alive(self):
+        """whose client has gone before its handler knows that it takes long gets no blanks, and ends"""
+        connection = self.connect()
+        connection.send(post(b"/v1/late"))
+        self.assertEqual(self.ask(get(b"/health")).status, 200)
+        connection.close()
+        self.assertEqual(self.ask(get(b"/health")).status, 200)
+        self.command("late")
+        time.sleep(0.2)  # four times as long as until a blank
+        self.command("answer")
+        self.assertEqual(self.ask(get(b"/health")).status, 200)
 
     def test_slow_reader(self):
         """a handler that heeds a full stream waits, and its slow client gets every frame"""
