@@ -114,8 +114,8 @@ static void on_history(void *arg, int r, json_t *result, const struct error *err
 		fail(chat, API_INTERNAL, NULL, err->text);
 		return;
 	}
-	/* Of an earlier life, and not taken up yet. */
-	if (text_of(result, "running")) {
+	/* Of an earlier life, and not taken up yet. Later it is one whose end could not be stored. */
+	if (chat->service->resuming > 0 && text_of(result, "running")) {
 		fail_busy(chat);
 		return;
 	}

@@ -148,6 +148,7 @@ static void give_up(struct resumption *resumption, const char *why)
 
 static void end_resumption(struct resumption *resumption)
 {
+	resumption->service->resuming--;
 	json_decref(resumption->run);
 	json_decref(resumption->session);
 	free(resumption);
@@ -205,9 +206,11 @@ static void on_session(void *arg, int r, json_t *result, const struct error *err
 
 static void on_open_runs(void *arg, int r, json_t *result, const struct error *err)
 {
+	struct service *service = arg;
 	size_t i;
 	json_t *row;
 
+	service->resuming--;
 	if (r < 0) {
 		log_error("runs of an earlier life: %s", err->text);
 		return;
@@ -218,17 +221,19 @@ static void on_open_runs(void *arg, int r, json_t *result, const struct error *e
 
 		if (!resumption)
 			return;
-		resumption->service = arg;
+		service->resuming++;
+		resumption->service = service;
 		resumption->run = json_incref(row);
-		if (store_session_get(resumption->service->store, text_of(row, "session"),
-			    on_session, resumption) < 0)
+		if (store_session_get(
+			    service->store, text_of(row, "session"), on_session, resumption) < 0)
 			end_resumption(resumption);
 	}
 }
 
 void service_resume(struct service *service)
 {
-	store_run_open_list(service->store, on_open_runs, service);
+	if (store_run_open_list(service->store, on_open_runs, service) == 0)
+		service->resuming++;
 }
 
 void service_stop(struct service *service)

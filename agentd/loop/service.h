@@ -38,6 +38,7 @@ struct service {
 		[SERVICE_TEMPLATE_MAX]; /* whose sandboxes runs take; "": the instance's first */
 	bool has_workspaces;		/* sessions get one bound in */
 	bool is_stopping;
+	unsigned resuming; /* 0: each run of an earlier life has been taken up, or ended */
 	struct list runs;
 	unsigned run_count;
 };
