@@ -17,6 +17,7 @@
 
 #define REAPED_PER_TURN 256
 #define OOM_SCORE_FIRST "1000"
+#define DRAIN_AGAIN_NS	(5 * NS_PER_MS)
 #define WORKER_GRACE_NS NS_PER_S /* for the two system calls that are not to be parted */
 
 struct job *job_create(struct guest *guest, struct request *request)
@@ -149,6 +150,24 @@ bool job_reap(struct guest *guest)
 	return true;
 }
 
+static void check_deadline(struct guest *guest, struct job *job, uint64_t now)
+{
+	if (job->deadline_ns == 0 || job->deadline_ns > now)
+		return;
+	job->deadline_ns = 0;
+	if (job->request && job->request->state == REQUEST_RUNNING) {
+		job->request->reply.limits_hit |= LIMIT_HIT_TIME;
+		request_abort(guest, job->request, GUEST_END_TIMEOUT, 0, "");
+	} else if (!job->is_command && job->pid) {
+		kill(job->pid, SIGKILL);
+	}
+}
+
+static bool is_draining(const struct guest *guest, const struct job *job)
+{
+	return !guest->is_blocked && job->request && job->request->state == REQUEST_DRAINING;
+}
+
 void job_check_deadlines(struct guest *guest)
 {
 	uint64_t now = clock_now_ns();
@@ -157,21 +176,20 @@ void job_check_deadlines(struct guest *guest)
 	{
 		struct job *job = list_entry(l, struct job, member);
 
-		if (job->deadline_ns == 0 || job->deadline_ns > now)
+		check_deadline(guest, job, now);
+		if (!is_draining(guest, job))
 			continue;
-		job->deadline_ns = 0;
-		if (job->request->state == REQUEST_RUNNING) {
-			job->request->reply.limits_hit |= LIMIT_HIT_TIME;
-			request_abort(guest, job->request, GUEST_END_TIMEOUT, 0, "");
-		} else if (!job->is_command && job->pid) {
-			kill(job->pid, SIGKILL);
-		}
+		/* The bytes that are waited for can have been read by somebody else, who has the pipe too. */
+		stream_drain_again(&job->out);
+		stream_drain_again(&job->err);
+		request_on_drained(guest, job->request);
 	}
 }
 
 int job_next_timeout_ms(const struct guest *guest)
 {
 	uint64_t next = guest->tree.next_pass_ns ? guest->tree.next_pass_ns : UINT64_MAX;
+	bool is_waited_for = false;
 	uint64_t now;
 
 	if (guest->has_more_children)
@@ -184,9 +202,12 @@ int job_next_timeout_ms(const struct guest *guest)
 
 		if (job->deadline_ns && job->deadline_ns < next)
 			next = job->deadline_ns;
+		is_waited_for |= is_draining(guest, job);
 	}
-	if (next == UINT64_MAX)
+	if (next == UINT64_MAX && !is_waited_for)
 		return -1;
 	now = clock_now_ns();
+	if (is_waited_for && next > now + DRAIN_AGAIN_NS)
+		next = now + DRAIN_AGAIN_NS;
 	return next <= now ? 0 : (int)((next - now + NS_PER_MS - 1) / NS_PER_MS);
 }

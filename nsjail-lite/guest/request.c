@@ -92,9 +92,11 @@ static void close_stdio(struct request *request)
 /* Nothing is left to do for it but to say so. */
 static void finish(struct guest *guest, struct request *request)
 {
+	bool has_run = request->state != REQUEST_QUEUED;
 	struct job *job = request->job;
 
-	if (request->state != REQUEST_QUEUED) {
+	request->state = REQUEST_REPLYING; /* its end is decided, also where limits are hit now */
+	if (has_run) {
 		request->reply.wall_ns = clock_now_ns() - request->started_ns;
 		if (is_disk_full())
 			request->reply.limits_hit |= LIMIT_HIT_DISK;
@@ -109,7 +111,6 @@ static void finish(struct guest *guest, struct request *request)
 	}
 	input_finish(&request->input);
 	close_stdio(request);
-	request->state = REQUEST_REPLYING;
 	request_set_pending(guest, request); /* before all that the client need not wait for */
 	if (job)
 		job_leave_request(guest, job);

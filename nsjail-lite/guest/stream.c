@@ -103,6 +103,10 @@ static void on_output(struct guest *guest, struct source *source, uint32_t event
 	(void)events;
 	if (guest->is_blocked)
 		return;
+	if (stream->is_draining && stream->drain_left == 0) {
+		source_unwatch(source); /* until stream_discard(): what comes now is nobody's */
+		return;
+	}
 	if (stream->is_draining && stream->drain_left < size)
 		size = stream->drain_left;
 	n = read(source->fd, guest->chunk, size);
@@ -128,19 +132,32 @@ static void on_output(struct guest *guest, struct source *source, uint32_t event
 		request_on_drained(guest, stream->job->request);
 }
 
-void stream_drain(struct guest *guest, struct stream *stream)
+static uint32_t count_waiting(const struct stream *stream)
 {
 	int bytes = 0;
 
+	if (stream->is_terminal)
+		return is_terminal_readable(stream) ? TERMINAL_DRAIN_MAX : 0;
+	return ioctl(stream->source.fd, FIONREAD, &bytes) < 0 ? 0 : (uint32_t)bytes;
+}
+
+void stream_drain(struct guest *guest, struct stream *stream)
+{
 	set_rest(guest, 0);
 	stream->is_draining = true;
-	if (stream->source.fd < 0)
+	if (stream->source.fd >= 0)
+		stream->drain_left = count_waiting(stream);
+}
+
+void stream_drain_again(struct stream *stream)
+{
+	uint32_t waiting;
+
+	if (stream_is_drained(stream))
 		return;
-	if (stream->is_terminal)
-		bytes = is_terminal_readable(stream) ? (int)TERMINAL_DRAIN_MAX : 0;
-	else if (ioctl(stream->source.fd, FIONREAD, &bytes) < 0)
-		bytes = 0;
-	stream->drain_left = (uint32_t)bytes;
+	waiting = count_waiting(stream);
+	if (waiting < stream->drain_left)
+		stream->drain_left = waiting;
 }
 
 bool stream_is_drained(const struct stream *stream)

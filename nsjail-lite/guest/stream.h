@@ -40,6 +40,8 @@ void stream_end_rest(struct guest *guest);
 /* Nothing more belongs to the request than is in the pipe now. request_on_drained() follows. */
 void stream_drain(struct guest *guest, struct stream *stream);
 bool stream_is_drained(const struct stream *stream);
+/* While it is drained: somebody else who reads the pipe takes what it waits for. */
+void stream_drain_again(struct stream *stream);
 
 /* The request is over: read and throw away until the last writer has gone. */
 void stream_discard(struct guest *guest, struct stream *stream);

@@ -36,26 +36,39 @@ void tree_kill_strays(struct guest *guest)
 	tree_kill_start(guest, &guest->tree.strays);
 }
 
-/* State and parent of a process. The name before them may hold anything, so from the last ')' on. */
-static bool read_process(int proc, const char *name, struct tree_process *ret_process)
+/* A zombie whose threads live on can still fork. */
+static bool is_dead(char state, int threads)
+{
+	return state == 'X' || (state == 'Z' && threads <= 1);
+}
+
+/*
+ * State and parent of a process. The name before them may hold anything, so from the last ')' on. False: it has gone,
+ * or, with *ret_is_unknown, could not be looked at.
+ */
+static bool read_process(
+	int proc, const char *name, struct tree_process *ret_process, bool *ret_is_unknown)
 {
 	char path[32], text[512];
 	auto_close int fd = -1;
 	const char *p;
 	ssize_t n;
-	int parent;
+	int parent, threads;
 
 	snprintf(path, sizeof(path), "%.16s/stat", name);
 	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n <= 0) {
+		*ret_is_unknown |= n < 0 && errno != ENOENT && errno != ESRCH;
 		return false;
-	n = read(fd, text, sizeof(text) - 1);
-	if (n <= 0)
-		return false;
+	}
 	text[n] = '\0';
 	p = strrchr(text, ')');
-	if (!p || sscanf(p, ") %c %d", &ret_process->state, &parent) != 2)
+	if (!p ||
+		sscanf(p, ") %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d",
+			&ret_process->state, &parent, &threads) != 3)
 		return false;
+	ret_process->is_dead = is_dead(ret_process->state, threads);
 	ret_process->pid = (pid_t)strtol(name, NULL, 10);
 	ret_process->parent = parent;
 	return true;
@@ -95,7 +108,7 @@ static void strike(struct tree_process *process)
 
 	if (!kill_of || !kill_of->is_on || process->is_ours)
 		return;
-	if (process->state == 'Z' || process->state == 'X')
+	if (process->is_dead)
 		return;
 	kill_of->alive++;
 	/* 'D' too: it waits for a vforked child, or will stop before it runs on. */
@@ -165,30 +178,35 @@ static struct tree_process *add_process(struct tree *tree)
 	return &tree->processes[tree->count];
 }
 
-static void scan(struct guest *guest)
+/* False: not all that there is was seen. */
+static bool scan(struct guest *guest)
 {
 	struct tree *tree = &guest->tree;
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
+	bool is_unknown = false;
 
-	if (!proc)
-		return;
 	tree->count = 0;
+	if (!proc)
+		return false;
 	while ((entry = readdir(proc))) {
 		struct tree_process *process;
 
 		if (entry->d_name[0] < '1' || entry->d_name[0] > '9')
 			continue;
 		process = add_process(tree);
-		if (!process)
+		if (!process) {
+			is_unknown = true;
 			break;
-		if (!read_process(dirfd(proc), entry->d_name, process))
+		}
+		if (!read_process(dirfd(proc), entry->d_name, process, &is_unknown))
 			continue;
 		tree->count++;
 		classify(guest, process);
 	}
 	closedir(proc);
 	classify_rest(tree);
+	return !is_unknown;
 }
 
 /* Nothing ran any more: what has been found in this pass is all there is. */
@@ -224,14 +242,15 @@ static bool is_any_on(const struct guest *guest)
 	return false;
 }
 
-static void begin_pass(struct guest *guest)
+/* What is alive, and runs, is counted from here on. */
+static void count_from(struct guest *guest, unsigned count)
 {
-	guest->tree.strays.alive = guest->tree.strays.running = 0;
+	guest->tree.strays.alive = guest->tree.strays.running = count;
 	list_for_each(l, &guest->jobs)
 	{
 		struct job *job = list_entry(l, struct job, member);
 
-		job->kill.alive = job->kill.running = 0;
+		job->kill.alive = job->kill.running = count;
 	}
 }
 
@@ -264,8 +283,9 @@ void tree_pass(struct guest *guest)
 
 	if (tree->next_pass_ns == 0 || clock_now_ns() < tree->next_pass_ns)
 		return;
-	begin_pass(guest);
-	scan(guest);
+	count_from(guest, 0);
+	if (!scan(guest))
+		count_from(guest, 1); /* what was not seen may be anybody's */
 	end_pass(guest);
 	if (is_any_on(guest)) {
 		tree->next_pass_ns = clock_now_ns() + PASS_INTERVAL_NS;

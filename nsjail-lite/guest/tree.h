@@ -28,6 +28,7 @@ struct tree_process {
 	pid_t pid, parent;
 	struct tree_kill *kill; /* whose tree it belongs to; NULL: to be left alone */
 	char state;
+	bool is_dead; /* and has no thread that lives */
 	bool is_ours; /* a runner or worker itself */
 };
 

@@ -1,4 +1,5 @@
 /* What a guest does when the kernel says that its memory is at an end: an eventfd is rung here instead. */
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -7,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -15,6 +17,8 @@
 #include "nsjail-lite/guest/guest.h"
 #include "proto/control.h"
 #include "tests/unit/guest_child.h"
+
+#define FEW_FILES 12
 
 struct fixture {
 	struct guest_child child;
@@ -31,6 +35,19 @@ static int set_up(void **state)
 	assert_true(f.memory_fd >= 0);
 	guest_child_start_with(&f.child, &(struct guest_events){f.memory_fd, -1, -1});
 	*state = &f;
+	return 0;
+}
+
+/* With too few descriptors for a command. */
+static int set_up_few(void **state)
+{
+	struct rlimit limit, few;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	few = (struct rlimit){FEW_FILES, limit.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	set_up(state);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	return 0;
 }
 
@@ -97,6 +114,22 @@ static void a_runner_that_was_killed_too_is_no_success(void **state)
 	is_killed_by_memory(f);
 }
 
+/* Both happen when memory is at an end: what has failed stays failed, and the reply is one that a client takes. */
+static void a_command_that_cannot_be_started_then_is_replied_so(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(kill(f->child.pid, SIGSTOP), 0);
+	call_command(f->child.client, &f->call, "true", NULL);
+	calls_turn(f->child.client, 0);
+	ring(f);
+	assert_int_equal(kill(f->child.pid, SIGCONT), 0);
+	call_wait(f->child.client, &f->call);
+	assert_int_equal(f->call.reply.end, GUEST_END_FAILED);
+	assert_int_equal(f->call.reply.error, EMFILE);
+	assert_int_equal(f->call.reply.exit_status, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -104,6 +137,8 @@ int main(void)
 			commands_are_killed_and_the_guest_goes_on, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_runner_that_was_killed_too_is_no_success, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_command_that_cannot_be_started_then_is_replied_so, set_up_few, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
