@@ -256,7 +256,7 @@ class Leases(World):
         request = self.client.send("sandbox.exec", **handle, argv=["cat"], stdin="stream")
         self.client.execute(handle, "true")
         self.command("kill 1")
-        late = self.client.send("sandbox.exec", **handle, argv=["true"])
+        late = self.client.send("sandbox.exec", **handle, argv=["cat"], stdin="stream")  # or it may be done before
         self.command(f"end 1 {REASON_OOM} 0 0")
         for one in (request, late):
             with self.assertRaises(RpcError) as caught:
