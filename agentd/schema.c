@@ -10,6 +10,7 @@
 
 #define NAME_MAX_LENGTH 128
 #define LIST_MAX_LENGTH 160
+#define NUMBER		"%.16g" /* whole ones up to 2^53 as they are */
 
 static const char *type_name(const json_t *value)
 {
@@ -113,31 +114,17 @@ static int check_enum(
 
 /* count (of what unit says) must lie between the two keywords, either of which may be absent. */
 static int check_bounds(const json_t *schema, const char *min_word, const char *max_word,
-	json_int_t count, const char *unit, const char *name, struct error *err)
+	double count, const char *unit, const char *name, struct error *err)
 {
 	const json_t *min = json_object_get(schema, min_word);
 	const json_t *max = json_object_get(schema, max_word);
 
-	if (min && count < json_integer_value(min))
-		return error_set(err, EINVAL, "%s: must be at least %lld%s, is %lld", name,
-			(long long)json_integer_value(min), unit, (long long)count);
-	if (max && count > json_integer_value(max))
-		return error_set(err, EINVAL, "%s: must be at most %lld%s, is %lld", name,
-			(long long)json_integer_value(max), unit, (long long)count);
-	return 0;
-}
-
-static int check_real(const json_t *schema, double value, const char *name, struct error *err)
-{
-	const json_t *min = json_object_get(schema, "minimum");
-	const json_t *max = json_object_get(schema, "maximum");
-
-	if (min && value < json_number_value(min))
-		return error_set(err, EINVAL, "%s: must be at least %g, is %g", name,
-			json_number_value(min), value);
-	if (max && value > json_number_value(max))
-		return error_set(err, EINVAL, "%s: must be at most %g, is %g", name,
-			json_number_value(max), value);
+	if (min && count < json_number_value(min))
+		return error_set(err, EINVAL, "%s: must be at least " NUMBER "%s, is " NUMBER, name,
+			json_number_value(min), unit, count);
+	if (max && count > json_number_value(max))
+		return error_set(err, EINVAL, "%s: must be at most " NUMBER "%s, is " NUMBER, name,
+			json_number_value(max), unit, count);
 	return 0;
 }
 
@@ -150,8 +137,8 @@ static int check_array(
 	json_t *item;
 	int r;
 
-	r = check_bounds(schema, "minItems", "maxItems", (json_int_t)json_array_size(value),
-		" items", name, err);
+	r = check_bounds(schema, "minItems", "maxItems", (double)json_array_size(value), " items",
+		name, err);
 	if (r < 0 || !items)
 		return r;
 	json_array_foreach(value, index, item)
@@ -208,14 +195,12 @@ int schema_check(const json_t *schema, const json_t *value, const char *name, st
 	r = check_enum(schema, value, name, err);
 	if (r < 0)
 		return r;
-	if (json_is_integer(value))
+	if (json_is_number(value))
 		return check_bounds(
-			schema, "minimum", "maximum", json_integer_value(value), "", name, err);
-	if (json_is_real(value))
-		return check_real(schema, json_real_value(value), name, err);
+			schema, "minimum", "maximum", json_number_value(value), "", name, err);
 	if (json_is_string(value))
 		return check_bounds(schema, "minLength", "maxLength",
-			(json_int_t)json_string_length(value), " bytes", name, err);
+			(double)json_string_length(value), " bytes", name, err);
 	if (json_is_array(value))
 		return check_array(schema, value, name, err);
 	if (json_is_object(value))

@@ -5,10 +5,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -114,6 +117,46 @@ static void a_runner_that_was_killed_too_is_no_success(void **state)
 	is_killed_by_memory(f);
 }
 
+/* The idle runner, which the next file request takes. */
+static pid_t idle_runner(const struct fixture *f)
+{
+	char path[64];
+	int pid = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", f->child.pid, f->child.pid);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%d", &pid), 1);
+	fclose(file);
+	return pid;
+}
+
+/* It is held where it exits, as a busy host may hold it, for longer than it is left to end by itself. */
+static void a_worker_that_is_slow_to_go_has_no_request_any_more(void **state)
+{
+	const struct guest_file_options write = {.type = GUEST_WRITE, .path = "f"};
+	struct fixture *f = *state;
+	pid_t worker;
+	int status;
+
+	guest_child_run(&f->child, &f->call, "true", NULL);
+	worker = idle_runner(f);
+	assert_int_equal(ptrace(PTRACE_SEIZE, worker, NULL, PTRACE_O_TRACEEXIT), 0);
+	guest_child_ask(&f->child, &f->call, &write, "content");
+	assert_int_equal(f->call.reply.end, GUEST_END_DONE);
+	assert_int_equal(waitpid(worker, &status, __WALL), worker);
+	assert_int_equal(status >> 8, SIGTRAP | (PTRACE_EVENT_EXIT << 8));
+	ring(f);
+	for (int i = 0; i < 15; i++) {
+		guest_child_run(&f->child, &f->call, "true", NULL);
+		usleep(100 * 1000);
+	}
+	assert_int_equal(ptrace(PTRACE_DETACH, worker, NULL, NULL), 0);
+	guest_child_run(&f->child, &f->call, "exit 3", NULL);
+	assert_int_equal(f->call.reply.exit_status, 3);
+}
+
 /* Both happen when memory is at an end: what has failed stays failed, and the reply is one that a client takes. */
 static void a_command_that_cannot_be_started_then_is_replied_so(void **state)
 {
@@ -137,6 +180,8 @@ int main(void)
 			commands_are_killed_and_the_guest_goes_on, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_runner_that_was_killed_too_is_no_success, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_worker_that_is_slow_to_go_has_no_request_any_more, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_command_that_cannot_be_started_then_is_replied_so, set_up_few, tear_down),
 	};
