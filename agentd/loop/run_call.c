@@ -1,5 +1,5 @@
 /*
- * The tools' half of a turn: each call of the model's reply, from its name to the message that answers it.
+ * One call of the model's reply, from its name to the message that answers it.
  *
  * A call that may change something begins once its start is on disk: after a crash it is told to the model as "outcome
  * unknown" and not made again. One that only reads begins at once, and nobody records that; after a crash it is made
@@ -24,11 +24,6 @@
 #include "proto/receipt.h"
 
 #define PLACES_SIZE 512 /* of a text that names them */
-
-static bool is_parallel(const struct run *run)
-{
-	return json_is_true(json_object_get(run->options, "parallel_tool_calls"));
-}
 
 static void tell(struct run_call *call, const char *state)
 {
@@ -72,9 +67,7 @@ void run_call_finish(struct run_call *call, json_t *content, bool is_error)
 	run_next(run, run->state == RUN_ENDING ? run_conclude : run_calls_go);
 }
 
-static void refuse(struct run_call *call, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-static void refuse(struct run_call *call, const char *format, ...)
+void run_call_refuse(struct run_call *call, const char *format, ...)
 {
 	char text[1024];
 	va_list arguments;
@@ -110,25 +103,6 @@ static enum metrics_tool_result judge(const struct tool_result *result)
 	if (result->reply->end == GUEST_END_LOST)
 		return METRICS_TOOL_LOST;
 	return result->is_error ? METRICS_TOOL_ERROR : METRICS_TOOL_OK;
-}
-
-/* A channel may hang up before it is told why: then wait for that. */
-static bool is_end_told(const struct run *run)
-{
-	return !run->bench.sandbox || !run->bench.sandbox->is_hung_up;
-}
-
-static void answer_lost(struct run *run)
-{
-	for (unsigned i = 0; i < run->call_count; i++) {
-		struct run_call *call = &run->calls[i];
-
-		if (call->state == RUN_CALL_RUNNING && !call->work)
-			refuse(call,
-				"Error: %s. What this call did is unknown. The next call gets "
-				"another sandbox, with the files of /workspace.",
-				run->bench.ended[0] ? run->bench.ended : "the sandbox is lost");
-	}
 }
 
 static void on_done(void *arg, const struct tool_result *result)
@@ -179,7 +153,7 @@ static void start(struct run_call *call)
 	if (r == -EPIPE)
 		run_next(run, run_calls_go);
 	else if (r < 0)
-		refuse(call, "Error: %s", err.text);
+		run_call_refuse(call, "Error: %s", err.text);
 }
 
 static void on_recorded(void *arg, int r, json_t *result, const struct error *err)
@@ -191,7 +165,7 @@ static void on_recorded(void *arg, int r, json_t *result, const struct error *er
 	(void)err;
 	if (r == 0 && run->state == RUN_TOOLS && call->state == RUN_CALL_RECORDING) {
 		if (run->is_cancelled)
-			refuse(call, "Error: cancelled before it began");
+			run_call_refuse(call, "Error: cancelled before it began");
 		else if (call->tool->place == TOOL_IN_SANDBOX && !run->bench.sandbox)
 			call->state = RUN_CALL_WAITING;
 		else
@@ -213,7 +187,7 @@ static void record_start(struct run_call *call)
 		run_wrote(run, -EBUSY);
 }
 
-static void begin(struct run_call *call)
+void run_call_begin(struct run_call *call)
 {
 	struct run *run = call->run;
 
@@ -247,8 +221,7 @@ static const char *list_paths(const struct project_agent *agent, char text[stati
 	return text;
 }
 
-/* False: the call is over already, with what is wrong with it. */
-static bool check(struct run_call *call)
+bool run_call_check(struct run_call *call)
 {
 	const struct project_agent *agent = call->run->agent;
 	char places[PLACES_SIZE];
@@ -256,194 +229,29 @@ static bool check(struct run_call *call)
 	struct error err;
 
 	if (!call->tool || !project_agent_may_call(agent, call->name)) {
-		refuse(call, "Error: %s the tool %.64s: use one of those that you were told of",
+		run_call_refuse(call,
+			"Error: %s the tool %.64s: use one of those that you were told of",
 			call->tool ? "you may not call" : "there is no such thing as", call->name);
 		return false;
 	}
 	if (!call->arguments)
 		call->arguments = json_loads(call->text[0] ? call->text : "{}", 0, &why);
 	if (!json_is_object(call->arguments)) {
-		refuse(call, "Error: the arguments are not a JSON object%s%s: call it again",
+		run_call_refuse(call,
+			"Error: the arguments are not a JSON object%s%s: call it again",
 			call->arguments ? "" : ": ", call->arguments ? "" : why.text);
 		return false;
 	}
 	if (schema_check(service_schema(call->run->service, call->tool), call->arguments,
 		    "arguments", &err) < 0) {
-		refuse(call, "Error: %s: %s: call it again", call->name, err.text);
+		run_call_refuse(call, "Error: %s: %s: call it again", call->name, err.text);
 		return false;
 	}
 	if (goes_astray(call)) {
-		refuse(call, "Error: this path is none of yours: the agent's allowedPaths are%s",
+		run_call_refuse(call,
+			"Error: this path is none of yours: the agent's allowedPaths are%s",
 			list_paths(agent, places));
 		return false;
 	}
 	return true;
-}
-
-static bool needs_sandbox(const struct run_call *call)
-{
-	return call->tool->place == TOOL_IN_SANDBOX;
-}
-
-/* Then agentd ends, as soon as it is told, and the run waits for its next start. */
-static bool is_supervisor_lost(int r)
-{
-	return r == -EPIPE || r == -ECONNRESET;
-}
-
-/* True: one is there, or coming. */
-static bool take_sandbox(struct run *run, bool *ret_is_there)
-{
-	struct error err;
-	int r = bench_need(&run->bench, &err);
-
-	*ret_is_there = r == 1;
-	if (r >= 0)
-		return true;
-	if (is_supervisor_lost(r))
-		return false;
-	run->end.retry_ms = BENCH_RETRY_MS;
-	run_finish(run, r == -EDQUOT || r == -EBUSY ? RUN_POOL : RUN_INTERNAL, "error", "%s",
-		err.text);
-	return false;
-}
-
-/* Begin what may begin now. Returns how many calls are not done. */
-static unsigned advance(struct run *run)
-{
-	unsigned open = 0;
-
-	for (unsigned i = 0; i < run->call_count && run->state == RUN_TOOLS; i++) {
-		struct run_call *call = &run->calls[i];
-		bool is_there = true;
-
-		if (call->state == RUN_CALL_DONE)
-			continue;
-		open++;
-		if (call->state == RUN_CALL_WAITING) {
-			if (run->is_cancelled) {
-				refuse(call, "Error: cancelled before it began");
-			} else if (check(call)) {
-				if (needs_sandbox(call) && !take_sandbox(run, &is_there))
-					return open;
-				if (is_there)
-					begin(call);
-			}
-		}
-		if (call->state == RUN_CALL_DONE)
-			open--;
-		else if (!is_parallel(run))
-			break;
-	}
-	return open;
-}
-
-static void answer_model(struct run *run)
-{
-	for (unsigned i = 0; i < run->call_count; i++)
-		json_array_append(run->messages, run->calls[i].result);
-	run_calls_free(run);
-	run_ask(run);
-}
-
-void run_calls_go(struct run *run)
-{
-	if (run->state != RUN_TOOLS)
-		return;
-	if (is_end_told(run))
-		answer_lost(run);
-	if (advance(run) == 0 && run->state == RUN_TOOLS)
-		answer_model(run);
-}
-
-void run_calls_expect(struct run *run, const char *name)
-{
-	const struct tool *tool = tool_find(name);
-	struct error ignored;
-
-	if (run->state == RUN_ASKING && !run->is_cancelled && tool &&
-		tool->place == TOOL_IN_SANDBOX && project_agent_may_call(run->agent, name))
-		bench_need(&run->bench, &ignored);
-}
-
-void run_on_bench(void *arg, int r, unsigned retry_ms, const struct error *err)
-{
-	struct run *run = arg;
-
-	if (run->state == RUN_ASKING && run->bench.sandbox) {
-		sandbox_ask_shell(run->bench.sandbox); /* as long as nobody waits for it */
-		sandbox_update(run->bench.sandbox);
-	}
-	if (run->state != RUN_TOOLS || is_supervisor_lost(r))
-		return;
-	if (r < 0) {
-		run->end.retry_ms = retry_ms;
-		run_finish(run, r == -EBUSY ? RUN_POOL : RUN_INTERNAL, "error", "%s", err->text);
-		return;
-	}
-	run_calls_go(run);
-}
-
-/* A call's strings are borrowed from the message, which run->messages holds. */
-int run_calls_take(struct run *run, const json_t *tool_calls)
-{
-	size_t i;
-	json_t *item;
-
-	run->calls = calloc(json_array_size(tool_calls), sizeof(*run->calls));
-	if (!run->calls)
-		return -ENOMEM;
-	run->call_count = (unsigned)json_array_size(tool_calls);
-	json_array_foreach((json_t *)tool_calls, i, item)
-	{
-		const json_t *function = json_object_get(item, "function");
-		struct run_call *call = &run->calls[i];
-
-		call->run = run;
-		call->position = (unsigned)i;
-		call->id = json_string_value(json_object_get(item, "id"));
-		call->name = json_string_value(json_object_get(function, "name"));
-		call->text = json_string_value(json_object_get(function, "arguments"));
-		call->tool = tool_find(call->name);
-	}
-	return 0;
-}
-
-/* What runs ends soon; what has not begun is refused when its turn comes. */
-void run_calls_cancel(struct run *run)
-{
-	for (unsigned i = 0; i < run->call_count; i++)
-		if (run->calls[i].work)
-			tool_cancel(run->calls[i].work);
-	if (run->bench.sandbox)
-		sandbox_update(run->bench.sandbox);
-	if (run->state == RUN_TOOLS && run->bench.is_waiting)
-		run_finish(run, RUN_CANCELLED, "cancelled", "cancelled");
-}
-
-bool run_calls_close(struct run *run)
-{
-	for (unsigned i = 0; i < run->call_count; i++) {
-		struct run_call *call = &run->calls[i];
-
-		if (call->work) {
-			tool_cancel(call->work);
-			return false;
-		}
-		if (call->state != RUN_CALL_DONE)
-			refuse(call, RUN_CALL_UNENDED);
-	}
-	return true;
-}
-
-void run_calls_free(struct run *run)
-{
-	for (unsigned i = 0; i < run->call_count; i++) {
-		json_decref(run->calls[i].arguments);
-		json_decref(run->calls[i].result);
-		json_decref(run->calls[i].receipt);
-	}
-	free(run->calls);
-	run->calls = NULL;
-	run->call_count = 0;
 }

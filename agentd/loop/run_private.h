@@ -1,6 +1,6 @@
 /*
  * What the files of a run share: run.c (its beginning), run_turn.c (the model), run_summary.c (a long conversation),
- * run_call.c (tools), run_restore.c (calls of an earlier life), run_log.c (followers), run_end.c (its end).
+ * run_calls.c and run_call.c (tools), run_restore.c (calls of an earlier life), run_log.c (followers), run_end.c (its end).
  */
 #ifndef AGENTD_LOOP_RUN_PRIVATE_H
 #define AGENTD_LOOP_RUN_PRIVATE_H
@@ -115,12 +115,20 @@ void run_turn_restore(struct run *run, const char *finish);
 /* run_summary.c: true: what has grown too long is being summed up, and run_ask() follows. */
 bool run_summarize(struct run *run);
 
-/* run_call.c */
+/* run_call.c: one call */
+/* False: it is over already, with what is wrong with it. */
+bool run_call_check(struct run_call *call);
+/* It is fit, and there is a sandbox if it needs one. */
+void run_call_begin(struct run_call *call);
+/* Its result; content is taken over. */
+void run_call_finish(struct run_call *call, json_t *content, bool is_error);
+void run_call_refuse(struct run_call *call, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* run_calls.c: those of the turn */
 /* The model has begun to write a call of this tool: its sandbox, if it needs one, comes meanwhile. What fails is tried again then. */
 void run_calls_expect(struct run *run, const char *name);
 int run_calls_take(struct run *run, const json_t *tool_calls);
-/* Its result; content is taken over. */
-void run_call_finish(struct run_call *call, json_t *content, bool is_error);
 void run_calls_go(struct run *run);
 void run_calls_cancel(struct run *run);
 /* Every call gets its answer, so that the conversation can go on some day. False: one still works; it concludes later. */

@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libupstream.a
 libupstream_a_SOURCES = \
 	agentd/upstream/attempt.c agentd/upstream/attempt.h \
+	agentd/upstream/candidates.c agentd/upstream/candidates.h \
 	agentd/upstream/dialect.c agentd/upstream/dialect.h \
 	agentd/upstream/dialect_anthropic.c \
 	agentd/upstream/dialect_anthropic_encode.c \

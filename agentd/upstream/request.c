@@ -8,25 +8,18 @@
 #include <sys/random.h>
 
 #include "agentd/upstream/attempt.h"
+#include "agentd/upstream/candidates.h"
 #include "agentd/upstream/dialect.h"
 #include "agentd/utf8.h"
 #include "base/cleanup.h"
 #include "base/error.h"
-
-/* One of the models that may answer. */
-struct candidate {
-	char *name; /* "provider/model" */
-	const char *model;
-	struct provider *provider;
-};
 
 struct upstream_request {
 	struct list in_upstream;
 	struct list in_queue; /* of its provider */
 	struct upstream *upstream;
 	struct upstream_callbacks callbacks;
-	struct candidate candidates[REQUEST_MODELS_MAX];
-	size_t candidate_count, at;
+	struct candidates candidates;
 	json_t *messages, *tools, *options; /* shared with who asks; not changed */
 	char *reasoning;
 	char *body; /* for the candidate at hand; NULL: not made yet */
@@ -43,8 +36,7 @@ static void request_destroy(struct upstream_request *request)
 {
 	if (!request)
 		return;
-	for (size_t i = 0; i < request->candidate_count; i++)
-		free(request->candidates[i].name);
+	candidates_finish(&request->candidates);
 	attempt_finish(&request->attempt);
 	json_decref(request->messages);
 	json_decref(request->tools);
@@ -58,7 +50,7 @@ static void request_destroy(struct upstream_request *request)
 
 static const struct candidate *candidate_of(const struct upstream_request *request)
 {
-	return &request->candidates[request->at];
+	return &request->candidates.items[request->candidates.at];
 }
 
 static void wake_in(struct upstream_request *request, uint32_t ms)
@@ -206,9 +198,9 @@ static void tell_retry(struct upstream_request *request, uint32_t wait_ms)
 /* False: there is none. */
 static bool go_to_next(struct upstream_request *request)
 {
-	if (request->at + 1 == request->candidate_count)
+	if (request->candidates.at + 1 == request->candidates.count)
 		return false;
-	request->at++;
+	request->candidates.at++;
 	request->tries_of_model = 0;
 	free(take_ptr(&request->body));
 	wake_in(request, 0);
@@ -309,43 +301,6 @@ static void on_timer(evutil_socket_t fd, short events, void *arg)
 	}
 }
 
-static int add_candidate(struct upstream_request *request, const char *name, struct error *err)
-{
-	struct candidate *candidate = &request->candidates[request->candidate_count];
-	int r;
-
-	if (request->candidate_count == REQUEST_MODELS_MAX)
-		return error_set(err, EINVAL, "more than %d models", REQUEST_MODELS_MAX);
-	candidate->name = strdup(name);
-	if (!candidate->name)
-		return error_set(err, ENOMEM, "out of memory");
-	r = provider_find(&request->upstream->providers, candidate->name, &candidate->provider,
-		&candidate->model, err);
-	if (r == 0)
-		request->candidate_count++;
-	else
-		free(take_ptr(&candidate->name));
-	return r;
-}
-
-/* Those that cannot be asked are left out; when none is left, the error is that of the first. */
-static int add_candidates(
-	struct upstream_request *request, const struct upstream_ask *ask, struct error *err)
-{
-	int r = add_candidate(request, ask->model, err), r_fallback;
-
-	if (r < 0 && r != -ENOENT && r != -EACCES)
-		return r;
-	for (size_t i = 0; ask->fallbacks && ask->fallbacks[i]; i++) {
-		struct error why;
-
-		r_fallback = add_candidate(request, ask->fallbacks[i], &why);
-		if (r_fallback < 0 && r_fallback != -ENOENT && r_fallback != -EACCES)
-			return error_set(err, why.code, "%s", why.text);
-	}
-	return request->candidate_count > 0 ? 0 : r;
-}
-
 static int check_ask(const struct upstream_ask *ask, struct error *err)
 {
 	static const char *const levels[] = {"off", "minimal", "low", "medium", "high", "xhigh"};
@@ -369,7 +324,8 @@ static int fill(struct upstream_request *request, const struct upstream_ask *ask
 	int r = check_ask(ask, err);
 
 	if (r == 0)
-		r = add_candidates(request, ask, err);
+		r = candidates_init(&request->candidates, &request->upstream->providers, ask->model,
+			ask->fallbacks, err);
 	if (r < 0)
 		return r;
 	request->messages = json_incref((json_t *)ask->messages);

@@ -10,7 +10,6 @@
 #include "agentd/upstream/transfer.h"
 #include "agentd/upstream/upstream.h"
 
-#define REQUEST_MODELS_MAX    8 /* the first and its fallbacks */
 #define REQUEST_TRIES	      4
 #define REQUEST_FIRST_WAIT_MS 1000
 #define REQUEST_LAST_WAIT_MS  30000
