@@ -1,6 +1,7 @@
 /* Trees that resist: stopped, forking without end, without their runner; and a host that cannot fork. */
 #include <dirent.h>
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -15,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "proto/control.h"
 #include "tests/unit/guest_child.h"
 
@@ -153,6 +155,64 @@ static void a_tree_that_ignores_every_signal_is_gone_after_the_timeout(void **st
 	assert_end(GUEST_END_TIMEOUT, 124);
 	assert_gone();
 	assert_string_equal(children(), "");
+}
+
+/*
+ * This program, begun so, is chains of processes that look like zombies: the first thread of each has ended, and another
+ * one forks the next, for so long, and then stays.
+ */
+#define CHAINS	 12
+#define CHAIN_NS (700 * NS_PER_MS)
+#define STAY_S	 20
+
+static uint64_t chains_begin_ns;
+
+static void be_leaderless(void);
+
+static void *go_on(void *arg)
+{
+	usleep(5000);
+	if (clock_now_ns() - chains_begin_ns > CHAIN_NS)
+		sleep(STAY_S);
+	else if (fork() == 0)
+		be_leaderless();
+	_exit(0);
+	return arg;
+}
+
+static void be_leaderless(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, go_on, NULL) != 0)
+		_exit(1);
+	pthread_exit(NULL);
+}
+
+static int start_chains(void)
+{
+	chains_begin_ns = clock_now_ns();
+	for (int i = 0; i < CHAINS; i++)
+		if (fork() == 0)
+			be_leaderless();
+	sleep(STAY_S);
+	return 0;
+}
+
+static void processes_whose_first_thread_has_ended_are_gone_after_the_timeout(void **state)
+{
+	char program[200], command[400];
+	ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
+
+	(void)state;
+	assert_true(n > 0);
+	program[n] = '\0';
+	snprintf(command, sizeof(command), "exec %s leaderless", program);
+	for (int i = 0; i < 4; i++) { /* not each time one would escape that looks dead */
+		run(command, 500);
+		assert_end(GUEST_END_TIMEOUT, 124);
+		assert_string_equal(children(), "");
+	}
 }
 
 static void a_command_that_stops_its_runner_is_replied(void **state)
@@ -314,11 +374,12 @@ static void without_a_process_for_another_runner_there_is_none_until_it_is_asked
 #define with_limited_guest(f) cmocka_unit_test_setup_teardown(f, set_up_limited, tear_down)
 #define with_starved_guest(f) cmocka_unit_test_setup_teardown(f, set_up_starved, tear_down)
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		with_guest(a_stopped_tree_is_gone_after_the_timeout),
 		with_guest(a_tree_that_ignores_every_signal_is_gone_after_the_timeout),
+		with_guest(processes_whose_first_thread_has_ended_are_gone_after_the_timeout),
 		with_guest(a_command_that_stops_its_runner_is_replied),
 		with_guest(a_command_that_kills_its_runner_is_killed_with_its_tree),
 		with_guest(a_daemon_whose_runner_is_killed_is_killed),
@@ -331,5 +392,7 @@ int main(void)
 			without_a_process_for_another_runner_there_is_none_until_it_is_asked_for),
 	};
 
+	if (argc == 2 && strcmp(argv[1], "leaderless") == 0)
+		return start_chains();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
