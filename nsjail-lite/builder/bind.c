@@ -40,10 +40,10 @@ static int open_directory(const struct builder *b, const char *id)
 	return (int)syscall(SYS_openat2, b->workspaces_fd, id, &how, sizeof(how));
 }
 
-/* Of the quota: a directory's own number, which no other one has. */
+/* Of the quota: a directory's own number, which no other one has. 0: it has none that fits. */
 static uint32_t project_of(const struct stat *st)
 {
-	return (uint32_t)st->st_ino & INT32_MAX;
+	return st->st_ino <= INT32_MAX ? (uint32_t)st->st_ino : 0;
 }
 
 /* A new one is counted from its first file on, where the file system counts at all; then its owner's. */
@@ -51,7 +51,7 @@ static int give_away(int fd, const struct stat *st)
 {
 	struct fsxattr attr;
 
-	if (ioctl(fd, FS_IOC_FSGETXATTR, &attr) == 0) {
+	if (project_of(st) != 0 && ioctl(fd, FS_IOC_FSGETXATTR, &attr) == 0) {
 		attr.fsx_xflags |= FS_XFLAG_PROJINHERIT;
 		attr.fsx_projid = project_of(st);
 		ioctl(fd, FS_IOC_FSSETXATTR, &attr);
@@ -150,8 +150,8 @@ static bool hold_size(int fd, const struct stat *st, uint64_t bytes)
 	struct fs_quota_stat state = {.qs_version = FS_QSTAT_VERSION};
 	struct fsxattr attr;
 
-	if (ioctl(fd, FS_IOC_FSGETXATTR, &attr) < 0 || attr.fsx_projid != project_of(st) ||
-		!(attr.fsx_xflags & FS_XFLAG_PROJINHERIT))
+	if (project_of(st) == 0 || ioctl(fd, FS_IOC_FSGETXATTR, &attr) < 0 ||
+		attr.fsx_projid != project_of(st) || !(attr.fsx_xflags & FS_XFLAG_PROJINHERIT))
 		return false;
 	if (syscall(SYS_quotactl_fd, fd, QCMD(Q_XGETQSTAT, PRJQUOTA), 0, &state) < 0 ||
 		!(state.qs_flags & FS_QUOTA_PDQ_ENFD))

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <linux/if.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,10 +57,7 @@ static int forbid_namespaces(int settings)
 	return 0;
 }
 
-/*
- * In the maker: become the owner, make the namespace, say so, and wait for the word to go. It is not killed:
- * it is another user's, and without CAP_KILL it would be waited for in vain.
- */
+/* In the maker: become the owner, make the namespace, say so, and wait for the word to go. */
 static _Noreturn void userns_maker(pid_t parent, int settings, uint32_t owner, int link_fd)
 {
 	char result = 0;
@@ -103,15 +101,33 @@ static int open_userns(int proc_fd, pid_t pid, int *ret_fd, struct error *err)
 	return 0;
 }
 
+/* Its word. The fd table is shared: that it has died without one shows by pidfd only. */
+static int await_maker(int fd, int pidfd, struct error *err)
+{
+	struct pollfd fds[2] = {{.fd = fd, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
+	char result;
+	int n;
+
+	do
+		n = poll(fds, 2, BUILDER_CHILD_TIMEOUT_MS);
+	while (n < 0 && errno == EINTR);
+	if (n == 0)
+		return error_set(err, ETIMEDOUT, "new user namespace: not there after %d ms",
+			BUILDER_CHILD_TIMEOUT_MS);
+	if (recv(fd, &result, 1, MSG_DONTWAIT) != 1)
+		return error_set(err, ECHILD, "new user namespace: its maker died");
+	errno = result;
+	return result ? error_errno(err, "new user namespace") : 0;
+}
+
 /* Ids first.. of it, on a disk or inside, are the slot's range. */
 static int make_userns(
 	int proc_fd, uint32_t first, uint32_t uid_base, int *ret_fd, struct error *err)
 {
+	int pair[2], pidfd = -1;
 	/* Sharing the fd table keeps the cost flat however many sandboxes are alive. */
-	struct clone_args args = {.flags = CLONE_FILES};
+	struct clone_args args = {.flags = CLONE_FILES | CLONE_PIDFD, .pidfd = (uintptr_t)&pidfd};
 	auto_close int settings = open_settings();
-	int pair[2];
-	char result = EIO;
 	pid_t pid, parent = getpid();
 	int r;
 
@@ -125,15 +141,16 @@ static int make_userns(
 	if (pid < 0) {
 		r = error_errno(err, "clone");
 	} else {
-		fd_read_full(pair[0], &result, 1);
-		errno = result;
-		r = result ? error_errno(err, "new user namespace") : 0;
+		r = await_maker(pair[0], pidfd, err);
 		if (r == 0)
 			r = write_maps(proc_fd, pid, first, uid_base, err);
 		if (r == 0)
 			r = open_userns(proc_fd, pid, ret_fd, err);
-		fd_write_full(pair[0], &result, 1);
+		if (r == -ETIMEDOUT)
+			kernel_pidfd_send_signal(pidfd, SIGKILL);
+		fd_write_full(pair[0], "", 1);
 		waitpid(pid, NULL, __WALL);
+		fd_close(pidfd);
 	}
 	fd_close(pair[0]);
 	fd_close(pair[1]);

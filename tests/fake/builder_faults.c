@@ -4,7 +4,8 @@
  *
  * Three kinds of failure take turns: a call of the child returns EIO; the child is killed at the call;
  * a call of the builder during the build returns EIO. The test asks for builds until several in a row
- * succeed: then every step has had its turn. The making of slot 1 fails at step i of its try number i. After the hostname "no-return" a bind cannot leave the sandbox.
+ * succeed: then every step has had its turn. Of the making of slot 1 the first tries kill the maker of its user
+ * namespace at each of its calls, then try number i fails at step i. After the hostname "no-return" a bind cannot leave the sandbox.
  */
 #include <errno.h>
 #include <sched.h>
@@ -18,6 +19,8 @@
 
 #include "nsjail-lite/builder/builder.h"
 #include "nsjail-lite/kernel.h"
+
+#define MAKER_STEPS 3
 
 enum kind { CHILD_ERROR, CHILD_KILLED, BUILDER_ERROR, KINDS };
 
@@ -112,7 +115,9 @@ static bool fails(void)
 		errno = EIO;
 		return true;
 	}
-	if (is_making_slot && !is_child && step++ == slots) {
+	if (is_making_slot && is_child && step++ == slots)
+		kill(getpid(), SIGKILL);
+	if (is_making_slot && !is_child && slots >= MAKER_STEPS && step++ == slots - MAKER_STEPS) {
 		errno = EIO;
 		return true;
 	}
