@@ -151,8 +151,8 @@ static int check_array(
 	return 0;
 }
 
-static int check_object(
-	const json_t *schema, const json_t *value, const char *name, struct error *err)
+int schema_check_members(const json_t *schema, const json_t *object, const char *name,
+	const char **bad_member, struct error *err)
 {
 	const json_t *properties = json_object_get(schema, "properties");
 	char list[LIST_MAX_LENGTH];
@@ -164,14 +164,15 @@ static int check_object(
 
 	json_array_foreach(json_object_get(schema, "required"), index, word)
 	{
-		if (!json_object_get(value, json_string_value(word)))
-			return error_set(
-				err, EINVAL, "%s: %s is required", name, json_string_value(word));
+		*bad_member = json_string_value(word);
+		if (!json_object_get(object, *bad_member))
+			return error_set(err, EINVAL, "%s: %s is required", name, *bad_member);
 	}
-	json_object_foreach((json_t *)value, key, member)
+	json_object_foreach((json_t *)object, key, member)
 	{
 		const json_t *rule = json_object_get(properties, key);
 
+		*bad_member = key;
 		if (!rule && json_is_false(json_object_get(schema, "additionalProperties")))
 			return error_set(err, EINVAL, "%s: unknown member %.40s (known: %s)", name,
 				key, list_words(properties, list));
@@ -187,6 +188,7 @@ static int check_object(
 
 int schema_check(const json_t *schema, const json_t *value, const char *name, struct error *err)
 {
+	const char *bad_member;
 	int r;
 
 	r = check_type(schema, value, name, err);
@@ -204,6 +206,6 @@ int schema_check(const json_t *schema, const json_t *value, const char *name, st
 	if (json_is_array(value))
 		return check_array(schema, value, name, err);
 	if (json_is_object(value))
-		return check_object(schema, value, name, err);
+		return schema_check_members(schema, value, name, &bad_member, err);
 	return 0;
 }

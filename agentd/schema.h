@@ -13,4 +13,7 @@ struct error;
 
 /* 0, or -EINVAL with "NAME.member: must be a string, is a number" in err. */
 int schema_check(const json_t *schema, const json_t *value, const char *name, struct error *err);
+/* The same of what is an object: then *bad_member is which one of its members is wrong; borrowed from either. */
+int schema_check_members(const json_t *schema, const json_t *object, const char *name,
+	const char **bad_member, struct error *err);
 #endif

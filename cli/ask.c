@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/cleanup.h"
 #include "base/drop.h"
 #include "base/error.h"
 #include "cli/cli.h"
@@ -48,9 +49,11 @@ const char *ask_advice(const struct error *err)
 	return NULL;
 }
 
-int ask_each(const struct cli *cli, const char *method, const char *done, int argc, char **argv)
+int ask_each(const struct cli *cli, const char *method, const char *done, int argc, char **argv,
+	json_t **ret_last)
 {
 	struct rpc_link *link;
+	json_auto_t *last = NULL;
 	json_t *ids = json_array();
 	struct error err;
 	int status = CLI_OK;
@@ -70,7 +73,10 @@ int ask_each(const struct cli *cli, const char *method, const char *done, int ar
 			json_array_append_new(ids, json_string(argv[i]));
 		else
 			printf("%s\n", argv[i]);
-		json_decref(result);
+		if (result) {
+			json_decref(last);
+			last = result;
+		}
 		if (status == CLI_OK)
 			status = code;
 	}
@@ -78,5 +84,7 @@ int ask_each(const struct cli *cli, const char *method, const char *done, int ar
 	if (cli->json)
 		cli_print_json(json_pack("{s:O}", done, ids));
 	json_decref(ids);
+	if (ret_last)
+		*ret_last = take_ptr(&last);
 	return status;
 }

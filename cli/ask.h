@@ -23,7 +23,9 @@ const char *ask_advice(const struct error *err);
 
 /*
  * method {"id": ID} for each of the operands of argv; prints the ids that it succeeded for, with --json as the array
- * `done`. Returns the exit code of the first failure; the others are done all the same.
+ * `done`. Returns the exit code of the first failure; the others are done all the same. *ret_last (may be NULL): the last
+ * result, or NULL; the caller's.
  */
-int ask_each(const struct cli *cli, const char *method, const char *done, int argc, char **argv);
+int ask_each(const struct cli *cli, const char *method, const char *done, int argc, char **argv,
+	json_t **ret_last);
 #endif

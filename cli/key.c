@@ -96,5 +96,12 @@ int cli_key_ls(struct cli *cli, int argc, char **argv)
 
 int cli_key_revoke(struct cli *cli, int argc, char **argv)
 {
-	return ask_each(cli, "key.revoke", "revoked", argc, argv);
+	json_auto_t *last = NULL;
+	int status = ask_each(cli, "key.revoke", "revoked", argc, argv, &last);
+	const json_t *left = json_object_get(last, "left");
+
+	if (json_is_integer(left) && json_integer_value(left) == 0)
+		fprintf(stderr, "hearth: no key is left: from now on anybody on this host may use "
+				"the API; hearth key create makes one\n");
+	return status;
 }

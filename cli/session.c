@@ -172,5 +172,5 @@ int cli_session_show(struct cli *cli, int argc, char **argv)
 
 int cli_session_rm(struct cli *cli, int argc, char **argv)
 {
-	return ask_each(cli, "session.delete", "removed", argc, argv);
+	return ask_each(cli, "session.delete", "removed", argc, argv, NULL);
 }

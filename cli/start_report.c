@@ -8,6 +8,7 @@
 #include "cli/ask.h"
 #include "cli/cli.h"
 #include "cli/plain.h"
+#include "cli/rpc_link.h"
 #include "cli/start_model.h"
 #include "proto/instance.h"
 
@@ -76,11 +77,14 @@ static void print_script(const json_t *agents)
 		variable);
 }
 
-static void print_text(const struct start_report *report, const json_t *agents)
+static void print_text(const struct start_report *report, const json_t *agents, bool has_keys)
 {
 	printf("hearth: API on http://127.0.0.1:%lu/v1 (agents: ", report->port);
 	print_names(agents);
 	printf(") for %s\n", report->project);
+	if (!has_keys)
+		printf("hearth: there is no API key: anybody on this host may use the API; hearth "
+		       "key create makes one\n");
 	if (report->is_scripted)
 		print_script(agents);
 	if (report->net && strcmp(report->net, "none") == 0)
@@ -106,16 +110,32 @@ static void print_json(const struct start_report *report, const json_t *agents)
 		report->is_scripted));
 }
 
+/* Over one connection: who has no privileges any more may find no way to another. */
+static int ask_both(
+	const struct cli *cli, json_t **ret_agents, json_t **ret_keys, struct error *err)
+{
+	struct rpc_link *link;
+	int r = ask_open(cli, &link, err);
+
+	if (r < 0)
+		return r;
+	r = rpc_link_call(link, "agent.list", json_object(), ret_agents, err);
+	if (r == 0)
+		r = rpc_link_call(link, "key.list", json_object(), ret_keys, err);
+	rpc_link_close(link);
+	return r;
+}
+
 int start_report(const struct cli *cli, const struct start_report *report)
 {
-	json_auto_t *agents = NULL;
+	json_auto_t *agents = NULL, *keys = NULL;
 	struct error err;
 
-	if (ask(cli, "agent.list", json_object(), &agents, &err) < 0)
+	if (ask_both(cli, &agents, &keys, &err) < 0)
 		return cli_fail(cli, &err, NULL);
 	if (cli->json)
 		print_json(report, agents);
 	else if (!cli->quiet)
-		print_text(report, agents);
+		print_text(report, agents, json_array_size(json_object_get(keys, "keys")) > 0);
 	return fflush(stdout) == 0 ? CLI_OK : CLI_FAILED;
 }

@@ -108,6 +108,8 @@ void agent_routes_patch(struct api_call *call)
 	json_auto_t *changes = json_copy(call->params);
 	struct error err;
 
+	if (!find(call, api_text(call, "name")))
+		return;
 	json_object_del(changes, "name");
 	answer(call, project_agent_patch(project_of(call), api_text(call, "name"), changes, &err),
 		&err);
@@ -117,6 +119,8 @@ void agent_routes_delete(struct api_call *call)
 {
 	struct error err;
 
+	if (!find(call, api_text(call, "name")))
+		return;
 	answer(call, project_agent_delete(project_of(call), api_text(call, "name"), &err), &err);
 }
 

@@ -61,7 +61,7 @@ struct api_call {
 	json_t *params;				 /* fit the route's schema; an object */
 	char request_id[API_REQUEST_ID_MAX + 1]; /* x-request-id */
 	void *work;				 /* of the handler */
-	/* The client has gone, or reads too slowly: nothing that is sent is read any more; the handler still ends the call. NULL: not told; who sets it late looks at is_gone. */
+	/* The client has gone, reads too slowly, or wants a stream's head only: nothing that is sent is read any more; the handler still ends the call. NULL: not told; who sets it late looks at is_gone. */
 	void (*on_gone)(struct api_call *call);
 	/* A stream whose client reads again after api_stream_is_full(). NULL: not told. */
 	void (*on_drained)(struct api_call *call);

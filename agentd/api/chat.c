@@ -95,6 +95,10 @@ static void start(
 		fail_busy(chat);
 		return;
 	}
+	if (chat_check(messages, &err) < 0) {
+		fail(chat, API_INVALID_REQUEST, "messages", err.text);
+		return;
+	}
 	r = run_start(chat->service, &request, &chat->run, &err);
 	if (r < 0) {
 		fail(chat, fault_of_start(r), NULL, err.text);
@@ -141,13 +145,20 @@ static bool find_agent(struct chat *chat)
 	if (!name)
 		name = text_of(chat->call->params, "model");
 	agent = name ? project_agent_find(chat->service->project, name) : NULL;
-	if (agent) {
+	if (agent && agent->model[0]) {
 		chat->agent = project_agent_ref(agent);
 		return true;
 	}
-	snprintf(text, sizeof(text), "there is no agent %.64s: GET /v1/models lists those that are",
-		name ? name : "without a name");
-	fail(chat, API_AGENT_NOT_FOUND, "agent", text);
+	if (agent)
+		snprintf(text, sizeof(text),
+			"agent %.64s has no model: give it \"model\": \"provider/model\" in "
+			"agents.json",
+			name);
+	else
+		snprintf(text, sizeof(text),
+			"there is no agent %.64s: GET /v1/models lists those that are",
+			name ? name : "without a name");
+	fail(chat, agent ? API_INVALID_REQUEST : API_AGENT_NOT_FOUND, "agent", text);
 	return false;
 }
 
@@ -173,25 +184,21 @@ static void look_up(struct chat *chat)
 		fail(chat, API_RATE_LIMITED, NULL, "too much is under way: try again");
 }
 
-static const char *has_fault(const struct chat *chat)
+/* -EINVAL: *bad_member is the one that does not fit. */
+static int parse(struct chat *chat, const char **bad_member, struct error *err)
 {
-	const json_t *params = chat->call->params;
-
-	if (json_array_size(json_object_get(params, "tools")) > 0)
-		return "tools: this agent's own tools run on the server; leave them out";
-	if (json_array_size(json_object_get(params, "functions")) > 0)
-		return "functions: this agent's own tools run on the server; leave them out";
-	return NULL;
-}
-
-static int parse(struct chat *chat, struct error *err)
-{
+	static const char *const own[] = {"tools", "functions"};
 	const json_t *params = chat->call->params;
 	const char *session = text_of(params, "sessionId");
-	const char *fault = has_fault(chat);
 
-	if (fault)
-		return error_set(err, EINVAL, "%s", fault);
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+		*bad_member = own[i];
+		if (json_array_size(json_object_get(params, own[i])) > 0)
+			return error_set(err, EINVAL,
+				"%s: this agent's own tools run on the server; leave them out",
+				own[i]);
+	}
+	*bad_member = "messages";
 	chat->is_stream = json_is_true(json_object_get(params, "stream"));
 	chat->is_new_session = !session || !session[0] || strcmp(session, "new") == 0;
 	if (chat->is_new_session)
@@ -204,6 +211,7 @@ static int parse(struct chat *chat, struct error *err)
 void chat_complete(struct api_call *call)
 {
 	struct chat *chat = calloc(1, sizeof(*chat));
+	const char *bad_member;
 	struct error err;
 
 	if (chat)
@@ -218,8 +226,8 @@ void chat_complete(struct api_call *call)
 	chat->created = time(NULL);
 	id_make("chatcmpl", chat->id, sizeof(chat->id));
 	service_refresh(chat->service);
-	if (parse(chat, &err) < 0)
-		fail(chat, API_INVALID_REQUEST, "messages", err.text);
+	if (parse(chat, &bad_member, &err) < 0)
+		fail(chat, API_INVALID_REQUEST, bad_member, err.text);
 	else if (!chat->is_new_session)
 		look_up(chat);
 	else if (find_agent(chat))

@@ -19,6 +19,11 @@ void chat_complete(struct api_call *call);
  */
 int chat_parse(const json_t *messages, json_t **ret_messages, char **ret_system, struct error *err);
 /*
+ * What every provider wants of a conversation: one message is the user's, and the tool messages behind an assistant's are
+ * the results of its calls, all and no others. 0, -EINVAL, -ENOMEM.
+ */
+int chat_check(const json_t *messages, struct error *err);
+/*
  * Those that are new to a session which has the others already: the user's at the end, which may be none. The caller's array
  * of shared members.
  */

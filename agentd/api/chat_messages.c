@@ -78,9 +78,11 @@ static int take_content(
 		*ret_content = json_incref(content);
 		return 0;
 	}
-	if (role == ROLE_ASSISTANT && (!content || json_is_null(content)) &&
-		json_array_size(json_object_get(message, "tool_calls")) > 0) {
-		*ret_content = json_null();
+	/* Without calls too: OpenAI's clients make one of an answer that failed. */
+	if (role == ROLE_ASSISTANT && (!content || json_is_null(content))) {
+		*ret_content = json_array_size(json_object_get(message, "tool_calls")) > 0
+				       ? json_null()
+				       : json_string("");
 		return 0;
 	}
 	return error_set(err, EINVAL, "messages[%zu].content: must be a string or text parts", at);
@@ -174,6 +176,68 @@ int chat_parse(const json_t *messages, json_t **ret_messages, char **ret_system,
 	*ret_system = size > 0 ? take_ptr(&text) : NULL;
 	*ret_messages = take_ptr(&kept);
 	return 0;
+}
+
+/* How many results each call still has to get: models do write two with one id. */
+static int count(json_t *unanswered, const char *id, int by)
+{
+	json_int_t now = json_integer_value(json_object_get(unanswered, id)) + by;
+
+	if (now == 0)
+		return json_object_del(unanswered, id);
+	return now < 0 ? -1 : json_object_set_new(unanswered, id, json_integer(now));
+}
+
+static int check_answered(json_t *unanswered, struct error *err)
+{
+	const char *id = json_object_iter_key(json_object_iter(unanswered));
+
+	if (!id)
+		return 0;
+	return error_set(err, EINVAL,
+		"messages: an assistant message with tool_calls must be followed by tool messages "
+		"that answer each tool_call_id: %.64s has none",
+		id);
+}
+
+static int count_calls(const json_t *message, json_t *unanswered, struct error *err)
+{
+	size_t i;
+	json_t *call;
+
+	json_array_foreach(json_object_get(message, "tool_calls"), i, call)
+	{
+		if (count(unanswered, json_string_value(json_object_get(call, "id")), 1) < 0)
+			return error_set(err, ENOMEM, "out of memory");
+	}
+	return 0;
+}
+
+int chat_check(const json_t *messages, struct error *err)
+{
+	json_auto_t *unanswered = json_object();
+	bool has_user = false;
+	size_t i;
+	json_t *message;
+
+	json_array_foreach((json_t *)messages, i, message)
+	{
+		const char *role = json_string_value(json_object_get(message, "role"));
+		const char *id = json_string_value(json_object_get(message, "tool_call_id"));
+
+		has_user |= strcmp(role, "user") == 0;
+		if (id && count(unanswered, id, -1) < 0)
+			return error_set(err, EINVAL,
+				"messages: a tool message must answer one of the tool_calls of "
+				"the assistant message before it: %.64s is none of them",
+				id);
+		if (!id && (check_answered(unanswered, err) < 0 ||
+				   count_calls(message, unanswered, err) < 0))
+			return -err->code;
+	}
+	if (!has_user)
+		return error_set(err, EINVAL, "messages: one at least must be the user's");
+	return check_answered(unanswered, err);
 }
 
 json_t *chat_new_messages(const json_t *messages)

@@ -175,8 +175,8 @@ static void on_end(struct run_follower *follower, const struct run *run, const s
 {
 	struct chat *chat = list_entry(follower, struct chat, follower);
 
-	/* OpenAI's clients take 409 for what goes by, and would ask for the run again. */
-	if (end->failure == RUN_CANCELLED)
+	/* OpenAI's clients would ask again: the session has the message by now, and agentd has tried again itself. */
+	if (end->failure != RUN_FINE)
 		api_header(chat->call, "x-should-retry", "false");
 	if (chat->is_started)
 		end_stream(chat, run, end);

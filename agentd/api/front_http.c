@@ -58,7 +58,7 @@ static bool check_host(struct http_call *call, struct connection *c)
 
 	if (!is_unix && !host && c->framing.minor == 1)
 		connection_refuse(c, API_INVALID_REQUEST, 0, "no Host header");
-	else if (c->is_loopback && !origin_is_own_host(host ? host : "", call->http->options.hosts))
+	else if (host && c->is_loopback && !origin_is_own_host(host, call->http->options.hosts))
 		connection_refuse(c, API_DENIED, 0,
 			"the Host header names another server: use localhost or 127.0.0.1");
 	return !c->is_refused;
@@ -84,16 +84,12 @@ static bool check_origin(struct http_call *call, struct connection *c)
 
 static bool check_route(struct http_call *call, struct connection *c)
 {
-	const char *target = c->framing.target;
-	auto_free char *path = strndup(target, strcspn(target, "?"));
 	struct error err;
-	int r = path ? route_find(&call->http->routes, c->framing.method, path, &call->match, &err)
-		     : error_set(&err, ENOMEM, "out of memory");
+	int r = route_find(
+		&call->http->routes, c->framing.method, c->framing.target, &call->match, &err);
 
 	call->is_preflight = r == -ENOTSUP && strcmp(c->framing.method, "OPTIONS") == 0;
-	if (r == 0)
-		call->shape = call->match.route->shape;
-	else if (r == -ENOENT)
+	if (r == -ENOENT)
 		connection_refuse(c, API_NOT_FOUND, 0, "%s", err.text);
 	else if (r == -ENOTSUP && !call->is_preflight)
 		connection_refuse(c, API_METHOD_NOT_ALLOWED, 0, "%s", err.text);
@@ -223,8 +219,9 @@ static const struct {
 	const char *header, *param;
 } header_params[] = {{"x-session-id", "sessionId"}, {"last-event-id", "cursor"}};
 
-/* Path, query, body and headers into what the handler gets. */
-static int collect(struct http_call *call, struct connection *c, struct error *err)
+/* Path, query, body and headers into what the handler gets. -EINVAL: *bad_member may be the one that does not fit. */
+static int collect(
+	struct http_call *call, struct connection *c, const char **bad_member, struct error *err)
 {
 	const char *query = strchr(c->framing.target, '?');
 	size_t size = evbuffer_get_length(c->body);
@@ -246,14 +243,16 @@ static int collect(struct http_call *call, struct connection *c, struct error *e
 			framing_find(&c->framing, header_params[i].header), call->match.schema,
 			err);
 	if (r == 0)
-		r = schema_check(call->match.schema, call->call.params, "request", err);
+		r = schema_check_members(
+			call->match.schema, call->call.params, "request", bad_member, err);
 	return r;
 }
 
 static void run(struct http_call *call, struct connection *c)
 {
+	const char *bad_member = NULL;
 	struct error err;
-	int r = collect(call, c, &err);
+	int r = collect(call, c, &bad_member, &err);
 
 	if (r == 0) {
 		call->call.route = call->match.route;
@@ -264,7 +263,7 @@ static void run(struct http_call *call, struct connection *c)
 		r == -ENOMEM  ? API_INTERNAL
 		: r == -E2BIG ? API_TOO_LARGE
 			      : API_INVALID_REQUEST,
-		NULL, 0, "%s", err.text);
+		bad_member, 0, "%s", err.text);
 }
 
 static void answer_options(struct http_call *call)

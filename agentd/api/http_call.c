@@ -47,6 +47,8 @@ struct http_call *http_call_create(struct front_http *http, struct connection *c
 	text_copy(call->name, sizeof(call->name), connection->address);
 	choose_request_id(call, framing_find(framing, "x-request-id"));
 	call->is_head = framing->method && strcmp(framing->method, "HEAD") == 0;
+	call->shape =
+		framing->target ? route_shape(&http->routes, framing->target) : API_SHAPE_REST;
 	list_append(&http->calls, &call->in_http);
 	connection->call = call;
 	return call;
@@ -100,8 +102,8 @@ void http_call_add_headers(struct http_call *call)
 	if (!call->origin[0])
 		return;
 	evhttp_add_header(headers, "Access-Control-Allow-Origin", call->origin);
-	evhttp_add_header(
-		headers, "Access-Control-Expose-Headers", "x-session-id, x-run-id, x-request-id");
+	evhttp_add_header(headers, "Access-Control-Expose-Headers",
+		"x-session-id, x-run-id, x-request-id, x-should-retry, Retry-After");
 	evhttp_add_header(headers, "Vary", "Origin");
 }
 
@@ -215,10 +217,16 @@ static void on_ping(evutil_socket_t fd, short events, void *arg)
 {
 	struct http_call *call = arg;
 	const char *text = call->state == HTTP_STREAMING ? ": ping\n\n" : " ";
-	struct evbuffer *more = evbuffer_new();
+	struct evbuffer *more;
 
 	(void)fd;
 	(void)events;
+	if (call->is_head && call->state == HTTP_STREAMING && call->call.on_gone) {
+		call->call.is_gone = true;
+		call->call.on_gone(&call->call);
+		return;
+	}
+	more = evbuffer_new();
 	if (more)
 		evbuffer_add(more, text, strlen(text));
 	http_call_send(call, more);

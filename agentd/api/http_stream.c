@@ -20,6 +20,9 @@ void http_stream_start(struct api_call *api_call)
 	evhttp_add_header(
 		headers, "X-Accel-Buffering", "no"); /* some proxies would hold frames back */
 	http_call_start(call, "text/event-stream", HTTP_STREAMING);
+	/* HEAD has all that it wants, and its handler hears of it once it has gone on. */
+	if (call->is_head && call->timer)
+		event_active(call->timer, EV_TIMEOUT, 0);
 }
 
 /* NULL: out of memory. */

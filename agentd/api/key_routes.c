@@ -124,7 +124,9 @@ static void on_revoked(void *arg, int r, json_t *result, const struct error *err
 	if (r == -ENOENT)
 		api_fail(arg, API_NOT_FOUND, "id", 0, "there is no key of this id");
 	else
-		reply_changed(arg, r, result, err, json_object());
+		reply_changed(arg, r, result, err,
+			json_pack("{s:i}", "left",
+				(int)json_array_size(json_object_get(result, "keys"))));
 }
 
 void key_routes_revoke(struct api_call *call)

@@ -125,11 +125,13 @@ int params_add_header(
 	json_t *params, const char *name, const char *text, const json_t *schema, struct error *err)
 {
 	const json_t *rule = json_object_get(json_object_get(schema, "properties"), name);
+	const json_t *said = json_object_get(params, name);
 
-	if (!text || !rule || json_object_get(params, name))
+	if (!text || !rule || (said && !json_is_null(said)))
 		return 0;
 	if (!text_is_utf8(text, strlen(text)))
 		return error_set(err, EINVAL, "the header that stands for %s is no UTF-8", name);
+	json_object_del(params, name);
 	return add_member(params, name, text, schema, err);
 }
 
@@ -180,7 +182,10 @@ int params_add_body(json_t *params, const char *text, size_t size, struct error 
 		return error_set(err, ENOMEM, "out of memory");
 	if (!body)
 		return error_set(err, EINVAL, "the body is no JSON: line %d, column %d: %.100s",
-			where.line, where.column, where.text);
+			where.line, where.column,
+			json_error_code(&where) == json_error_null_character
+				? "the character \\u0000 cannot be taken: leave it out"
+				: where.text);
 	if (!json_is_object(body))
 		return error_set(err, EINVAL, "the body must be a JSON object");
 	json_object_foreach(body, name, value)

@@ -21,7 +21,7 @@ int params_type(json_t *params, const json_t *schema, struct error *err);
 /* Add the query's members ("a=1&b=x", may be NULL). 0, -EINVAL with the member's name, or -ENOMEM. */
 int params_add_query(json_t *params, const char *query, const json_t *schema, struct error *err);
 
-/* What a header says (NULL: it is absent), when the schema has the member and nothing else has said it. 0 or -EINVAL. */
+/* What a header says (NULL: it is absent), when the schema has the member and nothing else has said it, or null. 0 or -EINVAL. */
 int params_add_header(json_t *params, const char *name, const char *text, const json_t *schema,
 	struct error *err);
 

@@ -48,7 +48,7 @@ static int cut(const char *path, struct segments *ret_segments, struct error *er
 	size_t count = 0;
 
 	while (*path == '/') {
-		size_t length = strcspn(path + 1, "/");
+		size_t length = strcspn(path + 1, "/?");
 		char *text = ret_segments->text[count];
 
 		if (count == ROUTE_SEGMENTS_MAX || length > 3 * ROUTE_SEGMENT_MAX)
@@ -193,6 +193,20 @@ int route_find(const struct route_set *set, const char *method, const char *path
 		return error_set(err, ENOMEM, "out of memory");
 	*ret_match = found;
 	return 0;
+}
+
+enum api_shape route_shape(const struct route_set *set, const char *path)
+{
+	struct segments segments;
+	size_t first;
+
+	if (cut(path, &segments, NULL) < 0)
+		return API_SHAPE_REST;
+	for (size_t i = 0; i < set->count; i++) {
+		if (is_at(&set->routes[i], &segments, &first))
+			return set->routes[i].shape;
+	}
+	return API_SHAPE_REST;
 }
 
 const struct route *route_find_rpc(

@@ -60,12 +60,15 @@ struct route_match {
 };
 
 /*
- * The route of a method and a path (without its query), under /v1, /api/v1 or bare. HEAD finds GET. 0; -ENOENT: no
+ * The route of a method and a path (what follows a ? is not looked at), under /v1, /api/v1 or bare. HEAD finds GET. 0; -ENOENT: no
  * such path; -ENOTSUP: it has other methods, which *ret_match tells (and nothing else); -EINVAL: a segment is no
  * text (bad %, NUL, no UTF-8, "." or ".."); -ENOMEM. Routes without method are never found.
  */
 int route_find(const struct route_set *set, const char *method, const char *path,
 	struct route_match *ret_match, struct error *err);
+
+/* How errors at a path are told, whatever the method: as its routes' are, and where there is none as REST. */
+enum api_shape route_shape(const struct route_set *set, const char *path);
 
 /* The schema of the route that has this JSON-RPC name, and the route; NULL: none has. */
 const struct route *route_find_rpc(

@@ -11,7 +11,9 @@
 	"],\"properties\":{" properties "}}"
 #define NOTHING		  STRICT("", "")
 #define STRING(name, max) "\"" name "\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":" max "}"
-#define TEXT(name)	  "\"" name "\":{\"type\":\"string\",\"maxLength\":1048576}"
+#define OPTIONAL(name, max)                                                                        \
+	"\"" name "\":{\"type\":[\"string\",\"null\"],\"minLength\":1,\"maxLength\":" max "}"
+#define TEXT(name) "\"" name "\":{\"type\":\"string\",\"maxLength\":1048576}"
 #define NUMBER(name, min, max)                                                                     \
 	"\"" name "\":{\"type\":\"integer\",\"minimum\":" min ",\"maximum\":" max "}"
 #define BOOLEAN(name) "\"" name "\":{\"type\":[\"boolean\",\"null\"]}"
@@ -22,9 +24,11 @@
 #define CHAT                                                                                       \
 	OBJECT("\"messages\"",                                                                     \
 		"\"messages\":{\"type\":\"array\",\"minItems\":1,\"maxItems\":10000,"              \
-		"\"items\":{\"type\":\"object\"}}," STRING("agent", "64") "," STRING("model",      \
-			"256") ",\"sessionId\":{\"type\":[\"string\",\"null\"],\"maxLength\":64}"  \
-			       "," BOOLEAN("stream") ",\"stream_options\":{\"type\":[\"object\","  \
+		"\"items\":{\"type\":\"object\"}}," OPTIONAL("agent", "64") "," OPTIONAL("model",  \
+			"256") ","                                                                 \
+			       "\"sessionId\":{\"type\":[\"string\",\"null\"],\"maxLength\":64}"   \
+			       "," BOOLEAN("stream") ","                                           \
+						     "\"stream_options\":{\"type\":[\"object\","   \
 						     "\"null\"]},"                                 \
 						     "\"temperature\":{\"type\":[\"number\","      \
 						     "\"null\"],\"minimum\":0,\"maximum\":2},"     \
@@ -33,8 +37,11 @@
 						     "\"max_tokens\":{\"type\":[\"integer\","      \
 						     "\"null\"],\"minimum\":1},"                   \
 						     "\"max_completion_tokens\":{\"type\":["       \
-						     "\"integer\",\"null\"],\"minimum\":1}"        \
-						     ",\"n\":{\"type\":[\"integer\",\"null\"],"    \
+						     "\"integer\",\"null\"],\"minimum\":1},"       \
+						     "\"stop\":{\"type\":[\"string\",\"array\","   \
+						     "\"null\"],\"maxItems\":4,"                   \
+						     "\"items\":{\"type\":\"string\"}},"           \
+						     "\"n\":{\"type\":[\"integer\",\"null\"],"     \
 						     "\"minimum\":1,\"maximum\":1}," BOOLEAN(      \
 							     "parallel_tool_calls"))
 

@@ -128,6 +128,14 @@ const cases = {
 		await refused(ask("no key", { stream: true }), OpenAI.InternalServerError, 502, "upstream_error");
 	},
 
+	/** A run that began is not asked for again by the package, whose retries are on here: its session has the message. */
+	async retries() {
+		const call = completions.create(ask("no key"), { maxRetries: 1 });
+		const error = await refusal(call, OpenAI.InternalServerError, 502, "upstream_error");
+		const { sessions } = await get("/chat/sessions");
+		assert.deepEqual(sessions.map((session) => session.id), [error.headers.get("x-session-id")]);
+	},
+
 	async key() {
 		const { data } = await client.models.list();
 		assert.equal(data.length, 2);

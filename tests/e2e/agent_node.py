@@ -155,6 +155,10 @@ class Package(Node):
         """each refusal is the package's error of that kind, with a code and a reason"""
         self.case("errors")
 
+    def test_retries(self):
+        """a run that failed is not asked for again, though the package would"""
+        self.case("retries")
+
     def test_key(self):
         """a wrong key is an authentication error, the right one is none"""
         self.case("key", key=self.connect().call("key.create")["key"])

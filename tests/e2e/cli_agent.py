@@ -396,11 +396,13 @@ class Session(unittest.TestCase):
 
 
 class Key(unittest.TestCase):
+    left = 1
+
     def hearth(self, *words):
         made = {"id": "key-1", "name": "ci", "key": "sk_live_abc"}
         row = {"id": "key-1", "name": "ci", "prefix": "sk_live_a", "created_ms": 1764000000000}
         with FakeAgentd(key_create=lambda request: made, key_list=lambda request: {"keys": [row]},
-                        key_revoke=lambda request: {}) as self.agentd:
+                        key_revoke=lambda request: {"left": self.left}) as self.agentd:
             return hearth("key", *words, directory=self.agentd.directory)
 
     def test_create(self):
@@ -420,6 +422,15 @@ class Key(unittest.TestCase):
         self.assertEqual(json.loads(self.hearth("ls", "--json").stdout)["keys"][0]["id"], "key-1")
         self.assertEqual(self.hearth("revoke", "key-1", "key-2").stdout, b"key-1\nkey-2\n")
         self.assertEqual(self.agentd.params("key.revoke"), [{"id": "key-1"}, {"id": "key-2"}])
+
+    def test_revoke_the_last(self):
+        """key revoke warns when no key is left, and only then"""
+        self.assertEqual(self.hearth("revoke", "key-1").stderr, b"")
+        self.left = 0
+        for words in ("key-1",), ("-q", "key-1"), ("--json", "key-1"):
+            result = self.hearth("revoke", *words)
+            self.assertEqual(result.returncode, 0)
+            self.assertRegex(result.stderr.decode(), "^hearth: no key is left: .*anybody on this host.*hearth key create")
 
 
 def tree(path):

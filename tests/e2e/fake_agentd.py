@@ -89,7 +89,8 @@ def main():
     with open(os.path.join(directory, "agentd.json"), "w", encoding="utf-8") as file:
         json.dump(note, file)
     agents = [{"name": "coder", "role": "x", "model": "xai/grok-4-fast"}, {"name": "\x1b[31mred", "role": "y"}]
-    with FakeAgentd(directory, agent_list=lambda request: agents):
+    keys = [{"id": "key-1"}] if os.path.exists(os.path.join(directory, "has-keys")) else []
+    with FakeAgentd(directory, agent_list=lambda request: agents, key_list=lambda request: {"keys": keys}):
         number = signal.sigwait({signal.SIGTERM, signal.SIGUSR1})
         if number == signal.SIGUSR1:
             print('{"level":"error","message":"the store is full"}', file=sys.stderr, flush=True)

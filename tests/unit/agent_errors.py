@@ -76,6 +76,7 @@ class Pool(Errors):
         self.command(f"deny {MANY} {EMPTY} 10")
         message, headers = self.failed("run: echo hi", 503, "pool_exhausted", sessionId=session)
         self.assertEqual((message, headers["Retry-After"]), ("no sandbox: empty", "1"))
+        self.assertEqual(headers["x-should-retry"], "false", "the session has the message already")
         self.command(f"deny {MANY} {LIMIT} 1")
         choice = self.finish(self.open_chat("run: echo hi"))
         self.assertEqual((choice["finish_reason"], choice["error"]["message"]), ("error", "no sandbox: limit"))
@@ -130,6 +131,7 @@ class Asking(Errors):
             end()
             answer = plain.getresponse()
             self.assertEqual((answer.status, answer.headers["Retry-After"]), (503, "1"))
+            self.assertEqual(answer.headers["x-should-retry"], "false", "the run goes on by itself")
             self.assertEqual(json.loads(answer.read())["error"]["code"], "stopping")
             self.assertEqual(self.finish(stream)["finish_reason"], "error")
 
@@ -146,6 +148,69 @@ class Asking(Errors):
         self.assertEqual(self.wait_for_end(run)["status"], "cancelled")
 
 
+class Upstream(Errors):
+    scenario = {"steps": [{"status": 400}]}
+
+    def test_failed(self):
+        """a run that the model's provider has failed is not to be asked for again: its session has the message"""
+        _, headers = self.failed("hello", 502, "upstream_error")
+        self.assertEqual(headers["x-should-retry"], "false")
+        rows = self.request("GET", f"/v1/chat/sessions/{headers['x-session-id']}/messages")[2]["data"]["messages"]
+        self.assertEqual([row["message"]["content"] for row in rows], ["hello"])
+
+
+class NoModel(Errors):
+    agents = [{name: value for name, value in CODER.items() if name != "model"}]
+
+    def test_no_model(self):
+        """an agent without a model is refused with what to do, before there is a session"""
+        message, headers = self.failed("hello", 400, "invalid_request")
+        self.assertIn('give it "model": "provider/model"', message)
+        self.assertNotIn("x-session-id", headers)
+        self.assertEqual(self.request("GET", "/v1/chat/sessions")[2]["data"]["total"], 0)
+
+
+class Partial(Errors):
+    scenario = {"steps": [{"text": "I have deleted the file and now ", "chunk": 4, "stall_after": 900}, {"text": "done"}]}
+
+    def lose_end(self, run):
+        """As if agentd had been killed between what was said and the run's end."""
+        self.agentd.send_signal(signal.SIGTERM)
+        self.agentd.wait(PATIENCE_S)
+        with contextlib.closing(sqlite3.connect(os.path.join(self.project, ".hearth/state/sessions.db"))) as store:
+            store.execute("UPDATE run SET status = 'running' WHERE id = ?", (run,))
+            store.commit()
+        self.agentd = self.start_agentd()
+        until(self._answers, "agentd answers")
+
+    def test_cancelled(self):
+        """what was streamed before a cancel is in the session, for the next run too; the run does not go on after a crash"""
+        response = self.open_chat("go")
+        said = ""
+        for frame in self.frames(response):
+            choice = frame["choices"][0]
+            said += choice["delta"].get("content") or ""
+            if said and choice["finish_reason"] is None:
+                self.cancel(response)
+        self.assertEqual(choice["finish_reason"], "cancelled")
+        session = response.headers["x-session-id"]
+        self.chat("go on", sessionId=session)
+        self.lose_end(response.headers["x-run-id"])
+        rows = self.request("GET", f"/v1/chat/sessions/{session}/messages")[2]["data"]["messages"]
+        self.assertEqual([(row["message"]["role"], row["message"]["content"]) for row in rows],
+                         [("user", "go"), ("assistant", said), ("user", "go on"), ("assistant", "done")])
+        self.assertEqual(self.wait_for_end(response.headers["x-run-id"])["status"], "cancelled")
+
+
+class Nul(Errors):
+    def test_nul(self):
+        """a NUL that a tool puts out is none in what is told and stored"""
+        body = self.chat(r"run: printf 'a\0b\n'")
+        rows = self.request("GET", f"/v1/chat/sessions/{body['sessionId']}/messages")[2]["data"]["messages"]
+        self.assertIn("a\ufffdb\n", rows[2]["message"]["content"])
+        self.assertNotIn("\0", json.dumps(rows, ensure_ascii=False))
+
+
 class Busy(Errors):
     agents = [{**CODER, "maxConcurrency": 1}, {**CODER, "name": "other"}]
     scenario = {"steps": [], "conversations": [
@@ -158,6 +223,7 @@ class Busy(Errors):
         self.until_file("begun")
         message, headers = self.failed("x", 429, "rate_limit_exceeded")
         self.assertIn("maxConcurrency", message)
+        self.assertNotIn("x-should-retry", headers, "nothing was stored")
         self.assertEqual(headers["Retry-After"], "1")
         self.assertIn("under way", self.failed("x", 409, "conflict", sessionId=session)[0])
         self.assertEqual(self.request("DELETE", f"/v1/chat/sessions/{session}")[0], 409)
@@ -311,14 +377,21 @@ class Long(Errors):
 class Cut(Errors):
     agents = [{**CODER, "maxTurns": 100}]
     scenario = {"steps": [{"text": "first half, ", "chunk": 4, "cut_after": 700}, {"text": "second half"},
+                          {"text": "first half, ", "chunk": 4, "cut_after": 700}, {"text": "second half"},
                           {"text": "long", "finish": "length"}, {"text": "bad", "finish": "content_filter"}]}
 
     def test_cut(self):
         """a reply that breaks off in the middle is gone on with; the model's own limits are said as finish and reason"""
         body = self.chat("go")
-        self.assertEqual(body["choices"][0]["message"]["content"], "second half")
+        text = body["choices"][0]["message"]["content"]
         rows = self.request("GET", f"/v1/chat/sessions/{body['sessionId']}/messages")[2]["data"]["messages"]
         self.assertEqual(len(rows), 3)
+        self.assertEqual(text, "".join(row["message"]["content"] for row in rows[1:]))
+        self.assertRegex(text, "^firs.*second half$")
+        # Of an earlier reply, and of one that the client itself began, nothing stands in it.
+        begun = [{"role": "user", "content": "go"}, {"role": "assistant", "content": "begun"}]
+        body = self.request("POST", "/v1/chat/completions", {"model": "coder", "messages": begun})[2]
+        self.assertEqual(body["choices"][0]["message"]["content"], text)
         body = self.chat("go")
         self.assertEqual((body["choices"][0]["finish_reason"], body["reason"]),
                          ("length", "the model's own limit of a reply is reached"))

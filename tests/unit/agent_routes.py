@@ -20,6 +20,12 @@ class Routes(AgentWorld):
     def get(self, path, status=200):
         return self.ask("GET", path, status=status)
 
+    def chat_refused(self, body):
+        """(message, param)"""
+        status, _, answer = self.request("POST", "/v1/chat/completions", {"model": "coder", **body})
+        self.assertEqual((status, answer["error"].get("code")), (400, "invalid_request"), answer)
+        return answer["error"]["message"], answer["error"]["param"]
+
     def ask(self, method, path, body=None, status=200):
         """The data, or (code, message, headers) of an error."""
         answered, headers, answer = self.request(method, path, body)
@@ -45,7 +51,7 @@ class Found(Routes):
                                    ("GET", "/v1/memory/agent/other", None),
                                    ("PUT", "/v1/memory/agent/other", {"content": "x"})):
             code, message, _ = self.ask(method, path, body, 404)
-            self.assertIn(code, ("not_found", "agent_not_found"))
+            self.assertEqual(code, "agent_not_found")
             self.assertIn("other", message)
 
     def test_skills(self):
@@ -127,6 +133,39 @@ class Found(Routes):
             {"role": "tool", "tool_call_id": "1", "content": "b"}, {"role": "user", "content": "c"}]}
         self.assertIn("you said: c", self.ask("POST", "/v1/chat/completions", body)["choices"][0]["message"]["content"])
 
+    def test_conversations(self):
+        """what no provider takes begins no session: no user, calls without results, results without calls"""
+        user = {"role": "user", "content": "x"}
+        calls = [{"id": name, "function": {"name": "f", "arguments": "{}"}} for name in ("c1", "c2")]
+        asks = {"role": "assistant", "content": None, "tool_calls": calls}
+        one, two = ({"role": "tool", "tool_call_id": name, "content": "y"} for name in ("c1", "c2"))
+        for messages, part in (([{"role": "system", "content": "x"}], "the user's"),
+                               ([{"role": "assistant", "content": "x"}], "the user's"),
+                               ([user, one], "c1 is none"), ([user, asks, one, two, two], "c2 is none"),
+                               ([user, asks], "c1 has none"), ([user, asks, one, user], "c2 has none"),
+                               ([user, asks, one, user, two], "c2 has none"),
+                               ([user, asks, one, asks, two, one], "c2 has none")):
+            message, param = self.chat_refused({"messages": messages})
+            self.assertIn(part, message)
+            self.assertEqual(param, "messages")
+        self.assertEqual(self.get("/v1/chat/sessions")["total"], 0)
+        twice = {**asks, "tool_calls": calls[:1] * 2}  # which models do write
+        for messages in ([user, asks, two, one, user], [user, twice, one, one], [user, asks, one, two],
+                         [user, {"role": "assistant", "content": None}, user], [user, {"role": "assistant"}]):
+            self.ask("POST", "/v1/chat/completions", {"model": "coder", "messages": messages})
+
+    def test_params(self):
+        """a refusal names the member at fault"""
+        for members, name in (({"temperature": 5}, "temperature"), ({"n": 2}, "n"), ({"max_tokens": 0}, "max_tokens"),
+                              ({"tools": [{}]}, "tools"), ({"functions": [{}]}, "functions"), ({"stop": {"a": 1}}, "stop"),
+                              ({"stop": ["x"] * 5}, "stop"), ({"stop": [1]}, "stop"),
+                              ({"messages": [{"role": "clown"}]}, "messages")):
+            body = {"messages": [{"role": "user", "content": "x"}], **members}
+            self.assertEqual(self.chat_refused(body)[1], name)
+        self.assertEqual(self.chat_refused({})[1], "messages")
+        for stop in "x", ["a", "b", "c", "d"]:
+            self.chat("hello", stop=stop)
+
 
 class Sandboxes(Routes):
     scenario = {"steps": [{"tool_calls": [call("bash", command="touch begun; sleep 60")]},
@@ -149,6 +188,25 @@ class Sandboxes(Routes):
         self.assertEqual([result["state"] for result in results], ["error", "completed"])
         self.assertIn("sandbox 2 has ended: released", results[0]["result"])
         self.assertEqual(self.leases(), 3)
+
+
+class Head(Routes):
+    scenario = {"steps": [{"delay_ms": 60000, "text": "never"}]}
+
+    def test_head(self):
+        """HEAD of the events of a run that works is answered at once, and its connection is free again"""
+        response = self.open_chat("go")
+        run = response.headers["x-run-id"]
+        connection = Connection(os.path.join(self.directory, "api.sock"))
+        self.addCleanup(connection.close)
+        for method, path in (("HEAD", f"/v1/runs/{run}/events"), ("HEAD", f"/v1/runs/{run}/events?cursor=99"),
+                             ("GET", "/v1/health")):
+            connection.request(method, path)
+            answer = connection.getresponse()
+            self.assertEqual(answer.status, 200)
+            answer.read()
+        self.ask("POST", f"/v1/runs/{run}/cancel")
+        self.assertEqual(list(self.frames(response))[-1]["choices"][0]["finish_reason"], "cancelled")
 
 
 class Idle(Routes):
@@ -260,6 +318,10 @@ class Clients(Routes):
         """a member may be null, and a number that is out of range is told before any model is asked"""
         none = dict.fromkeys(("n", "temperature", "top_p", "stop", "seed", "max_tokens", "stream", "stream_options"))
         self.chat("hello", **none)
+        session = self.chat("hello", agent="coder", model=None)["sessionId"]
+        body = {"agent": None, "model": None, "sessionId": None, "messages": [{"role": "user", "content": "x"}]}
+        status, headers, answer = self.request("POST", "/v1/chat/completions", body, {"x-session-id": session})
+        self.assertEqual((status, headers.get("x-session-id")), (200, session), answer)
         self.ask("POST", "/v1/chat/completions", {"model": "coder", "temperature": 2.5, "messages": [
             {"role": "user", "content": "hello"}]}, 400)
 

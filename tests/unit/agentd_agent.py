@@ -473,11 +473,12 @@ class Keys(AgentWorld):
         self.assertEqual(self.request("GET", "/v1/models")[0], 401, "keys outlive agentd")
         admin = self.connect()
         other = admin.call("key.create", name="other")
-        admin.call("key.revoke", id=key["id"])
+        self.assertEqual(admin.call("key.revoke", id=key["id"]), {"left": 1})
         self.assertEqual(self.request("POST", "/v1/chat/completions", message, bearer)[0], 401)
         other_bearer = {"Authorization": f"Bearer {other['key']}"}
         self.assertEqual(self.request("POST", "/v1/chat/completions", message, other_bearer)[0], 200)
         self.assertRaises(RpcError, admin.call, "key.revoke", id=key["id"])
+        self.assertEqual(admin.call("key.revoke", id=other["id"]), {"left": 0})
 
 
 tap.main()

@@ -160,6 +160,30 @@ static void a_very_long_member_does_not_overflow_the_reason(void **state)
 	assert_true(strlen(err.text) < sizeof(err.text));
 }
 
+static void the_member_that_is_wrong_is_named(void **state)
+{
+	static const char *const objects[][2] = {
+		{"{}", "a"},
+		{"{\"a\":1,\"b\":[1,{\"c\":2}]}", "b"},
+		{"{\"a\":\"x\"}", "a"},
+		{"{\"a\":1,\"z\":1}", "z"},
+	};
+	json_auto_t *schema = parse("{\"type\":\"object\",\"additionalProperties\":false,"
+				    "\"required\":[\"a\"],\"properties\":{"
+				    "\"a\":{\"type\":\"integer\"},\"b\":{\"type\":\"array\","
+				    "\"items\":{\"type\":\"integer\"}}}}");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+		json_auto_t *object = parse(objects[i][0]);
+		const char *bad_member = NULL;
+
+		assert_int_equal(
+			schema_check_members(schema, object, "x", &bad_member, NULL), -EINVAL);
+		assert_string_equal(bad_member, objects[i][1]);
+	}
+}
+
 static void the_schemas_of_all_tools_are_json(void **state)
 {
 	(void)state;
@@ -183,6 +207,7 @@ int main(void)
 		cmocka_unit_test(members_are_required_known_and_checked),
 		cmocka_unit_test(items_are_named_by_their_place),
 		cmocka_unit_test(a_very_long_member_does_not_overflow_the_reason),
+		cmocka_unit_test(the_member_that_is_wrong_is_named),
 		cmocka_unit_test(the_schemas_of_all_tools_are_json),
 	};
 

@@ -79,12 +79,13 @@ class Framing(World):
             b"\r\n\r\n\r\nGET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")])
 
     def test_hosts(self):
-        """no Host and two Hosts are refused; on a Unix socket none is needed"""
+        """no Host and two Hosts are refused; on a Unix socket and of HTTP/1.0, which no browser speaks, none is needed"""
         self.each([
             (400, b"GET /health HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n" + SECOND),
         ])
         self.assertEqual(self.ask(b"GET /health HTTP/1.1\r\n\r\n").status, 400)
-        self.assertEqual(self.ask(b"GET /health HTTP/1.0\r\n\r\n").status, 403)
+        self.assertEqual(self.ask(b"GET /health HTTP/1.0\r\n\r\n").status, 200)
+        self.assertEqual(self.ask(b"GET /health HTTP/1.0\r\nHost: evil.example\r\n\r\n").status, 403)
         self.assertEqual(self.connect_unix().ask(b"GET /health HTTP/1.1\r\n\r\n").status, 200)
 
     def test_sizes(self):
@@ -264,6 +265,30 @@ class Requests(World):
             "message": "it was to fail: ?", "type": "invalid_request_error", "code": "conflict",
             "param": "fail"}})
 
+    def test_shapes_of_refusals(self):
+        """what is refused before its route runs has its path's shape; where there is no such path it is REST's"""
+        self.command("keys " + KEY)
+        stranger = JSON + b"Origin: https://evil.example\r\n"
+        for path, is_rest in ((b"/v1/rest", True), (b"/api/v1/rest?a=/v1/echo", True), (b"/v1/nowhere", True),
+                              (b"/v1/echo", False), (b"/api/v1/echo?a", False)):
+            for status, data in ((403, post(path, headers=stranger)), (401, post(path)), (405, get(path))):
+                answer = self.ask(data)
+                self.assertEqual(answer.status, 404 if path == b"/v1/nowhere" and status != 403 else status, data)
+                self.assertEqual("ok" in answer.json(), is_rest, data)
+        self.assertIs(self.ask(b"no HTTP\r\n\r\n").json()["ok"], False)
+
+    def test_param(self):
+        """an argument that does not fit, is missing or unknown is named"""
+        for path, param in ((b"/v1/items/x?limit=0", "limit"), (b"/v1/items/x?other=1", "other"),
+                            (b"/v1/items/x?all=maybe&limit=1", "all")):
+            self.assertEqual(self.ask(get(path)).json()["error"]["param"], param)
+
+    def test_nul(self):
+        """a text that holds NUL is refused with what to do, not with the parser's own options"""
+        message = self.ask(post(b"/v1/echo", b'{"a":"\\u0000"}')).json()["error"]["message"]
+        self.assertIn("leave it out", message)
+        self.assertNotIn("JSON_ALLOW_NUL", message)
+
     def test_head(self):
         """HEAD is GET without the body"""
         connection = self.connect()
@@ -297,7 +322,8 @@ class Browsers(World):
             answer = self.ask(post(b"/v1/echo", headers=JSON + b"Origin: " + origin + b"\r\n"))
             self.assertEqual(answer.headers["access-control-allow-origin"], origin.decode())
             self.assertIn("x-session-id", answer.headers["access-control-expose-headers"])
-            self.assertIn("x-request-id", answer.headers["access-control-expose-headers"])
+            for name in ("x-request-id", "x-run-id", "x-should-retry", "Retry-After"):
+                self.assertIn(name, answer.headers["access-control-expose-headers"])
             self.assertEqual(answer.headers["vary"], "Origin")
         for origin in (b"https://evil.example", b"null", b"", b"http://localhost.evil.example",
                        b"http://localhost:1\t,x"):

@@ -339,6 +339,15 @@ class Streams(World):
             for _ in range(2):
                 self.assertEqual(connection.ask(data, is_head=True).status, 200)
 
+    def test_head_of_an_open_stream(self):
+        """HEAD does not wait for the end of a stream that has none, nor hold its place"""
+        connection = self.connect()
+        for _ in range(2):
+            data = get(b"/v1/stream?count=1&open=true").replace(b"GET", b"HEAD")
+            self.assertEqual(connection.ask(data, is_head=True).status, 200)
+            self.expect("gone")
+        self.assertEqual(connection.ask(get(b"/health")).status, 200)
+
     def test_errors(self):
         """an error in a stream is its last frame"""
         connection = self.connect()

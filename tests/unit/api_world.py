@@ -34,6 +34,10 @@ class Answer:
         value = self.json()
         return value["code"] if "ok" in value else value["error"]["code"]
 
+    def message(self):
+        value = self.json()
+        return value["error"] if "ok" in value else value["error"]["message"]
+
 
 class Connection:
     """Reads answers as strictly as the server reads requests."""
@@ -197,7 +201,7 @@ class World(unittest.TestCase):
         answer = connection.ask(data)
         self.assertEqual(answer.status, status, (data[:200], answer.body))
         self.assertIn("x-request-id", answer.headers)
-        self.assertTrue(answer.json()["error"]["message"])
+        self.assertTrue(answer.message())
         self.assertTrue(connection.is_closed(), (data[:200], "a second answer"))
         connection.close()
         return answer
