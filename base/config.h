@@ -6,10 +6,10 @@
  *
  *   hearth.conf:12: unknown key 'imag' in [pool "base"]: did you mean 'image'?
  *
- * `key = value`, without quotes; ; or # begins a comment line, " ;" a comment behind a value. A
- * section stands once (a named one once per name), a key once per section but that of a list. Line
- * ends may be CRLF and a UTF-8 byte order mark may come first; control characters and invalid UTF-8
- * are refused.
+ * `key = value`, without quotes; ; or # begins a comment line, " ;" a comment behind a value; " #" is
+ * refused there. A section stands once (a named one once per name), a key once per section but that
+ * of a list. Line ends may be CRLF and a UTF-8 byte order mark may come first; control characters
+ * and invalid UTF-8 are refused.
  */
 #ifndef BASE_CONFIG_H
 #define BASE_CONFIG_H
@@ -50,10 +50,13 @@ struct config_option {
 	const char *standard; /* the default, written as in a file; must be valid */
 	const struct config_choice *choices;
 	const char *help; /* one sentence */
+	/* What type and range cannot tell; of a list, all of it so far. 0 or -EINVAL. NULL: nothing. */
+	int (*check)(const void *field, struct error *err);
 };
 
 /* .offset and .size: { "pool", "min", CONFIG_NUMBER, CONFIG_FIELD(struct pool_section, min), 0, 4096, "8" } */
-#define CONFIG_FIELD(type, member) offsetof(type, member), sizeof(((type *)0)->member)
+#define CONFIG_FIELD(type, member)                                                                 \
+	.offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
 
 struct config_section {
 	const char *name;

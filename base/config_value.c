@@ -191,10 +191,23 @@ static int want(const struct config_option *option, struct error *err)
 	return error_set(err, EINVAL, "its type in the table is unknown");
 }
 
+/* libinih ends a value at " ;" alone: what was meant as a comment would become part of it. */
+static bool has_hash_comment(const char *value)
+{
+	for (const char *hash = strchr(value, '#'); hash; hash = strchr(hash + 1, '#'))
+		if (hash == value || hash[-1] == ' ' || hash[-1] == '\t')
+			return true;
+	return false;
+}
+
 int config_value_set(
 	const struct config_option *option, const char *text, void *element, struct error *err)
 {
-	if (set_field(option, text, (char *)element + option->offset) < 0)
+	void *field = (char *)element + option->offset;
+
+	if (has_hash_comment(text))
+		return error_set(err, EINVAL, "a comment behind a value begins with ;, not with #");
+	if (set_field(option, text, field) < 0)
 		return want(option, err);
-	return 0;
+	return option->check ? option->check(field, err) : 0;
 }

@@ -183,6 +183,7 @@ int pool_acquire(struct pool *pool, uint64_t now_ms, const struct pool_request *
 	pool->shrink_ms = UINT64_MAX;
 	pool->stirred = true;
 	if (!sandbox) {
+		pool->counters.misses++;
 		r = waiters_add(pool, now_ms, request, ret_refusal, ret_retry_ms);
 		return r < 0 ? r : -EINPROGRESS;
 	}

@@ -26,17 +26,15 @@
 
 /* A request that is being judged. */
 struct judgement {
-	struct client *client;
-	const struct pool_host *pool;
+	const struct acquirer *who;
 	const struct control_acquire *acquire;
 };
 
-#define REFUSE(j, refusal, ...)                                                                    \
-	(refuse((j)->client, (j)->acquire->header.id, (refusal), 0, __VA_ARGS__), -EPERM)
+#define REFUSE(j, refusal, ...) (refuse_acquire((j)->who, (refusal), 0, __VA_ARGS__), -EPERM)
 
 static int judge_net(const struct judgement *j, struct binding *binding)
 {
-	const struct pool_section *section = j->pool->section;
+	const struct pool_section *section = j->who->pool->section;
 	const char *net = j->acquire->net;
 
 	binding->profile = section->profile;
@@ -46,12 +44,12 @@ static int judge_net(const struct judgement *j, struct binding *binding)
 	if (!binding->profile)
 		return REFUSE(j, REFUSED_UNSUPPORTED,
 			"no network profile '%s': there are: " NETWORK_PROFILE_NAMES, net);
-	if (!j->client->supervisor->network)
+	if (!j->who->client->supervisor->network)
 		return REFUSE(j, REFUSED_UNSUPPORTED,
 			"pool %s has network profile %s, not '%s', and this instance has no "
 			"networks: set [network] enabled = yes",
 			section->name, section->net, net);
-	if (!permission_allows_profile(j->client->role, binding->profile, section->profile))
+	if (!permission_allows_profile(j->who->client->role, binding->profile, section->profile))
 		return REFUSE(j, REFUSED_DENIED, PERMISSION_PROFILE_DENIED);
 	return 0;
 }
@@ -69,7 +67,7 @@ bool binding_is_in_use(const struct supervisor *supervisor, const char *workspac
 
 static int judge_workspace(const struct judgement *j, struct binding *binding)
 {
-	const struct supervisor *supervisor = j->client->supervisor;
+	const struct supervisor *supervisor = j->who->client->supervisor;
 
 	if (j->acquire->workspace[0] == '\0')
 		return 0;
@@ -82,7 +80,7 @@ static int judge_workspace(const struct judgement *j, struct binding *binding)
 			j->acquire->workspace, supervisor->config.workspaces.limit_bytes,
 			supervisor->config.workspaces.directory);
 	if (binding_is_in_use(supervisor, j->acquire->workspace)) {
-		refuse(j->client, j->acquire->header.id, REFUSED_LIMIT, BINDING_WORKSPACE_RETRY_MS,
+		refuse_acquire(j->who, REFUSED_LIMIT, BINDING_WORKSPACE_RETRY_MS,
 			"workspace %s: another lease has it, or has just given it back",
 			j->acquire->workspace);
 		return -EPERM;
@@ -95,7 +93,7 @@ static int judge_workspace(const struct judgement *j, struct binding *binding)
 
 static void judge_hostname(const struct judgement *j, struct binding *binding)
 {
-	const char *asked = j->acquire->hostname, *has = j->pool->section->hostname;
+	const char *asked = j->acquire->hostname, *has = j->who->pool->section->hostname;
 
 	text_copy(binding->hostname, sizeof(binding->hostname), asked[0] ? asked : has);
 	if (strcmp(binding->hostname, has) != 0)
@@ -104,7 +102,7 @@ static void judge_hostname(const struct judgement *j, struct binding *binding)
 
 static int judge_limits(const struct judgement *j, struct binding *binding)
 {
-	const struct pool_section *section = j->pool->section;
+	const struct pool_section *section = j->who->pool->section;
 	const struct {
 		const char *name;
 		uint32_t what, hit;
@@ -116,7 +114,7 @@ static int judge_limits(const struct judgement *j, struct binding *binding)
 		{"pids", BIND_PIDS, LIMIT_HIT_PIDS, j->acquire->pids, section->limits.pids, 1,
 			&binding->pids},
 		{"cpus (in thousandths)", BIND_CPU, LIMIT_HIT_CPU, j->acquire->cpu_milli,
-			section->limits.cpu_milli, 1, &binding->cpu_milli},
+			section->limits.cpu_milli, POOL_CPU_LEAST, &binding->cpu_milli},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
@@ -147,15 +145,16 @@ static bool asks_for_nothing(
 	       (!acquire->net[0] || strcmp(acquire->net, section->net) == 0);
 }
 
-int binding_create(struct client *client, const struct pool_host *pool,
-	const struct control_acquire *acquire, struct binding **ret_binding)
+int binding_create(const struct acquirer *who, const struct control_acquire *acquire,
+	struct binding **ret_binding)
 {
-	const struct judgement j = {client, pool, acquire};
+	const struct pool_section *section = who->pool->section;
+	const struct judgement j = {who, acquire};
 	auto_free struct binding *binding = NULL;
 	int r;
 
 	*ret_binding = NULL;
-	if (asks_for_nothing(acquire, pool->section))
+	if (asks_for_nothing(acquire, section))
 		return 0;
 	binding = calloc(1, sizeof(*binding));
 	if (!binding)
@@ -166,13 +165,13 @@ int binding_create(struct client *client, const struct pool_host *pool,
 		r = judge_workspace(&j, binding);
 	if (r == 0)
 		r = judge_limits(&j, binding);
-	if (r < 0 || (binding->what == 0 && binding->profile == pool->section->profile))
+	if (r < 0 || (binding->what == 0 && binding->profile == section->profile))
 		return r; /* or the sandboxes of the pool are as it is asked */
 	list_init(&binding->list);
-	list_append(&client->bindings, &binding->list);
+	list_append(&who->client->bindings, &binding->list);
 	list_init(&binding->by_workspace);
 	if (binding->what & BIND_WORKSPACE)
-		list_append(&client->supervisor->workspaces, &binding->by_workspace);
+		list_append(&who->client->supervisor->workspaces, &binding->by_workspace);
 	*ret_binding = take_ptr(&binding);
 	return 0;
 }
@@ -276,13 +275,12 @@ void binding_start(struct binding *binding, struct client *client, uint32_t requ
 static void give_up(struct sandbox *sandbox, enum control_refusal refusal, uint32_t retry_ms,
 	const char *what, const char *why)
 {
-	struct binding *binding = sandbox->binding;
-	struct client *client = sandbox->owner;
+	const struct binding *binding = sandbox->binding;
+	const struct acquirer who = {
+		sandbox->owner, sandbox->pool, binding->request_id, binding->arrived_ns};
 
 	lease_cancel(sandbox);
-	refuse(client, binding->request_id, refusal, retry_ms, "%s: %s", what, why);
-	stats_refused(&client->supervisor->stats, sandbox->pool->index, refusal,
-		clock_now_ns() - binding->arrived_ns);
+	refuse_acquire(&who, refusal, retry_ms, "%s: %s", what, why);
 }
 
 static void fail(struct sandbox *sandbox, enum control_refusal refusal, const char *why)
@@ -313,11 +311,12 @@ void binding_failed(struct sandbox *sandbox, uint32_t error, const char *why)
 		fail(sandbox, error == EOPNOTSUPP ? REFUSED_UNSUPPORTED : REFUSED_BROKEN, why);
 }
 
-void binding_profile_answered(struct sandbox *sandbox, const char *why)
+void binding_profile_answered(struct sandbox *sandbox, uint32_t error, const char *why)
 {
 	if (!binding_is_pending(sandbox))
 		return;
 	if (why) {
+		stats_failed(&sandbox->pool->supervisor->stats, STATS_FAILED_NETWORK, error);
 		fail(sandbox, REFUSED_BROKEN, why);
 		return;
 	}

@@ -20,6 +20,7 @@
 #include "proto/control.h"
 #include "proto/network.h"
 
+struct acquirer;
 struct client;
 struct link_bound;
 struct pool_host;
@@ -52,8 +53,8 @@ struct binding {
  * Whether the acquire asks for anything that the pool's sandboxes have not, and whether it may have that.
  * 0: *ret_binding is it, in the client's list; NULL: it asks for nothing. -errno: refused, and answered.
  */
-int binding_create(struct client *client, const struct pool_host *pool,
-	const struct control_acquire *acquire, struct binding **ret_binding);
+int binding_create(const struct acquirer *who, const struct control_acquire *acquire,
+	struct binding **ret_binding);
 /* Its workspace is free: no process is left that could be in it. Accepts NULL. */
 void binding_destroy(struct binding *binding);
 /* The sandbox goes before it is proven dead, which is when this list of its builder's is destroyed. */
@@ -72,7 +73,7 @@ bool binding_is_pending(const struct sandbox *sandbox);
 /* What the builder and hearth-network answer; of a sandbox that nobody waits for any more, nothing. */
 void binding_bound(struct sandbox *sandbox, const struct link_bound *bound);
 void binding_failed(struct sandbox *sandbox, uint32_t error, const char *why);
-void binding_profile_answered(struct sandbox *sandbox, const char *why);
+void binding_profile_answered(struct sandbox *sandbox, uint32_t error, const char *why);
 
 /* Pending, and its lease ends for that reason: the acquire is refused. */
 void binding_end(struct sandbox *sandbox, enum lease_end_reason reason);

@@ -49,6 +49,84 @@ static int add_pool(void *arg, const char *name, void **ret_element, struct erro
 	return 0;
 }
 
+static int check_path(const void *field, struct error *err)
+{
+	const char *path = field;
+
+	if (path[0] == '\0' || path[0] == '/')
+		return 0;
+	return error_set(err, EINVAL, "want an absolute path");
+}
+
+static int check_addresses(const void *field, struct error *err)
+{
+	static const struct {
+		struct network_cidr cidr;
+		const char *what;
+	} unusable[] = {
+		{{0x00000000, 8}, "0.0.0.0/8 (no address)"},
+		{{0x7f000000, 8}, "127.0.0.0/8 (loopback)"},
+		{{0xa9fe0000, 16}, "169.254.0.0/16 (link-local)"},
+		{{0xe0000000, 3}, "224.0.0.0/3 (multicast, reserved)"},
+	};
+	struct network_cidr range;
+	int r = egress_parse_cidr(field, &range, err);
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(unusable); i++)
+		if (network_contains(&range, 1, unusable[i].cidr.address) ||
+			network_contains(&unusable[i].cidr, 1, range.address))
+			return error_set(err, EINVAL,
+				"sandboxes cannot be in %s: want a private range",
+				unusable[i].what);
+	return r;
+}
+
+static int check_except(const void *field, struct error *err)
+{
+	struct egress egress;
+
+	return egress_parse(field, "", "", &egress, err);
+}
+
+static int check_allow(const void *field, struct error *err)
+{
+	struct egress egress;
+
+	return egress_parse("", field, "", &egress, err);
+}
+
+static int check_resolvers(const void *field, struct error *err)
+{
+	struct egress egress;
+
+	return egress_parse("", "", field, &egress, err);
+}
+
+static int check_memory(const void *field, struct error *err)
+{
+	const uint64_t *bytes = field;
+
+	if (*bytes == 0 || *bytes >= POOL_MEMORY_LEAST)
+		return 0;
+	return error_set(err, EINVAL, "less than 4M runs nothing: want 0, no limit, or more");
+}
+
+static int check_cpus(const void *field, struct error *err)
+{
+	const uint64_t *milli = field;
+
+	if (*milli == 0 || *milli >= POOL_CPU_LEAST)
+		return 0;
+	return error_set(err, EINVAL, "less than 0.01 is no limit for the kernel: want 0 or more");
+}
+
+static int check_net(const void *field, struct error *err)
+{
+	if (network_profile_find(field))
+		return 0;
+	return error_set(err, EINVAL, "no such network profile: there are: " NETWORK_PROFILE_NAMES);
+}
+
 static const struct config_section sections[] = {
 	{"instance", NULL},
 	{"network", NULL},
@@ -72,7 +150,7 @@ static const struct config_section sections[] = {
 
 static const struct config_option options[] = {
 	INSTANCE("store", CONFIG_STRING, store, 1, 0, IMAGE_STORE_DEFAULT, NULL,
-		"Directory of the images."),
+		"Directory of the images.", check_path),
 	INSTANCE("user", CONFIG_NAME, user, 0, 0, "hearth", NULL,
 		"User that may use the control socket besides root; its group owns the socket."),
 	INSTANCE("builders", CONFIG_NUMBER, builders, 1, BUILDERS_MAX, "2", NULL,
@@ -97,7 +175,8 @@ static const struct config_option options[] = {
 	NETWORK("enabled", CONFIG_CHOICE, network.enabled, 0, 0, "auto", enabled_choices,
 		"Whether sandboxes have networks; auto: if the net of a pool is not none."),
 	NETWORK("addresses", CONFIG_STRING, network.addresses_text, 1, 0, "10.213.0.0/16", NULL,
-		"Addresses of all sandboxes; nothing else of the host may be there."),
+		"Addresses of all sandboxes; nothing else of the host may be there.",
+		check_addresses),
 	NETWORK("connections", CONFIG_NUMBER, network.caps.connections, 0, 0, "4096", NULL,
 		"Connections of one sandbox at a time; 0: no limit."),
 	NETWORK("connections_per_second", CONFIG_NUMBER, network.caps.new_per_second, 0, 1000000,
@@ -109,14 +188,16 @@ static const struct config_option options[] = {
 
 	EGRESS("except", CONFIG_LIST, network.except_text, 0, 0, "", NULL,
 		"Private address ranges that default reaches all the same, and that names may "
-		"resolve to."),
+		"resolve to.",
+		check_except),
 	EGRESS("allow", CONFIG_LIST, network.allow_text, 0, 0, "", NULL,
-		"Address ranges and names that the profile allow reaches."),
+		"Address ranges and names that the profile allow reaches.", check_allow),
 	EGRESS("resolvers", CONFIG_LIST, network.resolvers_text, 0, 0, "", NULL,
-		"Addresses of DNS servers to ask; none: those of the host's resolv.conf."),
+		"Addresses of DNS servers to ask; none: those of the host's resolv.conf.",
+		check_resolvers),
 
 	WORKSPACES("directory", CONFIG_STRING, workspaces.directory, 0, 0, WORKSPACES_DEFAULT, NULL,
-		"Where workspaces are, made when missing; empty: there are none."),
+		"Where workspaces are, made when missing; empty: there are none.", check_path),
 	WORKSPACES("limit", CONFIG_SIZE, workspaces.limit_bytes, 0, 1024 * TEBIBYTE, "0", NULL,
 		"What one workspace may hold; 0: no limit."),
 
@@ -145,11 +226,11 @@ static const struct config_option options[] = {
 	POOL("waiters_max", CONFIG_NUMBER, waiters_max, 0, JAIL_SLOTS_MAX, "1024", NULL,
 		"Acquires that may wait at a time."),
 	POOL("memory", CONFIG_SIZE, limits.memory_bytes, 0, 16 * TEBIBYTE, "1G", NULL,
-		"Memory of one sandbox, its files included; 0: no limit."),
+		"Memory of one sandbox, its files included; 0: no limit.", check_memory),
 	POOL("pids", CONFIG_NUMBER, limits.pids, 0, 1u << 22, "512", NULL,
 		"Processes and threads of one sandbox; 0: no limit."),
 	POOL("cpus", CONFIG_MILLI_CPU, limits.cpu_milli, 0, 1024 * 1000, "0", NULL,
-		"CPUs of one sandbox, such as 1.5; 0: no limit."),
+		"CPUs of one sandbox, such as 1.5; 0: no limit.", check_cpus),
 	POOL("cpu_weight", CONFIG_NUMBER, limits.cpu_weight, 1, 10000, "100", NULL,
 		"Its share of the CPUs beside others, when all want them."),
 	POOL("io_read", CONFIG_SIZE, limits.io_read_bps, 0, 16 * TEBIBYTE, "0", NULL,
@@ -158,12 +239,12 @@ static const struct config_option options[] = {
 		"Bytes a second that one sandbox may write to the disk; 0: no limit."),
 	POOL("disk", CONFIG_SIZE, limits.disk_bytes, 0, 16 * TEBIBYTE, "0", NULL,
 		"What one sandbox may write; 0: half of its memory."),
-	POOL("inodes", CONFIG_NUMBER, limits.disk_inodes, 1, 1u << 30, "200000", NULL,
-		"Files that one sandbox may make."),
+	POOL("inodes", CONFIG_NUMBER, limits.disk_inodes, POOL_INODES_LEAST, 1u << 30, "200000",
+		NULL, "Files that one sandbox may make."),
 	POOL("open_files", CONFIG_NUMBER, limits.open_files, 64, 1u << 20, "4096", NULL,
 		"Descriptors of one process inside."),
 	POOL("net", CONFIG_NAME, net, 0, 0, "none", NULL,
-		"What its sandboxes reach: " NETWORK_PROFILE_NAMES "."),
+		"What its sandboxes reach: " NETWORK_PROFILE_NAMES ".", check_net),
 	POOL("hostname", CONFIG_NAME, hostname, 0, 0, "sandbox", NULL,
 		"Host name inside the sandbox."),
 };
@@ -175,7 +256,7 @@ static const struct config_schema schema = {
 	.option_count = ARRAY_SIZE(options),
 };
 
-/* What no single key can tell. */
+/* What no single key can tell; what one can, the checks above have. */
 static int judge_pool(
 	const struct supervisor_config *config, struct pool_section *pool, struct error *err)
 {
@@ -188,14 +269,9 @@ static int judge_pool(
 	if (pool->min > pool->max)
 		return error_set(err, EINVAL, "min %u is more than max %u", pool->min, pool->max);
 	pool->profile = network_profile_find(pool->net);
-	if (!pool->profile)
-		return error_set(err, EINVAL,
-			"no network profile '%s': there are: " NETWORK_PROFILE_NAMES, pool->net);
 	if (pool->limits.disk_bytes == 0)
 		pool->limits.disk_bytes =
 			pool->limits.memory_bytes > 0 ? pool->limits.memory_bytes / 2 : DISK_NO_MEM;
-	if (pool->limits.memory_bytes > 0 && pool->limits.memory_bytes < POOL_MEMORY_LEAST)
-		return error_set(err, EINVAL, "memory: less than 4M runs nothing");
 	return 0;
 }
 
@@ -226,11 +302,6 @@ static int judge(struct supervisor_config *config, struct error *err)
 {
 	int r;
 
-	if (config->store[0] != '/')
-		return error_set(err, EINVAL, "store '%s': not an absolute path", config->store);
-	if (config->workspaces.directory[0] && config->workspaces.directory[0] != '/')
-		return error_set(err, EINVAL, "workspaces '%s': not an absolute path",
-			config->workspaces.directory);
 	if (config->pool_count == 0)
 		return error_set(err, EINVAL, "no pool: add a section [pool \"NAME\"]");
 	for (uint32_t i = 0; i < config->pool_count; i++) {

@@ -16,6 +16,8 @@ struct error;
 #define BUILDERS_MAX	   8
 #define BUILDS_PER_BUILDER 2 /* one being built, one at the door: no round trip between them */
 #define POOL_MEMORY_LEAST  (UINT64_C(4) << 20) /* limit of a sandbox: less runs nothing */
+#define POOL_CPU_LEAST	   10 /* thousandths: the kernel takes no quota below 1 ms of 100 ms */
+#define POOL_INODES_LEAST  64 /* as of nsjail-lite: a build alone takes eight */
 
 /* [pool "NAME"] */
 struct pool_section {

@@ -230,29 +230,35 @@ void network_forget_client(struct network *network, const struct client *client)
 }
 
 /* The namespace, or why there is none, goes to the sandbox for which it was asked, if it still waits. */
-static void on_slot(struct network *network, const struct ask *ask, int netns_fd, const char *why)
+static void on_slot(struct network *network, const struct ask *ask, int netns_fd,
+	const struct network_failed *failed)
 {
+	struct stats *stats = &network->supervisor->stats;
 	struct sandbox *sandbox = slots_tenant(network->supervisor->slots, ask->slot);
 
 	if (!sandbox || sandbox->core->id != ask->sandbox || !sandbox->awaits_netns)
 		return;
 	sandbox->awaits_netns = false;
-	if (why)
-		builder_link_build_failed(sandbox->builder, sandbox, why);
-	else
+	if (failed) {
+		stats_failed(stats, STATS_FAILED_SLOT, failed->error);
+		builder_link_build_failed(sandbox->builder, sandbox, failed->text);
+	} else {
 		builder_link_make_slot(sandbox->builder, sandbox, netns_fd);
+	}
 }
 
-static void on_profile(struct network *network, const struct ask *ask, const char *why)
+static void on_profile(
+	struct network *network, const struct ask *ask, const struct network_failed *failed)
 {
 	struct slots *slots = network->supervisor->slots;
 	struct sandbox *sandbox;
 
-	slots_answer_profile(slots, ask->slot, why == NULL);
+	slots_answer_profile(slots, ask->slot, failed == NULL);
 	sandbox = slots_tenant(slots, ask->slot);
 	/* That a client's change failed is for him; of others the one who waits now is told. */
-	if (sandbox && (!why || !ask->on_answer))
-		sandbox_profile_answered(sandbox, why);
+	if (sandbox && (!failed || !ask->on_answer))
+		sandbox_profile_answered(
+			sandbox, failed ? failed->error : 0, failed ? failed->text : NULL);
 }
 
 static void on_flushed(struct network *network, const struct ask *ask,
@@ -308,18 +314,18 @@ static uint32_t slot_of(const struct message_header *h)
 static int on_answer(
 	struct network *network, const struct message_header *h, int fd, struct error *err)
 {
-	const struct network_failed *failed = (const void *)h;
+	const struct network_failed *failed = h->type == NETWORK_FAILED ? (const void *)h : NULL;
+	const char *why = failed ? failed->text : NULL;
 	struct ask *ask = find(network, h->id);
-	const char *why = h->type == NETWORK_FAILED ? failed->text : NULL;
 
 	if (!ask || !fits(ask->type, h->type) || (!why && slot_of(h) != ask->slot))
 		return error_set(err, EPROTO, "an answer to what it was not asked");
-	if (ask->type == NETWORK_START && why)
+	if (ask->type == NETWORK_START && failed)
 		return error_set(err, (int)failed->error, "%s", why);
 	if (ask->type == NETWORK_SLOT)
-		on_slot(network, ask, fd, why);
+		on_slot(network, ask, fd, failed);
 	else if (ask->type == NETWORK_PROFILE)
-		on_profile(network, ask, why);
+		on_profile(network, ask, failed);
 	else if (ask->type == NETWORK_FLUSH)
 		on_flushed(network, ask, (const void *)h, why);
 	if (ask->on_answer && ask->client)

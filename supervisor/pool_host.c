@@ -54,13 +54,11 @@ static void op_refuse(void *arg, const struct pool_waiter *waiter, enum control_
 	uint32_t retry_ms)
 {
 	struct client *client = waiter->lessee;
-	struct pool_host *pool = arg;
+	const struct acquirer who = {client, arg, waiter->request_id, waiter->arrived_ns};
 
 	client->waiter_count--;
 	binding_destroy(waiter->data);
-	refuse_acquire(client, waiter->request_id, pool, refusal, retry_ms);
-	stats_refused(&pool->supervisor->stats, pool->index, refusal,
-		clock_now_ns() - waiter->arrived_ns);
+	refuse_by_pool(&who, refusal, retry_ms);
 }
 
 static void op_ended(void *arg, struct pool_sandbox *core, enum lease_end_reason reason)

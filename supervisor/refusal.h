@@ -10,10 +10,20 @@
 struct client;
 struct pool_host;
 
+/* Who asked a pool for a sandbox, and when. */
+struct acquirer {
+	struct client *client;
+	struct pool_host *pool;
+	uint32_t request_id;
+	uint64_t arrived_ns;
+};
+
 void refuse(struct client *client, uint32_t request_id, enum control_refusal refusal,
 	uint32_t retry_ms, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* An acquire that the pool refused; the sentence follows from the reason. */
-void refuse_acquire(struct client *client, uint32_t request_id, const struct pool_host *pool,
-	enum control_refusal refusal, uint32_t retry_ms);
+/* An acquire: what is told is what is counted. */
+void refuse_acquire(const struct acquirer *who, enum control_refusal refusal, uint32_t retry_ms,
+	const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Likewise, by the pool; the sentence follows from the reason. */
+void refuse_by_pool(const struct acquirer *who, enum control_refusal refusal, uint32_t retry_ms);
 #endif

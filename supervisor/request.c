@@ -24,23 +24,20 @@
 #define ROW_MIN 8   /* so many make a row */
 
 /* Whether this may be asked of the pool at all; if not, it has been answered. */
-static struct pool_host *admit_acquire(struct client *client, const struct control_acquire *m)
+static bool may_acquire(const struct acquirer *who, const struct control_acquire *m)
 {
-	const struct supervisor_config *config = &client->supervisor->config;
-	struct pool_host *pool = pool_host_find(client->supervisor, m->template_name);
+	const struct client *client = who->client;
+	uint32_t leases_max = client->supervisor->config.leases_per_connection;
 
-	if (!pool) {
-		refuse(client, m->header.id, REFUSED_NO_TEMPLATE, 0, "no pool or image named '%s'",
-			m->template_name);
-		return NULL;
-	}
-	if (client->lease_count + client->waiter_count >= config->leases_per_connection) {
-		refuse(client, m->header.id, REFUSED_LIMIT, 0,
-			"leases_per_connection: %u are held or waited for",
-			config->leases_per_connection);
-		return NULL;
-	}
-	return pool;
+	if (!who->pool)
+		refuse(who->client, who->request_id, REFUSED_NO_TEMPLATE, 0,
+			"no pool or image named '%s'", m->template_name);
+	else if (client->lease_count + client->waiter_count >= leases_max)
+		refuse_acquire(who, REFUSED_LIMIT, 0,
+			"leases_per_connection: %u are held or waited for", leases_max);
+	else
+		return true;
+	return false;
 }
 
 /*
@@ -57,14 +54,31 @@ static void note_acquire(struct supervisor *supervisor, uint64_t arrived_ns)
 		supervisor->awake_until_ns = arrived_ns + SOON_US * NS_PER_US;
 }
 
+/* may_wait: as far as its connection goes; what the pool said is in r and refusal. */
+static void refuse_one(const struct acquirer *who, bool may_wait, int r,
+	enum control_refusal refusal, uint32_t retry_ms)
+{
+	if (r == -ENOMEM)
+		refuse_acquire(who, REFUSED_LIMIT, retry_ms, "out of memory");
+	else if (refusal == REFUSED_EMPTY && !may_wait)
+		refuse_acquire(who, REFUSED_LIMIT, retry_ms,
+			"waiters_per_connection: %u wait already",
+			who->client->supervisor->config.waiters_per_connection);
+	else
+		refuse_by_pool(who, refusal, retry_ms);
+}
+
 static void acquire_one(struct client *client, const struct control_acquire *m, uint64_t arrived_ns)
 {
-	const struct supervisor_config *config = &client->supervisor->config;
-	struct pool_host *pool = admit_acquire(client, m);
+	const struct supervisor *supervisor = client->supervisor;
+	struct pool_host *pool = pool_host_find(supervisor, m->template_name);
+	const struct acquirer who = {client, pool, m->header.id, arrived_ns};
+	/* The pool counts waiters in all; that one connection has too many is asked when it would wait. */
+	bool may_wait = client->waiter_count < supervisor->config.waiters_per_connection;
 	struct pool_request request = {
 		.lessee = client,
 		.request_id = m->header.id,
-		.on_empty = (enum control_on_empty)m->on_empty,
+		.on_empty = may_wait ? (enum control_on_empty)m->on_empty : ON_EMPTY_FAIL,
 		.wait_ms = m->wait_ms,
 		.lease_ms = m->lease_ms,
 		.idle_ms = m->idle_ms,
@@ -76,38 +90,24 @@ static void acquire_one(struct client *client, const struct control_acquire *m, 
 	uint32_t retry_ms = 0;
 	int r;
 
-	if (!pool || binding_create(client, pool, m, &binding) < 0)
+	if (!may_acquire(&who, m) || binding_create(&who, m, &binding) < 0)
 		return;
 	request.data = binding;
 	sandbox_drop_dead(pool);
-	/* The pool counts waiters in all; that one connection has too many is asked when it would wait. */
-	if (client->waiter_count >= config->waiters_per_connection)
-		request.on_empty = ON_EMPTY_FAIL;
 	r = pool_acquire(pool->pool, arrived_ns / NS_PER_MS, &request, &core, &refusal, &retry_ms);
-	if (r == 0 && binding) {
-		binding_start(binding, client, m->header.id, core->data, RUNG_READY, arrived_ns);
-		pool_host_changed(pool);
-		return;
-	}
-	if (r == 0) {
+	if (r == 0 && !binding) {
 		/* Nothing behind this: the client may wait for our CPU. */
 		lease_start(client, m->header.id, core->data, RUNG_READY, arrived_ns);
 		return;
 	}
-	if (r != -EINPROGRESS) {
-		binding_destroy(binding);
-		stats_refused(&client->supervisor->stats, pool->index,
-			r == -ENOMEM ? REFUSED_LIMIT : refusal, clock_now_ns() - arrived_ns);
-	}
-	if (r == -EINPROGRESS)
+	if (r == 0) {
+		binding_start(binding, client, m->header.id, core->data, RUNG_READY, arrived_ns);
+	} else if (r == -EINPROGRESS) {
 		client->waiter_count++;
-	else if (r == -ENOMEM)
-		refuse(client, m->header.id, REFUSED_LIMIT, retry_ms, "out of memory");
-	else if (refusal == REFUSED_EMPTY && client->waiter_count >= config->waiters_per_connection)
-		refuse(client, m->header.id, REFUSED_LIMIT, retry_ms,
-			"waiters_per_connection: %u wait already", config->waiters_per_connection);
-	else
-		refuse_acquire(client, m->header.id, pool, refusal, retry_ms);
+	} else {
+		binding_destroy(binding);
+		refuse_one(&who, may_wait, r, refusal, retry_ms);
+	}
 	pool_host_changed(pool);
 }
 
@@ -200,6 +200,7 @@ static void list_pool(struct client *client, uint32_t request_id, const struct p
 {
 	const struct pool_section *section = pool->section;
 	struct control_pool_row m = {.min = section->min, .max = section->max};
+	const struct stats_pool *counted = &client->supervisor->stats.pools[pool->index];
 	struct pool_counters counters;
 
 	control_header(&m.header, CONTROL_POOL_ROW, sizeof(m), request_id);
@@ -214,10 +215,10 @@ static void list_pool(struct client *client, uint32_t request_id, const struct p
 	m.waiting = counters.waiting;
 	m.frozen = counters.frozen;
 	m.target = pool_target(pool->pool);
-	m.hits = counters.hits;
-	m.built = counters.built;
-	m.waited = counters.waited;
-	m.refused = counters.refused;
+	m.hits = counted->leased[RUNG_READY].count + counted->leased[RUNG_BOUND].count;
+	m.built = counted->leased[RUNG_BUILT].count;
+	m.waited = counted->leased[RUNG_WAITED].count;
+	m.refused = stats_refusals(counted);
 	m.build_failures = counters.build_failures;
 	m.build_p50_ns = histogram_percentile(pool->build_times, 50);
 	m.build_p99_ns = histogram_percentile(pool->build_times, 99);

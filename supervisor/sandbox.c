@@ -187,13 +187,13 @@ void sandbox_built(struct sandbox *sandbox, int channel_fd, const struct link_bu
 		become_ready(sandbox);
 }
 
-void sandbox_profile_answered(struct sandbox *sandbox, const char *why)
+void sandbox_profile_answered(struct sandbox *sandbox, uint32_t error, const char *why)
 {
 	if (sandbox->core->state != SANDBOX_BUILDING) {
-		binding_profile_answered(sandbox, why);
+		binding_profile_answered(sandbox, error, why);
 	} else if (why && !sandbox->is_condemned) {
 		sandbox->is_condemned = true;
-		stats_failed(&sandbox->pool->supervisor->stats, STATS_FAILED_NETWORK, 0);
+		stats_failed(&sandbox->pool->supervisor->stats, STATS_FAILED_NETWORK, error);
 		pool_host_build_failed(sandbox->pool, why);
 		if (sandbox->is_built)
 			end_condemned(sandbox);
@@ -249,6 +249,8 @@ void sandbox_builder_lost(struct sandbox *sandbox)
 		supervisor->stats.orphans++;
 		sandbox_dead(sandbox, LEASE_BUILDER_LOST);
 	} else if (sandbox->is_retried || sandbox->is_condemned || supervisor->is_draining) {
+		if (!sandbox->is_condemned) /* which was counted */
+			stats_failed(&supervisor->stats, STATS_FAILED_BUILD, 0);
 		sandbox_build_failed(sandbox, "the builder died while building it");
 	} else {
 		sandbox->is_retried = true;

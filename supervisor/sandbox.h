@@ -68,8 +68,8 @@ void sandbox_build_failed(struct sandbox *sandbox, const char *why);
 void sandbox_ended(struct sandbox *sandbox, const struct link_ended *ended);
 void sandbox_builder_lost(struct sandbox *sandbox);
 
-/* Its slot has the profile that was asked for last, or (why) cannot have it. */
-void sandbox_profile_answered(struct sandbox *sandbox, const char *why);
+/* Its slot has the profile that was asked for last, or (why, and the errno) cannot have it. */
+void sandbox_profile_answered(struct sandbox *sandbox, uint32_t error, const char *why);
 
 /* The pool throws it away: let go of the channel, have it killed. */
 void sandbox_discard(struct sandbox *sandbox);

@@ -22,6 +22,15 @@ void stats_refused(
 	stat_histogram_add(&stats->pools[pool].refused[refusal], wait_ns);
 }
 
+uint64_t stats_refusals(const struct stats_pool *pool)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(pool->refused); i++)
+		count += pool->refused[i].count;
+	return count;
+}
+
 void stats_built(struct stats *stats, const struct jail_stages *stages)
 {
 	for (uint32_t i = 0; i < STAGE_COUNT; i++)
@@ -86,14 +95,6 @@ static void tell_acquires(
 			&pool->refused[i]);
 }
 
-/* Those that had to wait, and those who got nothing because nothing was ready. */
-static uint64_t misses(const struct stats_pool *pool)
-{
-	return pool->leased[RUNG_BUILT].count + pool->leased[RUNG_WAITED].count +
-	       pool->refused[REFUSED_EMPTY].count + pool->refused[REFUSED_TIMEOUT].count +
-	       pool->refused[REFUSED_BROKEN].count;
-}
-
 static void tell_states(
 	const struct visit *visit, const char *name, const struct pool_counters *now)
 {
@@ -117,7 +118,7 @@ static void tell_pool(
 	tell_acquires(visit, name, counted);
 	tell_states(visit, name, &now);
 	tell(visit, stat_sample(STAT_POOL_TARGET, name, NULL, NULL), pool_target(pool->pool));
-	tell(visit, stat_sample(STAT_POOL_MISSES, name, NULL, NULL), misses(counted));
+	tell(visit, stat_sample(STAT_POOL_MISSES, name, NULL, NULL), now.misses);
 }
 
 static void tell_stages(const struct visit *visit, const struct stats *stats)

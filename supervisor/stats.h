@@ -49,6 +49,7 @@ void stats_leased(struct stats *stats, uint32_t pool, enum control_rung rung, ui
 /* Or REFUSED. */
 void stats_refused(
 	struct stats *stats, uint32_t pool, enum control_refusal refusal, uint64_t wait_ns);
+uint64_t stats_refusals(const struct stats_pool *pool);
 void stats_built(struct stats *stats, const struct jail_stages *stages);
 void stats_failed(struct stats *stats, enum stats_failed what, uint32_t error);
 /* A sandbox is proven dead. */

@@ -136,6 +136,9 @@ static void start_next(struct workspace_watch *watch)
 	watch->current = next_due(watch);
 	if (!watch->current)
 		return;
+	/* Behind the others, however soon it is due again: none is passed over for one that is slow. */
+	list_remove(&watch->current->list);
+	list_append(&watch->workspaces, &watch->current->list);
 	watch->current->is_due = false;
 	if (workspace_child_start(&watch->child, watch->supervisor, &work, &err) == 0)
 		return;

@@ -67,6 +67,14 @@ static void comments_blank_lines_and_indentation_are_ignored(void **state)
 	assert_string_equal(f->daemon.name, "x");
 }
 
+static void what_follows_a_semicolon_is_a_comment_whatever_it_is(void **state)
+{
+	struct fixture *f = *state;
+
+	accepted(f, "[daemon]\nname = x ; # y\n");
+	assert_string_equal(f->daemon.name, "x");
+}
+
 static void indented_line_is_not_the_rest_of_the_line_before(void **state)
 {
 	struct fixture *f = *state;
@@ -279,6 +287,7 @@ int main(void)
 		T(section_without_a_key_makes_its_element),
 		T(sections_may_stand_in_any_order),
 		T(comments_blank_lines_and_indentation_are_ignored),
+		T(what_follows_a_semicolon_is_a_comment_whatever_it_is),
 		T(indented_line_is_not_the_rest_of_the_line_before),
 		T(long_comment_is_no_long_line),
 		T(crlf_line_ends_are_accepted),

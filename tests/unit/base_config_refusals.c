@@ -42,6 +42,19 @@ static void wrong_type_names_line_value_and_what_is_wanted(void **state)
 		"hearth.conf:2: [pool \"a\"] min = many: want a whole number from 0 to 4096");
 }
 
+static void hash_behind_a_value_is_no_comment_and_refused(void **state)
+{
+	refused(*state, "[daemon]\nname = x # fast\n",
+		"hearth.conf:2: [daemon] name = x # fast: a comment behind a value begins with ;, "
+		"not with #");
+	refused(*state, "[daemon]\nname = x\t#\n",
+		"hearth.conf:2: [daemon] name = x\t#: a comment behind a value begins with ;, "
+		"not with #");
+	refused(*state, "[daemon]\nname = # x\n",
+		"hearth.conf:2: [daemon] name = # x: a comment behind a value begins with ;, "
+		"not with #");
+}
+
 static void value_out_of_range_names_the_range(void **state)
 {
 	refused(*state, "[daemon]\nmemory = 1K\n",
@@ -215,6 +228,7 @@ int main(void)
 		T(unknown_section_like_no_other_gets_no_guess),
 		T(section_names_are_never_cut),
 		T(wrong_type_names_line_value_and_what_is_wanted),
+		T(hash_behind_a_value_is_no_comment_and_refused),
 		T(value_out_of_range_names_the_range),
 		T(duplicate_key_names_both_lines),
 		T(duplicate_section_names_both_lines),

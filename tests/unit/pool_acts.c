@@ -129,6 +129,8 @@ void model_acquire(struct model *m)
 	m->waiter_calloc_failed = false;
 	if (!m->draining)
 		m->arrived_ms = m->now_ms;
+	if (!m->draining && ready == 0)
+		m->counters.misses++;
 	r = pool_acquire(m->pool, m->now_ms, &request, &handle, &refusal, &retry_ms);
 	model_require(m, (r == 0) == (ready > 0 && !m->draining && refusal != REFUSED_LIMIT),
 		"what is ready is handed out");

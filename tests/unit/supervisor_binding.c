@@ -124,6 +124,7 @@ static void what_cannot_be_had_is_refused_with_its_reason(void **state)
 		{{.memory_bytes = 4096}, REFUSED_LIMIT, "memory: 4096 is less than 4194304"},
 		{{.pids = 100}, REFUSED_LIMIT, "pids: 100 is more than 99, the limit of pool tiny"},
 		{{.cpu_milli = 1501}, REFUSED_LIMIT, "cpus (in thousandths): 1501 is more than"},
+		{{.cpu_milli = 9}, REFUSED_LIMIT, "cpus (in thousandths): 9 is less than 10"},
 		{{.hostname = "ok", .pids = 100}, REFUSED_LIMIT, "pids"},
 	};
 	struct world *w = world_open("[workspaces]\ndirectory =\n" PLAIN, NULL);

@@ -137,7 +137,7 @@ static const char every_key[] =
 	"queue_bytes = 64K\nmemory_budget = 1G\novercommit = 1.5\nstrict = yes\n"
 	"[pool \"p\"]\nimage = i\nmin = 1\nmax = 2\nbuild_concurrency = 3\non_empty = fail\n"
 	"wait = 4s\nlease = 5m\nidle = 6s\nwaiters_max = 7\nmemory = 8M\npids = 9\ncpus = 0.5\n"
-	"disk = 11M\ninodes = 12\nopen_files = 100\ncpu_weight = 13\nio_read = 14M\n"
+	"disk = 11M\ninodes = 112\nopen_files = 100\ncpu_weight = 13\nio_read = 14M\n"
 	"io_write = 15K\nnet = none\nhostname = h\n[pool \"q\"]\nmemory = 0\n";
 
 static void every_key_of_the_instance_is_read(void **state)
@@ -184,7 +184,7 @@ static void every_key_of_a_pool_is_read(void **state)
 	assert_int_equal(pool->limits.cpu_milli, 500);
 	assert_int_equal(pool->limits.cpu_weight, 13);
 	assert_int_equal(pool->limits.disk_bytes, 11 << 20);
-	assert_int_equal(pool->limits.disk_inodes, 12);
+	assert_int_equal(pool->limits.disk_inodes, 112);
 	assert_int_equal(pool->limits.open_files, 100);
 	assert_int_equal(pool->limits.io_read_bps, 14 << 20);
 	assert_int_equal(pool->limits.io_write_bps, 15 << 10);
@@ -203,15 +203,20 @@ static void what_is_wrong_is_said_with_its_place(void **state)
 		{"[pools \"p\"]\n", ":1: "},
 		{"[pool \"p\"]\nmin = many\n", ":2: "},
 		{"[pool \"p\"]\nmin = 3\nmax = 2\n", "[pool \"p\"]: min 3 is more than max 2"},
-		{"[pool \"p\"]\nnet = ope\n", "[pool \"p\"]: no network profile 'ope': there are: "
-					      "none, default, allow, open"},
-		{"[pool \"p\"]\nmemory = 1M\n", "memory: less than 4M"},
+		{"[pool \"p\"]\nnet = ope\n",
+			":2: [pool \"p\"] net = ope: no such network profile: "
+			"there are: none, default, allow, open"},
+		{"[pool \"p\"]\nmemory = 1M\n", ":2: [pool \"p\"] memory = 1M: less than 4M"},
+		{"[pool \"p\"]\ncpus = 0.009\n", ":2: [pool \"p\"] cpus = 0.009: less than 0.01"},
+		{"[pool \"p\"]\ninodes = 63\n",
+			":2: [pool \"p\"] inodes = 63: want a whole number from 64"},
 		{"[pool \"P\"]\n", ":1: "},
 		{"[pool \"a234567890123456789012345678901234567890\"]\n", ":1: pool name 'a23"},
 		{"[pool \"p\"]\non_empty = panic\n", ":2: "},
 		{"[pool \"p\"]\nlease = 2d\n", ":2: "},
 		{"[instance]\nbuilders = 0\n[pool \"p\"]\n", ":2: "},
-		{"[instance]\nstore = here\n[pool \"p\"]\n", "store 'here': not an absolute path"},
+		{"[instance]\nstore = here\n[pool \"p\"]\n",
+			":2: [instance] store = here: want an absolute path"},
 		{"[pool \"p\"]\nmin = 9000\n", "max of all pools is 18008 together"},
 		{"[instance]\novercommit = 0.009\n", ":2: "},
 		{"[instance]\novercommit = 101\n", ":2: "},
@@ -222,15 +227,22 @@ static void what_is_wrong_is_said_with_its_place(void **state)
 		{"[network]\nenabled = no\n[pool \"p\"]\nnet = open\n",
 			"[pool \"p\"]: net open, but [network] enabled = no"},
 		{"[network]\naddresses = 10.0.0.0/33\n[pool \"p\"]\n",
-			"[network] addresses: '10.0.0.0/33': want a prefix"},
+			":2: [network] addresses = 10.0.0.0/33: '10.0.0.0/33': want a prefix"},
 		{"[network]\naddresses = 10.213.0.0/16 and more\n[pool \"p\"]\n", ":2: "},
 		{"[network]\nconnections_per_second = 2000000\n[pool \"p\"]\n", ":2: "},
 		{"[egress]\nexcept = 10.0.0.0/8, ten\n[pool \"p\"]\n",
-			"[egress]: except: 'ten': want an IPv4 address"},
-		{"[egress]\nallow = com\n[pool \"p\"]\n", "[egress]: allow: 'com'"},
-		{"[egress]\nresolvers = ::1\n[pool \"p\"]\n", "[egress]: resolvers: '::1': IPv6"},
+			":2: [egress] except = 10.0.0.0/8, ten: except: 'ten': want an IPv4 "
+			"address"},
+		{"[egress]\nallow = pypi.org\nallow = com\n[pool \"p\"]\n",
+			":3: [egress] allow = com: allow: 'com'"},
+		{"[egress]\nresolvers = ::1\n[pool \"p\"]\n",
+			":2: [egress] resolvers = ::1: resolvers: '::1': IPv6"},
 		{"[workspaces]\ndirectory = here\n[pool \"p\"]\n",
-			"workspaces 'here': not an absolute path"},
+			":2: [workspaces] directory = here: want an absolute path"},
+		{"[workspaces]\ndirectory = /x # fast disk\n[pool \"p\"]\n",
+			":2: [workspaces] directory = /x # fast disk: a comment behind a value "
+			"begins "
+			"with ;"},
 	};
 
 	(void)state;
@@ -242,6 +254,50 @@ static void what_is_wrong_is_said_with_its_place(void **state)
 		if (!strstr(err.text, wrong[i].says))
 			fail_msg("'%s' is not in '%s'", wrong[i].says, err.text);
 	}
+}
+
+static void what_no_sandbox_could_have_as_an_address_is_named(void **state)
+{
+	static const struct {
+		const char *range, *says;
+	} wrong[] = {
+		{"0.0.0.0/0", "0.0.0.0/8 (no address)"},
+		{"0.4.0.0/16", "0.0.0.0/8 (no address)"},
+		{"127.0.0.0/16", "127.0.0.0/8 (loopback)"},
+		{"126.0.0.0/7", "127.0.0.0/8 (loopback)"},
+		{"169.254.0.0/16", "169.254.0.0/16 (link-local)"},
+		{"169.254.128.0/17", "169.254.0.0/16 (link-local)"},
+		{"224.0.0.0/4", "224.0.0.0/3 (multicast, reserved)"},
+		{"240.0.0.0/4", "224.0.0.0/3 (multicast, reserved)"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		struct supervisor_config c;
+		struct error err;
+		char text[128];
+
+		snprintf(text, sizeof(text), "[network]\naddresses = %s\n[pool \"p\"]\n",
+			wrong[i].range);
+		assert_int_equal(load(text, &c, &err), -EINVAL);
+		assert_non_null(strstr(err.text, ":2: [network] addresses"));
+		if (!strstr(err.text, wrong[i].says))
+			fail_msg("'%s' is not in '%s'", wrong[i].says, err.text);
+	}
+}
+
+static void the_least_limits_are_accepted(void **state)
+{
+	struct supervisor_config c;
+	struct error err;
+
+	(void)state;
+	assert_int_equal(load("[network]\naddresses = 126.0.0.0/8\n"
+			      "[pool \"p\"]\nmemory = 4M\ncpus = 0.01\ninodes = 64\n",
+				 &c, &err),
+		0);
+	assert_int_equal(c.pools[0].limits.cpu_milli, POOL_CPU_LEAST);
+	assert_int_equal(c.pools[0].limits.disk_inodes, POOL_INODES_LEAST);
 }
 
 static void more_pools_than_templates_are_refused(void **state)
@@ -276,6 +332,8 @@ int main(void)
 		cmocka_unit_test(every_key_of_the_instance_is_read),
 		cmocka_unit_test(every_key_of_a_pool_is_read),
 		cmocka_unit_test(what_is_wrong_is_said_with_its_place),
+		cmocka_unit_test(what_no_sandbox_could_have_as_an_address_is_named),
+		cmocka_unit_test(the_least_limits_are_accepted),
 		cmocka_unit_test(more_pools_than_templates_are_refused),
 		cmocka_unit_test(a_file_that_is_not_there_is_told_apart),
 	};

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "proto/channel.h"
 #include "supervisor/client.h"
 #include "supervisor/sandbox.h"
@@ -108,6 +109,89 @@ static void misses_are_those_that_waited_or_were_refused_because_none_was_ready(
 	world_close(w);
 }
 
+static struct control_pool_row pool_row(struct world *w, int client, const char *name)
+{
+	struct control_pool_row found = {0};
+	struct answer answer;
+
+	world_query(client, CONTROL_POOLS, 51);
+	while ((answer = world_await(w, client)).header.type != CONTROL_DONE)
+		if (strcmp(answer.pool.template_name, name) == 0)
+			found = answer.pool;
+	return found;
+}
+
+static void every_refusal_is_counted_as_it_was_told(void **state)
+{
+	static const struct control_acquire own[] = {
+		{.net = "wide"}, {.cpu_milli = 1}, {.memory_bytes = UINT64_MAX}};
+	struct world *w = world_open(PLAIN, NULL);
+	int client = world_connect(w);
+
+	(void)state;
+	world_until_ready(w, 2);
+	world_acquire_own(client, 1, &own[0]);
+	world_expect_refused(w, client, 1, REFUSED_UNSUPPORTED, "profile");
+	world_acquire_own(client, 2, &own[1]);
+	world_expect_refused(w, client, 2, REFUSED_LIMIT, "cpus");
+	world_acquire_own(client, 3, &own[2]);
+	world_expect_refused(w, client, 3, REFUSED_LIMIT, "memory");
+	world_acquire(client, 4, "nope", ON_EMPTY_FAIL, 0); /* of no pool */
+	world_expect_refused(w, client, 4, REFUSED_NO_TEMPLATE, "nope");
+	assert_int_equal(acquires(w, client, "none", "unsupported"), 1);
+	assert_int_equal(acquires(w, client, "none", "limit"), 2);
+	assert_int_equal(pool_row(w, client, "p").refused, 3);
+	assert_int_equal(pool_row(w, client, "p").hits, 0);
+	assert_int_equal(value(w, client, STAT_POOL_MISSES, "p", NULL), 0);
+	close(client);
+	world_close(w);
+}
+
+static void a_binding_that_fails_is_a_refusal_and_neither_hit_nor_miss(void **state)
+{
+	struct world *w = world_open(PLAIN, "fail_binds=1");
+	const struct control_acquire own = {.hostname = "box"};
+	int client = world_connect(w);
+	struct answer a;
+
+	(void)state;
+	world_until_ready(w, 2);
+	world_acquire_own(client, 1, &own);
+	world_expect_refused(w, client, 1, REFUSED_BROKEN, "cannot be bound");
+	assert_int_equal(pool_row(w, client, "p").hits, 0);
+	assert_int_equal(pool_row(w, client, "p").refused, 1);
+	world_until_ready(w, 2);
+	world_acquire_own(client, 1, &own);
+	a = world_expect(w, client, CONTROL_LEASED, 1);
+	assert_int_equal(pool_row(w, client, "p").hits, 1);
+	assert_int_equal(pool_row(w, client, "p").refused, 1);
+	assert_int_equal(value(w, client, STAT_POOL_MISSES, "p", NULL), 0);
+	world_release(w, client, &a);
+	close(client);
+	world_close(w);
+}
+
+static void who_has_too_many_waiters_is_counted_under_what_he_is_told(void **state)
+{
+	struct world *w = world_open("[instance]\nbuilders = 1\nwaiters_per_connection = 1\n"
+				     "[pool \"p\"]\nmin = 0\nmax = 1\n",
+		NULL);
+	int other = world_connect(w), client = world_connect(w);
+	struct answer a = world_lease(w, other);
+
+	(void)state;
+	world_acquire(client, 1, "", ON_EMPTY_WAIT, 0);
+	world_acquire(client, 2, "", ON_EMPTY_WAIT, 0);
+	world_expect_refused(w, client, 2, REFUSED_LIMIT, "waiters_per_connection: 1");
+	assert_int_equal(acquires(w, other, "none", "limit"), 1);
+	assert_int_equal(acquires(w, other, "none", "empty"), 0);
+	assert_int_equal(pool_row(w, other, "p").refused, 1);
+	close(a.fd);
+	close(client);
+	close(other);
+	world_close(w);
+}
+
 static void a_bound_acquire_is_one_and_so_is_its_binding(void **state)
 {
 	struct world *w = world_open(PLAIN, NULL);
@@ -176,6 +260,64 @@ static void failed_builds_are_counted_by_stage_and_errno(void **state)
 		counted += answer.stat.sample.value;
 	}
 	assert_int_equal(counted, 2);
+	close(client);
+	world_close(w);
+}
+
+static void a_network_that_fails_is_counted_with_its_errno(void **state)
+{
+	static const struct {
+		const char *behaviour, *stage;
+	} cases[] = {{"fail_slots=1", "slot"}, {"fail_profile_at=1", "network"}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct world *w =
+			world_open_network(PLAIN "net = default\n", NULL, cases[i].behaviour);
+		int client = world_connect(w);
+
+		world_until_ready(w, 2);
+		assert_int_equal(value(w, client, STAT_CREATE_FAILURES, cases[i].stage, "EIO"), 1);
+		close(client);
+		world_close(w);
+	}
+}
+
+static void a_profile_that_a_lease_cannot_have_is_counted(void **state)
+{
+	/* The first two are of the builds. */
+	struct world *w = world_open_network(PLAIN "net = default\n", NULL, "fail_profile_at=3");
+	const struct control_acquire own = {.net = "none"};
+	int client = world_connect(w);
+
+	(void)state;
+	world_until_ready(w, 2);
+	world_acquire_own(client, 1, &own);
+	world_expect_refused(w, client, 1, REFUSED_BROKEN, "pretended: no map");
+	assert_int_equal(value(w, client, STAT_CREATE_FAILURES, "network", "EIO"), 1);
+	close(client);
+	world_close(w);
+}
+
+static bool has_built_or_failed(struct world *w, void *arg)
+{
+	(void)arg;
+	if (w->starts == 2)
+		w->behaviour = NULL;
+	return world_counters(w).build_failures > 0;
+}
+
+/* START, SLOT, BUILD: each of the first two builders dies of it. */
+static void a_build_that_is_lost_twice_is_counted(void **state)
+{
+	struct world *w = world_open(
+		"[instance]\nbuilders = 1\n[pool \"p\"]\nmin = 1\nmax = 1\n", "die_at=3");
+	int client = world_connect(w);
+
+	(void)state;
+	w->behaviour = "die_at=3";
+	world_until(w, has_built_or_failed, NULL);
+	assert_int_equal(value(w, client, STAT_CREATE_FAILURES, "build", "unknown"), 1);
 	close(client);
 	world_close(w);
 }
@@ -252,18 +394,6 @@ static void become(struct world *w, int client, enum role role)
 
 	sandbox_find(w->supervisor, a.leased.handle.sandbox)->owner->role = role;
 	world_release(w, client, &a);
-}
-
-static struct control_pool_row pool_row(struct world *w, int client, const char *name)
-{
-	struct control_pool_row found = {0};
-	struct answer answer;
-
-	world_query(client, CONTROL_POOLS, 51);
-	while ((answer = world_await(w, client)).header.type != CONTROL_DONE)
-		if (strcmp(answer.pool.template_name, name) == 0)
-			found = answer.pool;
-	return found;
 }
 
 static void pool_set_is_in_force_at_once_and_shown(void **state)
@@ -351,9 +481,15 @@ int main(void)
 		cmocka_unit_test(acquires_are_counted_by_path_and_result),
 		cmocka_unit_test(
 			misses_are_those_that_waited_or_were_refused_because_none_was_ready),
+		cmocka_unit_test(every_refusal_is_counted_as_it_was_told),
+		cmocka_unit_test(a_binding_that_fails_is_a_refusal_and_neither_hit_nor_miss),
+		cmocka_unit_test(who_has_too_many_waiters_is_counted_under_what_he_is_told),
 		cmocka_unit_test(a_bound_acquire_is_one_and_so_is_its_binding),
 		cmocka_unit_test(each_build_has_its_stages_and_each_end_its_destroy),
 		cmocka_unit_test(failed_builds_are_counted_by_stage_and_errno),
+		cmocka_unit_test(a_network_that_fails_is_counted_with_its_errno),
+		cmocka_unit_test(a_profile_that_a_lease_cannot_have_is_counted),
+		cmocka_unit_test(a_build_that_is_lost_twice_is_counted),
 		cmocka_unit_test(more_kinds_of_failures_than_there_is_room_for_are_others),
 		cmocka_unit_test(an_oom_is_counted_by_its_victims_and_its_limit),
 		cmocka_unit_test(sandboxes_of_a_lost_builder_are_orphans),

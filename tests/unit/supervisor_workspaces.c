@@ -9,6 +9,7 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "supervisor/builder_link.h"
 #include "supervisor/sandbox.h"
@@ -250,6 +252,40 @@ static void it_is_looked_after_while_it_is_leased(void **state)
 	close_world(w);
 }
 
+/* Each minute comes while one is being measured, which is due again at once. */
+static void minutes_pass_until_it_is_over(struct world *w, const char *name)
+{
+	struct workspace_watch *watch = w->supervisor->workspace_watch;
+	uint64_t until_ms = clock_now_ms() + WORLD_PATIENCE_MS;
+
+	workspace_watch_look(watch);
+	while (!workspace_watch_is_over(watch, name)) {
+		assert_true(clock_now_ms() < until_ms);
+		workspace_watch_look(watch);
+		event_base_loop(w->supervisor->events, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+		poll(NULL, 0, 1);
+	}
+}
+
+static void none_is_passed_over_for_one_that_is_always_due(void **state)
+{
+	static const struct control_acquire slow = {.workspace = "slow"};
+	struct world *w = open_world("soft=1");
+	int client = world_connect(w);
+	struct answer a, b;
+
+	(void)state;
+	world_acquire_own(client, 1, &slow);
+	a = world_expect(w, client, CONTROL_LEASED, 1);
+	b = acquire(w, client);
+	write_file(w->workspaces_fd, "w/big", 2 * MIB);
+	minutes_pass_until_it_is_over(w, "w");
+	close(a.fd);
+	close(b.fd);
+	close(client);
+	close_world(w);
+}
+
 static void a_limit_that_the_file_system_holds_is_not_looked_after(void **state)
 {
 	struct world *w = open_world(NULL);
@@ -439,6 +475,7 @@ int main(void)
 			a_tree_that_is_too_deep_cannot_be_measured, set_up, tear_down),
 		cmocka_unit_test(who_left_too_much_gets_it_back_once_there_is_less),
 		cmocka_unit_test(it_is_looked_after_while_it_is_leased),
+		cmocka_unit_test(none_is_passed_over_for_one_that_is_always_due),
 		cmocka_unit_test(a_limit_that_the_file_system_holds_is_not_looked_after),
 		cmocka_unit_test(an_end_in_the_middle_of_a_measure_leaves_nothing),
 		cmocka_unit_test(a_workspace_is_one_leases_until_its_sandbox_is_proven_dead),
