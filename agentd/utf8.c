@@ -29,19 +29,25 @@ size_t utf8_whole_length(const char *data, size_t length)
 	return length;
 }
 
+/* Bytes that the character here has; 0: it is none, or a NUL, which would end the string for half of its readers. */
+static size_t character_length(const char *data, size_t left)
+{
+	return data[0] == '\0' ? 0 : text_utf8_sequence(data, left);
+}
+
 json_t *utf8_to_json(const char *data, size_t length)
 {
 	auto_free char *text = NULL;
 	size_t used = 0;
 
-	if (text_is_utf8(data, length))
+	if (text_is_utf8(data, length) && !memchr(data, '\0', length))
 		return json_stringn_nocheck(data, length);
 
 	text = malloc(length * (sizeof(replacement) - 1));
 	if (!text)
 		return NULL;
 	for (size_t i = 0; i < length;) {
-		size_t n = text_utf8_sequence(data + i, length - i);
+		size_t n = character_length(data + i, length - i);
 
 		if (n > 0) {
 			memcpy(text + used, data + i, n);

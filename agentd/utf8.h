@@ -14,8 +14,8 @@
 size_t utf8_whole_length(const char *data, size_t length);
 
 /*
- * A JSON string of bytes that may be anything: each byte that is not part of UTF-8 text becomes
- * U+FFFD. NULL: out of memory.
+ * A JSON string of bytes that may be anything: each byte that is not part of UTF-8 text, and each NUL,
+ * becomes U+FFFD. NULL: out of memory.
  */
 json_t *utf8_to_json(const char *data, size_t length);
 #endif

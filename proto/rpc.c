@@ -152,8 +152,9 @@ static bool is_out_of_memory(const json_error_t *error)
 }
 
 /* One line, without its newline. 1: *message is set. 0: the line is empty. -ENOMEM. */
-static int parse_line(const char *line, size_t length, struct rpc_message *message)
+static int parse_line(const char *line, size_t length, bool takes_nul, struct rpc_message *message)
 {
+	size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | (takes_nul ? JSON_ALLOW_NUL : 0);
 	json_error_t error;
 
 	while (length > 0 && is_blank(line[length - 1]))
@@ -167,7 +168,7 @@ static int parse_line(const char *line, size_t length, struct rpc_message *messa
 		return refuse(message, RPC_PARSE_ERROR, "invalid UTF-8");
 	if (is_too_deep(line, length))
 		return refuse(message, RPC_PARSE_ERROR, "nested deeper than %d", RPC_DEPTH_MAX);
-	message->root = json_loadb(line, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	message->root = json_loadb(line, length, flags, &error);
 	if (!message->root && is_out_of_memory(&error))
 		return -ENOMEM;
 	if (!message->root)
@@ -186,9 +187,16 @@ void rpc_decoder_init(struct rpc_decoder *decoder)
 	memset(decoder, 0, sizeof(*decoder));
 }
 
-void rpc_decoder_finish(struct rpc_decoder *decoder)
+static void free_line(struct rpc_decoder *decoder)
 {
 	free(decoder->line);
+	decoder->line = NULL;
+	decoder->used = decoder->allocated = 0;
+}
+
+void rpc_decoder_finish(struct rpc_decoder *decoder)
+{
+	free_line(decoder);
 	rpc_decoder_init(decoder);
 }
 
@@ -218,7 +226,7 @@ static void forget_line(struct rpc_decoder *decoder)
 {
 	decoder->used = 0;
 	if (decoder->allocated > LINE_KEEP)
-		rpc_decoder_finish(decoder);
+		free_line(decoder);
 }
 
 /* A piece of a line, up to its newline when is_end. 1: a message. 0: none yet. -ENOMEM. */
@@ -238,11 +246,11 @@ static int take_piece(struct rpc_decoder *decoder, const char *data, size_t size
 		return refuse(message, RPC_TOO_LARGE, "line longer than %d bytes", RPC_LINE_MAX);
 	}
 	if (is_end && decoder->used == 0)
-		return parse_line(data, size, message);
+		return parse_line(data, size, decoder->takes_nul, message);
 	r = keep(decoder, data, size);
 	if (r < 0 || !is_end)
 		return r;
-	r = parse_line(decoder->line, decoder->used, message);
+	r = parse_line(decoder->line, decoder->used, decoder->takes_nul, message);
 	forget_line(decoder);
 	return r;
 }

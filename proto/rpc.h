@@ -10,7 +10,7 @@
  * A batch (an array) is RPC_INVALID_REQUEST: requests may be pipelined, one a line. Empty lines are
  * ignored. Strict where the specification leaves room: unknown members, duplicate members, NUL
  * (raw or \u0000), invalid UTF-8, nesting beyond RPC_DEPTH_MAX and lines beyond RPC_LINE_MAX are
- * errors.
+ * errors. A client has its decoder take \u0000 in strings: what agentd has stored, it is to show.
  */
 #ifndef PROTO_RPC_H
 #define PROTO_RPC_H
@@ -72,6 +72,7 @@ struct rpc_decoder {
 	char *line;
 	size_t used, allocated;
 	bool is_skipping; /* the rest of a line that was too long */
+	bool takes_nul; /* \u0000 in strings is none of the errors; set after rpc_decoder_init() */
 };
 
 void rpc_decoder_init(struct rpc_decoder *decoder);

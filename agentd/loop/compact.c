@@ -6,7 +6,9 @@
 
 #include "base/cleanup.h"
 
-#define NOTE_MIN 256 /* bytes of a result that are worth a note */
+#define NOTE_MIN     256 /* bytes of a text that are worth a note */
+#define CUT_NOTE_MAX 96
+#define WORDS_WEIGHT 4 /* so many times more is kept of what was said than of a result */
 
 #define QUESTION                                                                                   \
 	"Sum up the conversation between a user and an agent that stands below, so that whoever "  \
@@ -63,12 +65,13 @@ static size_t shorten_outputs(json_t *messages, size_t excess)
 
 	for (size_t i = 0; excess > 0 && i + COMPACT_KEPT < end; i++) {
 		const json_t *message = json_array_get(messages, i);
-		size_t bytes = measure(message);
+		size_t bytes = measure(message), gain;
 
 		if (!has_role(message, "tool") || bytes < NOTE_MIN)
 			continue;
 		json_array_set_new(messages, i, shorten(message, bytes));
-		excess = excess > bytes ? excess - bytes : 0;
+		gain = bytes - measure(json_array_get(messages, i));
+		excess = excess > gain ? excess - gain : 0;
 	}
 	return excess;
 }
@@ -123,6 +126,102 @@ static void leave_out_turns(json_t *messages, size_t excess)
 	say_left_out(messages, at, left_out);
 }
 
+static bool is_inside_character(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+/* Of a string that is longer than max bytes the beginning and the end, with a note between them. */
+static json_t *cut_text(const json_t *text, size_t max)
+{
+	const char *all = json_string_value(text);
+	size_t length = json_string_length(text), head, tail;
+	char note[CUT_NOTE_MAX];
+
+	if (length <= max)
+		return json_incref((json_t *)text);
+	head = (max - CUT_NOTE_MAX) / 2;
+	tail = length - head;
+	while (is_inside_character(all[head]))
+		head--;
+	while (is_inside_character(all[tail]))
+		tail++;
+	snprintf(note, sizeof(note), "\n[%zu bytes were left out here, to make room]\n",
+		tail - head);
+	return json_pack("s%++%", all, head, note, all + tail, length - tail);
+}
+
+/* The texts in them, so that they stay an object. */
+static json_t *cut_arguments(const json_t *text, size_t max)
+{
+	json_auto_t *arguments = NULL;
+	auto_free char *cut = NULL;
+	const char *name;
+	json_t *value;
+
+	if (json_string_length(text) <= max)
+		return json_incref((json_t *)text);
+	arguments =
+		json_loadb(json_string_value(text), json_string_length(text), JSON_ALLOW_NUL, NULL);
+	if (!json_is_object(arguments))
+		return cut_text(text, max);
+	json_object_foreach(arguments, name, value)
+		json_object_set_new(arguments, name, cut_text(value, max));
+	cut = json_dumps(arguments, JSON_COMPACT);
+	return cut ? json_string(cut) : NULL;
+}
+
+static json_t *cut_message(const json_t *message, size_t max)
+{
+	json_t *copy = json_deep_copy(message), *content = json_object_get(copy, "content");
+	json_t *part, *call;
+	size_t i;
+
+	if (json_is_string(content))
+		json_object_set_new(copy, "content", cut_text(content, max));
+	json_array_foreach(content, i, part)
+		json_object_set_new(part, "text", cut_text(json_object_get(part, "text"), max));
+	json_array_foreach(json_object_get(copy, "tool_calls"), i, call)
+	{
+		json_t *function = json_object_get(call, "function");
+
+		json_object_set_new(function, "arguments",
+			cut_arguments(json_object_get(function, "arguments"), max));
+	}
+	return copy;
+}
+
+/* Of each result `share` bytes at most. */
+static json_t *cut_messages(const json_t *messages, size_t share, bool with_words)
+{
+	json_t *result = json_copy((json_t *)messages), *message;
+	size_t i;
+
+	json_array_foreach((json_t *)messages, i, message)
+	{
+		bool is_result = has_role(message, "tool");
+		size_t max = is_result ? share : WORDS_WEIGHT * share;
+
+		if ((is_result || with_words) && measure(message) > max)
+			json_array_set_new(result, i, cut_message(message, max));
+	}
+	return result;
+}
+
+/* The longest texts lose their middle until all fits, or none is long. What was said only when a model wants it so. */
+static json_t *cut_longest(json_t *messages, size_t max_bytes)
+{
+	json_t *result = json_incref(messages);
+	size_t share = max_bytes;
+
+	while (compact_measure(result) > max_bytes && share > NOTE_MIN) {
+		share -= share / 4;
+		json_decref(result);
+		result = cut_messages(messages, share, max_bytes < COMPACT_BYTES);
+	}
+	return result;
+}
+
 size_t compact_measure(const json_t *messages)
 {
 	size_t bytes = 0, i;
@@ -137,15 +236,14 @@ size_t compact_measure(const json_t *messages)
 
 json_t *compact_messages(const json_t *messages, size_t max_bytes)
 {
-	json_t *result = json_copy((json_t *)messages);
-	size_t bytes = compact_measure(messages);
+	json_auto_t *result = json_copy((json_t *)messages);
+	size_t bytes = compact_measure(messages), excess;
 
-	if (result && bytes > max_bytes) {
-		size_t excess = shorten_outputs(result, bytes - max_bytes);
-
-		leave_out_turns(result, excess);
-	}
-	return result;
+	if (!result || bytes <= max_bytes)
+		return take_ptr(&result);
+	excess = shorten_outputs(result, bytes - max_bytes);
+	leave_out_turns(result, excess);
+	return cut_longest(result, max_bytes);
 }
 
 size_t compact_count(const json_t *messages, size_t max_bytes)

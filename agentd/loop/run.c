@@ -199,13 +199,19 @@ static json_int_t number_of(const json_t *row, const char *name)
 	return json_integer_value(json_object_get(row, name));
 }
 
+static bool is_reply(const json_t *message)
+{
+	const char *role = json_string_value(json_object_get(message, "role"));
+
+	return role && strcmp(role, "assistant") == 0;
+}
+
 /* A reply that broke off has neither calls nor an end. */
 static bool is_cut(const struct run *run)
 {
 	const json_t *last = json_array_get(run->messages, json_array_size(run->messages) - 1);
-	const char *role = json_string_value(json_object_get(last, "role"));
 
-	return run->turn > 0 && role && strcmp(role, "assistant") == 0;
+	return run->turn > 0 && is_reply(last);
 }
 
 static void go_on(struct run *run, const char *finish)
@@ -285,17 +291,31 @@ const char *run_id(const struct run *run)
 	return run->id;
 }
 
+/* A reply that broke off and was gone on with is several messages; a turn is one, and what is before the first is not ours. */
+void run_keep_text(struct run *run)
+{
+	size_t at = json_array_size(run->messages);
+	unsigned left = run->turn;
+
+	while (at > 0 && !is_reply(json_array_get(run->messages, at - 1)))
+		at--;
+	for (; at > 0 && left > 0; at--, left--) {
+		const json_t *message = json_array_get(run->messages, at - 1);
+		const char *text = json_string_value(json_object_get(message, "content"));
+		bool has_calls = json_object_get(message, "tool_calls");
+		json_t *whole;
+
+		if (!is_reply(message) || (run->text_said && has_calls))
+			break;
+		whole = json_sprintf("%s%s", text ? text : "", run_text(run));
+		json_decref(run->text_said);
+		run->text_said = whole;
+	}
+}
+
 const char *run_text(const struct run *run)
 {
-	for (size_t i = json_array_size(run->messages); i-- > 0;) {
-		const json_t *message = json_array_get(run->messages, i);
-		const char *role = json_string_value(json_object_get(message, "role"));
-		const char *text = json_string_value(json_object_get(message, "content"));
-
-		if (role && strcmp(role, "assistant") == 0)
-			return text ? text : "";
-	}
-	return "";
+	return run->text_said ? json_string_value(run->text_said) : "";
 }
 
 json_t *run_usage(const struct run *run)

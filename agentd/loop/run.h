@@ -94,7 +94,7 @@ struct run *run_first(const struct service *service);
 struct run *run_of_session(const struct service *service, const char *session);
 
 const char *run_id(const struct run *run);
-/* What the last turn said; "" when nothing. */
+/* From on_end on: what the last reply said, with the parts from before the connection was lost; "" when nothing. */
 const char *run_text(const struct run *run);
 /* {prompt_tokens, completion_tokens, total_tokens}; the caller's. */
 json_t *run_usage(const struct run *run);

@@ -32,6 +32,7 @@ void run_destroy(struct run *run)
 		event_free(run->step);
 	project_agent_unref(run->agent);
 	json_decref(run->messages);
+	json_decref(run->text_said);
 	json_decref(run->options);
 	json_decref(run->tools);
 	free(run);
@@ -96,6 +97,7 @@ void run_conclude(struct run *run)
 	if (run->is_concluded || run->asking || !run_calls_close(run))
 		return;
 	run->is_concluded = true;
+	run_keep_text(run);
 	run_log(run, "end",
 		json_pack("{s:s,s:s,s:s,s:s,s:o}", "status", status_of(run->end.failure), "finish",
 			run->end.finish, "error", run->end.error, "reason", run->end.reason,

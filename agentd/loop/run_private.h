@@ -51,7 +51,8 @@ struct run {
 	char id[RUN_ID_SIZE];
 	char session[STORE_ID_MAX + 1];
 	enum run_state state;
-	json_t *messages; /* history and this run's, without the system message */
+	json_t *messages;  /* history and this run's, without the system message */
+	json_t *text_said; /* of run_text(); NULL: nothing, or it has not ended */
 	json_t *options;
 	json_t *tools; /* that the model is told of; NULL: none */
 	size_t window; /* bytes of messages that the model takes */
@@ -90,6 +91,8 @@ struct run {
 
 /* run.c */
 void run_next(struct run *run, void (*on_step)(struct run *run));
+/* All has been said. */
+void run_keep_text(struct run *run);
 /* The next command, after a crash or of a later run, begins where the last one ended. */
 void run_keep_cwd(struct run *run);
 

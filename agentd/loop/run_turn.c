@@ -111,6 +111,10 @@ void run_turn_restore(struct run *run, const char *finish)
 	static const enum upstream_finish ends[] = {UPSTREAM_LENGTH, UPSTREAM_FILTERED};
 	enum upstream_finish own = UPSTREAM_STOP;
 
+	if (strcmp(finish, "cancelled") == 0) {
+		run_finish(run, RUN_CANCELLED, "cancelled", "cancelled");
+		return;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
 		if (strcmp(finish, finish_of(ends[i])) == 0)
 			own = ends[i];
@@ -140,17 +144,19 @@ static void take_reply(struct run *run, const struct upstream_result *result)
 		run_next(run, run_calls_go);
 }
 
-/* What has been said stays said: the model is asked to go on from there. */
+/* What has been said stays said. */
+static int keep_partial(struct run *run, const struct upstream_result *result, const char *finish)
+{
+	json_array_append(run->messages, result->message);
+	return commit(run, result->message, NULL, finish);
+}
+
+/* The model is asked to go on from there. */
 static bool go_on(struct run *run, const struct upstream_result *result)
 {
-	json_auto_t *message = NULL;
-	const json_t *content = json_object_get(result->message, "content");
-
-	if (!result->message || !json_is_string(content) || ++run->cuts > RUN_CUTS_MAX)
+	if (!result->message || ++run->cuts > RUN_CUTS_MAX)
 		return false;
-	message = json_pack("{s:s,s:O}", "role", "assistant", "content", content);
-	json_array_append(run->messages, message);
-	if (commit(run, message, NULL, NULL) < 0)
+	if (keep_partial(run, result, NULL) < 0)
 		return true;
 	run_log(run, "cut", json_pack("{s:s}", "why", result->error));
 	run_next(run, run_ask);
@@ -192,10 +198,13 @@ bool run_asked(struct run *run, const struct upstream_result *result)
 
 bool run_shrink(struct run *run, const struct upstream_result *result)
 {
-	size_t said = compact_measure(run->messages);
+	json_auto_t *sent = NULL;
+	size_t said;
 
 	if (result->status != -EMSGSIZE || run->window <= COMPACT_BYTES_MIN)
 		return false;
+	sent = compact_messages(run->messages, run->window);
+	said = compact_measure(sent);
 	run->window = (said < run->window ? said : run->window) / 2;
 	if (run->window < COMPACT_BYTES_MIN)
 		run->window = COMPACT_BYTES_MIN;
@@ -207,8 +216,11 @@ static void on_done(void *arg, const struct upstream_result *result)
 	struct run *run = arg;
 
 	count_turn(run, result);
-	if (!run_asked(run, result))
+	if (!run_asked(run, result)) {
+		if (run->end.failure == RUN_CANCELLED && result->message)
+			keep_partial(run, result, run->end.finish);
 		return;
+	}
 	if (result->status == 0) {
 		take_reply(run, result);
 	} else if (run_shrink(run, result)) {

@@ -1,8 +1,9 @@
-#define _GNU_SOURCE 1 /* memrchr */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agentd/tool/tool.h"
+#include "agentd/utf8.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 
@@ -66,34 +67,46 @@ static void ask_size(struct tool_run *run, const char *image)
 		tool_fail(run, "%s: try again", err.text);
 }
 
-/* The lines with their numbers. Returns how many there were. */
-static uint64_t say_lines(struct tool_run *run, const char *data, size_t size, uint64_t first)
+/* One that has no room alone, as far as it fits. */
+static void say_cut_line(struct tool_run *run, const char *line, size_t room, uint64_t number)
 {
-	uint64_t number = first;
+	size_t length = utf8_whole_length(line, room);
 
-	while (size > 0) {
-		const char *newline = memchr(data, '\n', size);
-		size_t length = newline ? (size_t)(newline - data) : size;
-
-		tool_say(run, "%llu\t", (unsigned long long)number++);
-		tool_say_bytes(run, data, length);
-		tool_say(run, "\n");
-		length += newline ? 1 : 0;
-		data += length;
-		size -= length;
-	}
-	return number - first;
+	tool_say_bytes(run, line, length);
+	tool_say(run,
+		"\n(line %llu is cut after %zu bytes; use bash with cut or head -c for such "
+		"lines)\n",
+		(unsigned long long)number, length);
 }
 
-/* Bytes without a last line that the byte limit has cut, unless it is the only one. */
-static size_t whole_lines(const char *data, size_t size)
+/* The lines with their numbers, as many as fit whole, and at least a part of the first. Returns how many. */
+static uint64_t say_lines(struct tool_run *run, const char *data, size_t size, uint64_t first)
 {
-	const char *newline;
+	const char *end = data + size, *newline;
+	uint64_t number;
+	size_t room = TOOL_DATA_MAX;
 
-	if (size < TOOL_DATA_MAX)
-		return size;
-	newline = memrchr(data, '\n', size);
-	return newline ? (size_t)(newline - data) + 1 : size;
+	for (number = first; data < end; number++) {
+		char label[24];
+		int n = snprintf(label, sizeof(label), "%llu\t", (unsigned long long)number);
+		size_t length, needed;
+
+		newline = memchr(data, '\n', (size_t)(end - data));
+		length = (size_t)((newline ? newline : end) - data);
+		needed = (size_t)n + length + 1;
+		if (needed > room && number > first)
+			break;
+		tool_say_bytes(run, label, (size_t)n);
+		if (needed > room) {
+			say_cut_line(run, data, room - (size_t)n - 1, first);
+			return 1;
+		}
+		tool_say_bytes(run, data, length);
+		tool_say(run, "\n");
+		room -= needed;
+		data = newline ? newline + 1 : end;
+	}
+	return number - first;
 }
 
 static void say_rest(struct tool_run *run, uint64_t first, uint64_t shown, uint64_t total)
@@ -111,7 +124,7 @@ static void on_read(struct tool_run *run, const struct guest_reply *reply)
 	uint64_t first = tool_number(run, "offset", 1);
 	uint64_t shown;
 	const char *data, *image;
-	size_t size, whole;
+	size_t size;
 
 	if (tool_has_failed(run, reply, path))
 		return;
@@ -128,13 +141,7 @@ static void on_read(struct tool_run *run, const struct guest_reply *reply)
 	}
 	if (size == 0)
 		tool_say(run, "(empty file)\n");
-	whole = whole_lines(data, size);
-	shown = say_lines(run, data, whole, first);
-	if (whole == size && size >= TOOL_DATA_MAX && data[size - 1] != '\n')
-		tool_say(run,
-			"(line %llu is cut after %u bytes; use bash with cut or head -c for "
-			"such lines)\n",
-			(unsigned long long)first, TOOL_DATA_MAX);
+	shown = say_lines(run, data, size, first);
 	say_rest(run, first, shown, reply->total);
 }
 

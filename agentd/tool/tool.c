@@ -13,28 +13,31 @@
 #include "base/clock.h"
 #include "base/error.h"
 
-/* What to do about a failure; errors without a row are told as they are. */
+/* What to do about a failure; errors without a row are told as they are. A tool's own rows go before those of all. */
 static const struct {
 	int code;
+	const struct tool *tool; /* NULL: any */
 	const char *advice;
 } advices[] = {
-	{ENOENT, "look for the right path with ls or glob"},
-	{ENOTDIR, "a part of the path is a file; look with ls"},
-	{EISDIR, "it is a directory; use ls for directories"},
-	{EINVAL, "only regular files can be used"},
-	{EACCES, "check its mode and owner with bash: ls -l"},
-	{ELOOP, "a symbolic link leads nowhere; look with ls"},
-	{EFBIG, "the file is too large; use bash on parts of it"},
-	{ENOSPC, "delete something first"},
-	{ENOMEM, "ask for less at a time"},
-	{EROFS, "this part of the sandbox is read-only; use another place"},
-	{EBUSY, "too much is under way in this sandbox; try again"},
+	{EINVAL, &tool_grep, "mend the pattern; path must be a folder or a regular file"},
+	{EINVAL, &tool_glob, "mend the pattern, and name the folder to search as path"},
+	{ENOENT, NULL, "look for the right path with ls or glob"},
+	{ENOTDIR, NULL, "a part of the path is a file; look with ls"},
+	{EISDIR, NULL, "it is a directory; use ls for directories"},
+	{EINVAL, NULL, "only regular files can be used"},
+	{EACCES, NULL, "check its mode and owner with bash: ls -l"},
+	{ELOOP, NULL, "a symbolic link leads nowhere; look with ls"},
+	{EFBIG, NULL, "the file is too large; use bash on parts of it"},
+	{ENOSPC, NULL, "delete something first"},
+	{ENOMEM, NULL, "ask for less at a time"},
+	{EROFS, NULL, "this part of the sandbox is read-only; use another place"},
+	{EBUSY, NULL, "too much is under way in this sandbox; try again"},
 };
 
-static const char *advice_find(int code)
+static const char *advice_find(const struct tool *tool, int code)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(advices); i++)
-		if (advices[i].code == code)
+		if (advices[i].code == code && (!advices[i].tool || advices[i].tool == tool))
 			return advices[i].advice;
 	return "try another way";
 }
@@ -314,7 +317,8 @@ static void say_failed(struct tool_run *run, const struct guest_reply *reply, co
 	else
 		tool_fail(run, "%s: %s (%s)", path, strerror(code), error_name(code));
 	limit_text_all(reply->limits_hit, &run->request.limits, limits);
-	tool_say(run, "%s%s: %s", limits[0] ? ": " : "", limits, advice_find(code));
+	tool_say(run, "%s%s: %s", limits[0] ? ": " : "", limits,
+		advice_find(run->request.tool, code));
 }
 
 bool tool_has_failed(struct tool_run *run, const struct guest_reply *reply, const char *path)

@@ -11,8 +11,6 @@
 #include "base/error.h"
 #include "base/text.h"
 
-#define NO_UTF8_BYTE '\xff' /* becomes U+FFFD */
-
 typedef int (*emit_fn)(struct reply *reply, const char *text, size_t size, struct error *err);
 
 int reply_init(struct reply *reply, const struct upstream_callbacks *callbacks)
@@ -84,23 +82,14 @@ static int emit_thinking(struct reply *reply, const char *text, size_t size, str
 	return 0;
 }
 
-/* A NUL would end the string for half of its readers. */
-static void strike_nul(char *bytes, size_t size)
-{
-	for (char *nul = memchr(bytes, '\0', size); nul;
-		nul = memchr(nul, '\0', size - (size_t)(nul - bytes)))
-		*nul = NO_UTF8_BYTE;
-}
-
 /* Bytes of any kind become text. */
 static int emit_mended(
-	struct reply *reply, char *bytes, size_t size, emit_fn emit, struct error *err)
+	struct reply *reply, const char *bytes, size_t size, emit_fn emit, struct error *err)
 {
 	json_auto_t *mended = NULL;
 
 	if (size == 0)
 		return 0;
-	strike_nul(bytes, size);
 	mended = utf8_to_json(bytes, size);
 	if (!mended)
 		return reply_no_memory(err);
@@ -180,13 +169,12 @@ int reply_thought(
 json_t *reply_to_json(struct evbuffer *buffer)
 {
 	size_t size = evbuffer_get_length(buffer);
-	char *bytes = (char *)evbuffer_pullup(buffer, -1);
+	const char *bytes = (const char *)evbuffer_pullup(buffer, -1);
 
 	if (size == 0)
 		return json_string("");
 	if (!bytes)
 		return NULL;
-	strike_nul(bytes, size);
 	return utf8_to_json(bytes, size);
 }
 

@@ -86,6 +86,6 @@ int reply_fault(struct reply *reply, long http, const char *text, struct error *
 
 /* All has come: what was carried over goes out, and *ret_message is as upstream_result has it; the caller's. */
 int reply_message(struct reply *reply, json_t **ret_message, struct error *err);
-/* What was passed on before a cut; without tool calls, which may not be whole. NULL: nothing was, or out of memory. */
+/* What was passed on before a cut or a cancel; without tool calls, which may not be whole. NULL: nothing was, or out of memory. */
 json_t *reply_partial(struct reply *reply);
 #endif

@@ -130,7 +130,7 @@ static void finish(struct upstream_request *request, int status)
 			status = -EPROTO;
 		}
 		result.finish = request->attempt.reply.finish;
-	} else if (status == -ECONNRESET || status == -ETIMEDOUT) {
+	} else if (status == -ECONNRESET || status == -ETIMEDOUT || status == -ECANCELED) {
 		message = reply_partial(&request->attempt.reply);
 	}
 	if (status == -EBUSY && request->retry_after_s > 0)

@@ -81,7 +81,7 @@ struct upstream_result {
 	enum upstream_finish finish;
 	/*
 	 * {role:"assistant", content (string or null), tool_calls: [{id, type, function: {name, arguments}}]}: arguments
-	 * are the model's text, which need not be JSON. With status -ECONNRESET or -ETIMEDOUT: what had come, when text had been
+	 * are the model's text, which need not be JSON. With status -ECONNRESET, -ETIMEDOUT or -ECANCELED: what had come, when text had been
 	 * passed to on_text (such a request is not tried again: its reader has seen the beginning), without tool calls,
 	 * which may be cut; else NULL. Borrowed. Further members (thinking_blocks, extra_content of a call) are the
 	 * server's: keep the message as it is and give it back with the next turn; other providers are not sent them.

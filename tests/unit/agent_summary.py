@@ -172,6 +172,21 @@ class Small(Summary):
         self.assertIn("too much for this model", body["error"]["message"])
 
 
+class BigResult(Summary):
+    scenario = {"steps": [{"tool_calls": [{"name": "bash", "arguments": {"command": "seq 40000 > big"}}]},
+                          {"tool_calls": [{"name": "read", "arguments": {"path": "big", "limit": 40000}}] * 3},
+                          {**TOO_LONG, "repeat": 3}, {"text": "fits"}, {**TOO_LONG, "repeat": 3}, {"text": "fits again"}]}
+
+    def test_too_long(self):
+        """results that are too long for the model lose their middle, however new they are, and the session goes on"""
+        text, body = self.ask([])
+        self.assertEqual(text, "fits")
+        self.assertLess(body["usage"]["prompt_tokens"], (COMPACT_BYTES >> 3) // 4 + 10000)
+        text, body = self.ask([], sessionId=body["sessionId"])
+        self.assertEqual(text, "fits again")
+        self.assertLess(body["usage"]["prompt_tokens"], (COMPACT_BYTES >> 3) // 4 + 10000)
+
+
 class Tiny(Summary):
     scenario = {"steps": [TOO_LONG, {"text": "fits"}], "conversations": [
         {"match": QUESTION, "steps": [{**TOO_LONG, "repeat": 99}]}]}

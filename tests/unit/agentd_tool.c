@@ -406,6 +406,23 @@ static void failures_say_what_to_do(void **state)
 		}
 }
 
+static void grep_and_glob_advise_on_their_patterns(void **state)
+{
+	static const struct tool *const tools[] = {&tool_grep, &tool_glob, &tool_read};
+	static const char *const advice[] = {
+		"mend the pattern", "mend the pattern", "only regular"};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(tools); i++) {
+		const char *arguments = i < 2 ? "{\"pattern\":\"(\"}" : "{\"path\":\"/a\"}";
+		uint32_t id = start(f, tools[i], arguments)->header.id;
+
+		send_reply(f, id, (struct guest_reply){.end = GUEST_END_FAILED, .error = EINVAL});
+		assert_true(f->is_error);
+		assert_non_null(strstr(f->text, advice[i]));
+	}
+}
+
 static void limits_that_were_hit_are_named(void **state)
 {
 	struct fixture *f = *state;
@@ -538,6 +555,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(bash_streams_what_it_gathers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_cancel_reaches_the_guest_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(failures_say_what_to_do, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			grep_and_glob_advise_on_their_patterns, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(limits_that_were_hit_are_named, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_lost_guest_leaves_no_text, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

@@ -1,6 +1,7 @@
 """agentd: the tools that a model calls, with a real guest."""
 
 import os
+import re
 import time
 
 import tap
@@ -94,11 +95,30 @@ class Tools(World):
         """read shows whole lines up to 256 KiB, and a single longer line in part"""
         self.write_file("a", b"".join(b"%0999d\n" % i for i in range(1, 401)))
         text = self.text("read", path="a")
-        self.assertTrue(text.endswith("(138 more lines; continue with offset 263)\n"))
+        self.assertTrue(text.endswith("(139 more lines; continue with offset 262)\n"))
         self.write_file("b", b"x" * 300000 + b"\nnext\n")
         text = self.text("read", path="b")
-        self.assertIn("(line 1 is cut after 262144 bytes", text)
+        self.assertIn("\n(line 1 is cut after 262141 bytes", text)
         self.assertTrue(text.endswith("(1 more lines; continue with offset 2)\n"))
+        self.write_file("c", "ä".encode() * 200000)
+        self.assertIn("ä\n(line 1 is cut after 262140 bytes", self.text("read", path="c"))
+
+    def test_read_stops_at_256_kib_with_the_numbers(self):
+        """of many short lines read shows what fits with the numbers, and each of them comes once"""
+        self.write_file("a", b"x\n" * 100000)
+        offset = 1
+        while offset:
+            text = self.text("read", path="a", offset=offset, limit=100000)
+            lines, rest = re.fullmatch(r"((?:\d+\tx\n)+)(\(.*\)\n)?", text).groups()
+            self.assertLessEqual(len(lines), 256 << 10)
+            shown = lines.count("\n")
+            self.assertTrue(lines.startswith(f"{offset}\tx\n"))
+            self.assertTrue(lines.endswith(f"\n{offset + shown - 1}\tx\n"))
+            offset += shown
+            if not rest:
+                break
+            self.assertEqual(rest, f"({100001 - offset} more lines; continue with offset {offset})\n")
+        self.assertEqual(offset, 100001)
 
     def test_read_names_what_is_no_text(self):
         """images and binary files are named with their size, not shown"""
@@ -247,6 +267,8 @@ class Tools(World):
         self.assertIn(".hidden.c", self.text("glob", pattern="*.c", hidden=True))
         self.assertEqual(self.text("glob", pattern="*.zig"), "No files match *.zig\n")
         self.error("glob", pattern="*", path="nowhere")
+        for pattern in "/etc/*", "../*":
+            self.assertIn("mend the pattern, and name the folder", self.error("glob", pattern=pattern, path="src"))
 
     def test_glob_stops_at_200(self):
         """glob answers 200 names and how many more there are"""
@@ -266,7 +288,7 @@ class Tools(World):
                                    output_mode="files_with_matches"), "src/a.c\nsrc/deep/b.h\n")
         self.assertEqual(self.text("grep", pattern="nothing like it"),
                          "No matches for nothing like it\n")
-        self.error("grep", pattern="(")
+        self.assertIn("mend the pattern", self.error("grep", pattern="("))
         self.error("grep", pattern="x", path="nowhere")
 
     def test_grep_shows_context(self):

@@ -114,6 +114,91 @@ static void what_cannot_be_made_to_fit_keeps_its_end(void **state)
 	assert_no_call_is_split(kept);
 }
 
+static json_t *make_text(const char *piece, size_t times)
+{
+	size_t length = strlen(piece);
+	char *text = malloc(length * times + 1);
+	json_t *value;
+
+	assert_non_null(text);
+	for (size_t i = 0; i < times; i++)
+		memcpy(text + i * length, piece, length);
+	value = json_stringn(text, length * times);
+	free(text);
+	return value;
+}
+
+/* A wish, a call with long arguments and its long result. */
+static json_t *make_long(size_t wish, size_t argument, size_t result)
+{
+	json_auto_t *arguments = json_pack(
+		"{s:s,s:o}", "path", "a.txt", "content", make_text("\xc3\xa4", argument / 2));
+	char *text = json_dumps(arguments, JSON_COMPACT);
+	json_t *messages = json_pack("[{s:s,s:[{s:s,s:s},{s:s,s:o}]},"
+				     "{s:s,s:n,s:[{s:s,s:{s:s,s:s}}]},{s:s,s:s,s:o}]",
+		"role", "user", "content", "type", "image_url", "image_url", "data:", "type",
+		"text", "text", make_text("\xf0\x9f\x98\x80", wish / 4), "role", "assistant",
+		"content", "tool_calls", "id", "call-0", "function", "name", "write", "arguments",
+		text, "role", "tool", "tool_call_id", "call-0", "content",
+		make_text("\xe2\x82\xac", result / 3));
+
+	free(text);
+	assert_non_null(messages);
+	return messages;
+}
+
+static void the_longest_results_lose_their_middle_though_they_are_new(void **state)
+{
+	json_auto_t *messages = make_long(6000, 6000, 300000);
+	const char *text;
+	size_t last = 300000;
+
+	(void)state;
+	for (size_t max = COMPACT_BYTES / 2; max >= COMPACT_BYTES_MIN; max /= 2) {
+		json_auto_t *kept = compact_messages(messages, max);
+
+		assert_int_equal(json_array_size(kept), 3);
+		assert_true(compact_measure(kept) <= max);
+		text = content_of(kept, 2);
+		assert_non_null(strstr(text, "bytes were left out here, to make room]"));
+		assert_memory_equal(text, "\xe2\x82\xac", 3);
+		assert_string_equal(text + strlen(text) - 3, "\xe2\x82\xac");
+		assert_true(strlen(text) < last);
+		last = strlen(text);
+		assert_true(json_equal(json_array_get(kept, 0), json_array_get(messages, 0)) ||
+			    max < 2 * COMPACT_BYTES_MIN);
+		assert_no_call_is_split(kept);
+	}
+	assert_int_equal(strlen(content_of(messages, 2)), 300000); /* the original is whole */
+}
+
+static void what_was_said_loses_its_middle_when_a_model_wants_it_shorter(void **state)
+{
+	json_auto_t *messages = make_long(900000, 900000, 3000);
+	json_auto_t *guess = compact_messages(messages, COMPACT_BYTES);
+	json_auto_t *kept = compact_messages(messages, COMPACT_BYTES / 2);
+	json_auto_t *arguments = NULL;
+	json_t *parts, *call;
+
+	(void)state;
+	assert_true(json_equal(json_array_get(guess, 0), json_array_get(messages, 0)));
+	assert_true(json_equal(json_array_get(guess, 1), json_array_get(messages, 1)));
+	assert_true(compact_measure(kept) <= COMPACT_BYTES / 2);
+	parts = json_object_get(json_array_get(kept, 0), "content");
+	assert_int_equal(json_array_size(parts), 2);
+	assert_non_null(strstr(json_string_value(json_object_get(json_array_get(parts, 1), "text")),
+		"were left out here"));
+	call = json_array_get(json_object_get(json_array_get(kept, 1), "tool_calls"), 0);
+	arguments = json_loads(
+		json_string_value(json_object_get(json_object_get(call, "function"), "arguments")),
+		0, NULL);
+	assert_string_equal(json_string_value(json_object_get(arguments, "path")), "a.txt");
+	assert_non_null(strstr(
+		json_string_value(json_object_get(arguments, "content")), "were left out here"));
+	assert_int_equal(
+		json_string_length(json_object_get(json_array_get(kept, 2), "content")), 3000);
+}
+
 /* Of talk alone, so that there is no output to be shortened. */
 static json_t *make_talk(unsigned turns, size_t bytes)
 {
@@ -208,6 +293,8 @@ int main(void)
 		cmocka_unit_test(old_outputs_go_first_and_the_last_ones_stay),
 		cmocka_unit_test(then_the_oldest_turns_go_whole_and_it_is_said),
 		cmocka_unit_test(what_cannot_be_made_to_fit_keeps_its_end),
+		cmocka_unit_test(the_longest_results_lose_their_middle_though_they_are_new),
+		cmocka_unit_test(what_was_said_loses_its_middle_when_a_model_wants_it_shorter),
 		cmocka_unit_test(a_summary_is_wanted_only_where_shorter_outputs_do_not_do),
 		cmocka_unit_test(a_summary_does_not_split_a_call_from_its_results),
 		cmocka_unit_test(the_question_holds_what_was_said_and_done),

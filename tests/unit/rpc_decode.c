@@ -72,6 +72,30 @@ static void response_may_have_an_error_instead(void **state)
 	assert_int_equal(json_integer_value(json_object_get(f->message.error, "code")), -32700);
 }
 
+/* Line after line, also behind one whose buffer was given back. */
+static void a_client_takes_nul_in_strings(void **state)
+{
+	static const char begin[] = "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":[\"a\\u0000b\"";
+	struct fixture *f = *state;
+	size_t lengths[] = {0, 100000, 0};
+
+	f->decoder.takes_nul = true;
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		const char *at = begin;
+		size_t size = strlen(begin);
+		char *rest = malloc(lengths[i] + 4);
+
+		assert_non_null(rest);
+		assert_int_equal(feed(f, &at, &size), 0);
+		memset(rest, ' ', lengths[i]);
+		strcpy(rest + lengths[i], "]}\n");
+		decode_bytes(f, rest, lengths[i] + 3);
+		assert_int_equal(f->message.kind, RPC_RESPONSE);
+		assert_int_equal(json_string_length(json_array_get(f->message.result, 0)), 3);
+		free(rest);
+	}
+}
+
 static void line_may_end_in_crlf(void **state)
 {
 	struct fixture *f = *state;
@@ -182,6 +206,7 @@ int main(void)
 		T(request_without_id_is_a_notification),
 		T(response_has_a_result_even_if_it_is_null),
 		T(response_may_have_an_error_instead),
+		T(a_client_takes_nul_in_strings),
 		T(line_may_end_in_crlf),
 		T(empty_lines_are_ignored),
 		T(line_without_its_newline_waits_for_more),

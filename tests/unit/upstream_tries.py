@@ -219,12 +219,13 @@ class Life(Wire):
         self.assertEqual(server.most, 1)
 
     def test_cancel(self):
-        """who cancels, within any callback, gets one end and nothing before it"""
+        """who cancels, within any callback, gets one end and nothing before it, with what had come without its calls"""
         body = stream(sse({"choices": [{"delta": {"reasoning": "hm"}}]}, text_chunk("a"), {"choices": [{"delta": {
             "tool_calls": [{"index": 0, "id": "a", "function": {"name": "f"}}]}}]}, text_chunk("b", "stop")))
         for callback in ("start", "thinking", "text", "tool_call"):
             _, lines, done = self.ask(body, cancel_on=callback)
-            self.assertEqual((done["status"], done["message"]), ("ECANCELED", None))
+            said = {"role": "assistant", "content": "a"} if callback in ("text", "tool_call") else None
+            self.assertEqual((done["status"], done["message"]), ("ECANCELED", said))
             if callback != "start":
                 self.assertEqual(lines[-2]["event"], callback)
         _, lines, done = self.ask(fail(500), cancel_on="retry", first_wait_ms=60000, last_wait_ms=60000)
