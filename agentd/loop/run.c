@@ -136,6 +136,7 @@ static void name_session(json_t *session, const json_t *messages)
 
 		if (!text || strcmp(role, "user") != 0)
 			continue;
+		text += strspn(text, " \t\r\n");
 		length = strcspn(text, "\r\n");
 		if (length > TITLE_MAX)
 			length = utf8_whole_length(text, TITLE_MAX);

@@ -305,6 +305,11 @@ class Clients(Routes):
         until(lambda: all(self.get(f"/v1/chat/sessions/{session}")["messages"] >= 4 for session in sessions), "all ran")
         until(lambda: self.connect().call("agentd.health")["runs"] == 0, "none is left")
 
+    def test_title(self):
+        """a session is named after the first line that its user wrote, not after what stands blank before it"""
+        session = self.chat("\n \n  hello\nworld")["sessionId"]
+        self.assertEqual(self.get(f"/v1/chat/sessions/{session}")["title"], "hello")
+
     def test_cancelled(self):
         """a call whose run is cancelled is answered with 409, and with the word that it is not to be asked again"""
         connection = self.ask_plainly("wait")
