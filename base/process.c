@@ -1,6 +1,5 @@
 #include "base/process.h"
 
-#include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -19,4 +18,14 @@ pid_t process_fork(void)
 	if (pid == 0)
 		process_die_with(parent);
 	return pid;
+}
+
+void process_leave_ignored(sigset_t *set)
+{
+	struct sigaction action;
+
+	for (int signal = 1; signal < NSIG; signal++)
+		if (sigismember(set, signal) == 1 && sigaction(signal, NULL, &action) == 0 &&
+			action.sa_handler == SIG_IGN)
+			sigdelset(set, signal);
 }

@@ -1,8 +1,10 @@
 /*
- * process.h - children that end with the process that made them, however early it ends.
+ * process.h - children that end with the process that made them, however early it ends; signals that it was to
+ * ignore.
  */
 #ifndef BASE_PROCESS_H
 #define BASE_PROCESS_H
+#include <signal.h>
 #include <sys/types.h>
 
 /*
@@ -14,4 +16,10 @@ void process_die_with(pid_t parent);
 
 /* fork() of a child that does so. -1 and errno. */
 pid_t process_fork(void);
+
+/*
+ * Take out of a set what is ignored, because whoever started us has asked for that (nohup; a shell for what runs
+ * in its background): a signalfd gets what is blocked even then.
+ */
+void process_leave_ignored(sigset_t *set);
 #endif

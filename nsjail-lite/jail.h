@@ -14,6 +14,7 @@
 #define JAIL_SLOTS_MAX	   16384
 #define JAIL_UIDS	   65536u /* width of a slot's uid and gid range */
 #define JAIL_CPU_WEIGHT	   100	  /* of a sandbox that says nothing */
+#define JAIL_OPEN_FILES	   4096	  /* likewise */
 /* Whose the files of workspaces are on the host: id 0 inside is this one; no process has it. */
 #define JAIL_WORKSPACE_UID (14 * JAIL_UIDS)
 #define JAIL_WORKSPACE_DIR "/workspace"
@@ -25,7 +26,7 @@ struct jail_limits {
 	uint64_t pids;	       /* 0: none */
 	uint64_t cpu_milli;    /* quota in thousandths of a CPU; 0: none */
 	uint64_t cpu_weight;   /* share beside others, 1..10000; 0: 100 */
-	uint64_t open_files;   /* RLIMIT_NOFILE; 0: 4096 */
+	uint64_t open_files;   /* RLIMIT_NOFILE; 0: JAIL_OPEN_FILES */
 	/* bytes a second from and to the disk below; 0: none */
 	uint64_t io_read_bps, io_write_bps;
 	uint32_t io_major,

@@ -22,10 +22,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/drop.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/process.h"
 #include "images/image.h"
 #include "nsjail-lite/enforced.h"
 #include "nsjail-lite/image_mount.h"
@@ -110,7 +112,7 @@ static void pass_signals(int signals, pid_t child)
 			kill(child, (int)info.ssi_signo);
 }
 
-/* The parent: until the child has ended. Its status; STATUS_TIMEOUT when it had to be hurried. */
+/* The parent: until the child has ended. Its status, as a shell has it; STATUS_TIMEOUT when it had to be hurried. */
 static int wait_for_child(struct one_shot *s, const struct options *o, pid_t child, int signals)
 {
 	uint64_t until =
@@ -118,9 +120,9 @@ static int wait_for_child(struct one_shot *s, const struct options *o, pid_t chi
 	struct pollfd p = {.fd = signals, .events = POLLIN};
 	bool is_late = false;
 	struct error err = {0};
-	int status;
+	int status, r;
 
-	while (waitpid(child, &status, WNOHANG) == 0) {
+	while ((r = waitpid(child, &status, WNOHANG)) == 0) {
 		uint64_t now = clock_now_ms();
 
 		if (now >= until) {
@@ -134,7 +136,11 @@ static int wait_for_child(struct one_shot *s, const struct options *o, pid_t chi
 	}
 	if (is_late)
 		return STATUS_TIMEOUT;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : STATUS_OWN;
+	if (r < 0) {
+		error_errno(&err, "wait");
+		return complain(&err);
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 /* What the template asks for, but is not in this host's power: a warning, or with --strict a failure. */
@@ -155,15 +161,17 @@ static int check_enforced(const struct one_shot *s, const struct options *o,
 
 static int run(struct one_shot *s, const struct options *o)
 {
+	static const int taken[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD};
 	struct error err = {0};
-	sigset_t set, before;
+	sigset_t set;
 	int signals, status;
 	pid_t child;
 
 	sigemptyset(&set);
-	for (size_t i = 0; i < 5; i++)
-		sigaddset(&set, (const int[]){SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD}[i]);
-	sigprocmask(SIG_BLOCK, &set, &before);
+	for (size_t i = 0; i < ARRAY_SIZE(taken); i++)
+		sigaddset(&set, taken[i]);
+	process_leave_ignored(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
 	signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	child = signals < 0 ? -1 : fork();
 	if (child < 0) {
@@ -173,7 +181,7 @@ static int run(struct one_shot *s, const struct options *o)
 	if (child == 0) {
 		int channel_fd = take_fd(&s->channel_fd);
 
-		sigprocmask(SIG_SETMASK, &before, NULL);
+		/* Signals stay blocked: what comes before console_start() is the command's too. */
 		fd_close(signals);
 		fd_close(take_fd(&s->builder.link_fd));
 		fd_close(take_fd(&s->builder.pidfd));
@@ -260,6 +268,7 @@ int main(int argc, char **argv)
 	int status, r;
 
 	fill_standard_fds();
+	signal(SIGCHLD, SIG_DFL); /* ignored, as an exec keeps it, no child could be waited for */
 	if (!options_parse(argc, argv, &o, &status))
 		return status;
 	if (geteuid() != 0) {

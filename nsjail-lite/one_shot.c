@@ -6,29 +6,53 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/file.h"
+#include "nsjail-lite/kernel.h"
 #include "nsjail-lite/seccomp.h"
 #include "nsjail-lite/uid_ranges.h"
 #include "proto/channel.h"
 
 #define ANSWER_MS 20000 /* slower than any builder that works */
+#define FINISH_MS 5000	/* likewise, for its end */
 #define SANDBOX	  1
+
+/* When a process began, in ticks since the kernel did: another one with its pid began later. 0: not to be had. */
+static unsigned long long began(pid_t pid)
+{
+	char path[32], text[1024];
+	const char *at;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	if (file_read_at(AT_FDCWD, path, text, sizeof(text), NULL) < 0)
+		return 0;
+	at = strrchr(text, ')'); /* of field 2, a name that may hold anything */
+	for (int field = 2; at && field < 22; field++)
+		at = strchr(at + 1, ' ');
+	return at ? strtoull(at, NULL, 10) : 0;
+}
+
+void one_shot_name(char ret_name[ONE_SHOT_NAME_MAX])
+{
+	snprintf(ret_name, ONE_SHOT_NAME_MAX, ONE_SHOT_PREFIX "%d-%llu", getpid(), began(getpid()));
+}
 
 /* A base whose process is gone was left by a run that was killed. */
 static void sweep(void *arg, const char *instance)
 {
-	char *end;
-	long pid;
+	unsigned long long start, now;
+	pid_t pid;
 
 	(void)arg;
-	if (strncmp(instance, ONE_SHOT_PREFIX, strlen(ONE_SHOT_PREFIX)) != 0)
+	if (sscanf(instance, ONE_SHOT_PREFIX "%d-%llu", &pid, &start) != 2 || pid <= 0)
 		return;
-	pid = strtol(instance + strlen(ONE_SHOT_PREFIX), &end, 10);
-	if (*end == '\0' && pid > 0 && kill((pid_t)pid, 0) < 0 && errno == ESRCH)
+	now = began(pid);
+	if (now ? now != start : kill(pid, 0) < 0 && errno == ESRCH)
 		cgroup_base_destroy(instance, NULL);
 }
 
@@ -105,13 +129,36 @@ static int wait_for(struct one_shot *s, uint16_t type, struct error *err)
 	return r < 0 ? r : 0;
 }
 
+/*
+ * The sandbox's limit of open files may not be above the builder's hard one, which is ours: whoever sets it has no
+ * capability of the host any more. Of the default no more than can be had is taken.
+ */
+static int allow_open_files(struct jail_limits *limits, struct error *err)
+{
+	rlim_t wanted = limits->open_files ? limits->open_files : JAIL_OPEN_FILES;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return error_errno(err, "limit of open files");
+	if (limit.rlim_max >= wanted ||
+		setrlimit(RLIMIT_NOFILE, &(struct rlimit){limit.rlim_cur, wanted}) == 0)
+		return 0;
+	if (limits->open_files)
+		return error_set(err, errno,
+			"--open-files %llu: the hard limit is %llu: raise it (ulimit -Hn)",
+			(unsigned long long)wanted, (unsigned long long)limit.rlim_max);
+	limits->open_files = limit.rlim_max;
+	return 0;
+}
+
 int one_shot_start(struct one_shot *s, const struct builder_template *template, struct error *err)
 {
+	struct builder_template allowed = *template;
 	static struct seccomp_program filter;
 	struct builder_config config = {.base = &s->base,
 		.prefix = "n",
 		.filter = &filter,
-		.templates = template,
+		.templates = &allowed,
 		.template_count = 1,
 		.workspaces_fd = -1,
 		.normal_priority = true,
@@ -123,8 +170,10 @@ int one_shot_start(struct one_shot *s, const struct builder_template *template, 
 	*s = (struct one_shot){.base = CGROUP_BASE_INIT,
 		.builder = {.pid = -1, .pidfd = -1, .link_fd = -1},
 		.channel_fd = -1};
-	snprintf(s->instance, sizeof(s->instance), ONE_SHOT_PREFIX "%d", getpid());
-	r = builder_spawn(NULL, &s->builder, err); /* starts while the rest is prepared */
+	one_shot_name(s->instance);
+	r = allow_open_files(&allowed.limits, err);
+	if (r == 0)
+		r = builder_spawn(NULL, &s->builder, err); /* starts while the rest is prepared */
 	if (r == 0)
 		r = one_shot_sweep(err);
 	if (r == 0)
@@ -150,17 +199,40 @@ int one_shot_end(struct one_shot *s, struct error *err)
 	if (!s->is_built || s->has_ended)
 		return 0;
 	r = send_message(s, &message, LINK_KILL, sizeof(message), err);
-	return r < 0 ? r : wait_for(s, LINK_ENDED, err);
+	if (r == 0)
+		r = wait_for(s, LINK_ENDED, err);
+	if (r < 0)
+		kernel_pidfd_send_signal(s->builder.pidfd, SIGKILL);
+	return r;
+}
+
+/* Its link has ended, and it ends with that. One that hangs is killed, and its sandbox with it. */
+static void end_builder(const struct builder *builder)
+{
+	struct pollfd p = {.fd = builder->pidfd, .events = POLLIN};
+	uint64_t until = clock_now_ms() + FINISH_MS, now;
+
+	if (builder->pid <= 0)
+		return;
+	while (!p.revents && (now = clock_now_ms()) < until)
+		poll(&p, 1, (int)(until - now));
+	if (!p.revents)
+		kernel_pidfd_send_signal(builder->pidfd, SIGKILL);
+	waitpid(builder->pid, NULL, 0);
+}
+
+void one_shot_drop(const char *instance)
+{
+	if (cgroup_base_destroy(instance, NULL) == 0)
+		uid_ranges_drop(instance, NULL);
 }
 
 void one_shot_finish(struct one_shot *s)
 {
 	fd_close(take_fd(&s->channel_fd));
 	fd_close(take_fd(&s->builder.link_fd));
-	if (s->builder.pid > 0)
-		waitpid(s->builder.pid, NULL, 0);
+	end_builder(&s->builder);
 	fd_close(take_fd(&s->builder.pidfd));
 	cgroup_base_close(&s->base);
-	cgroup_base_destroy(s->instance, NULL);
-	uid_ranges_drop(s->instance, NULL);
+	one_shot_drop(s->instance);
 }

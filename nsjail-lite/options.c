@@ -26,7 +26,7 @@ static const char usage[] =
 	"  --image NAME         root file system from the store (default: base)\n"
 	"  --rootfs DIR         a directory instead of an image; it is not written to\n"
 	"  --memory SIZE        memory limit (default 1G)\n"
-	"  --pids N             processes and threads (default 512)\n"
+	"  --pids N             processes and threads, at least 3 (default 512)\n"
 	"  --cpus N             CPU time, 1.5 is one and a half CPUs (default: no quota)\n"
 	"  --cpu-weight N       share of the CPUs beside others, 1 to 10000 (default 100)\n"
 	"  --disk SIZE          size of the writable layer (default: half of the memory)\n"
@@ -38,7 +38,8 @@ static const char usage[] =
 	"  --timeout TIME       250ms, 30s, 5m: then everything is killed, exit status 124\n"
 	"  --env K=V            environment variable; may be repeated\n"
 	"  --cwd DIR            working directory inside (default: the image's)\n"
-	"  --bind SRC:DST[:ro]  directory of the host to show inside; may be repeated\n"
+	"  --bind SRC:DST[:ro]  directory of the host to show inside; may be repeated;\n"
+	"                       what is mounted below it is left out\n"
 	"  --hostname NAME      name inside (default: sandbox)\n"
 	"  --tty                a terminal for the command\n"
 	"  --help, --version\n"
@@ -108,6 +109,53 @@ static const struct option long_options[] = {
 	{NULL, 0, NULL, 0},
 };
 
+/* Without doubled slashes, "." and a slash at the end. False: with ".." it leads wherever the image's links do. */
+static bool normalise(char *path)
+{
+	char *to = path, *save = NULL;
+
+	for (char *part = strtok_r(path, "/", &save); part; part = strtok_r(NULL, "/", &save)) {
+		size_t length = strlen(part);
+
+		if (strcmp(part, ".") == 0)
+			continue;
+		if (strcmp(part, "..") == 0)
+			return false;
+		*to++ = '/';
+		memmove(to, part, length);
+		to += length;
+	}
+	*to = '\0';
+	return true;
+}
+
+/* The root itself, and what is mounted after the binds. */
+static bool is_covered(const char *path)
+{
+	static const char *const own[] = {"/dev", "/proc"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+		size_t length = strlen(own[i]);
+
+		if (strncmp(path, own[i], length) == 0 && (!path[length] || path[length] == '/'))
+			return true;
+	}
+	return !path[0];
+}
+
+static int parse_destination(const char *text, char destination[JAIL_PATH_MAX])
+{
+	if (text[0] != '/')
+		return refuse("--bind: '%s' is no absolute path", text);
+	if (text_copy(destination, JAIL_PATH_MAX, text) < 0)
+		return refuse("--bind: '%.40s...': longer than %d", text, JAIL_PATH_MAX - 1);
+	if (!normalise(destination))
+		return refuse("--bind: '%s': '..' is not allowed", text);
+	if (is_covered(destination))
+		return refuse("--bind: '%s': /, /dev and /proc are the sandbox's own", text);
+	return 0;
+}
+
 /* SRC:DST[:ro]; SRC is cut out of the argument. */
 static int parse_bind(struct options *o, char *text)
 {
@@ -126,10 +174,8 @@ static int parse_bind(struct options *o, char *text)
 			return refuse("--bind: ':%s' is not ':ro'", mode);
 		bind->is_read_only = 1;
 	}
-	if (destination[0] != '/' || destination[1] == '\0')
-		return refuse("--bind: '%s' is no absolute path below /", destination);
-	if (text_copy(bind->destination, sizeof(bind->destination), destination) < 0)
-		return refuse("--bind: '%.40s...': longer than %d", destination, JAIL_PATH_MAX - 1);
+	if (parse_destination(destination, bind->destination) < 0)
+		return -1;
 	o->bind_sources[o->bind_count++] = text;
 	return 0;
 }
@@ -164,7 +210,7 @@ static const struct {
 		UINT64_C(1) << 50, disk_bytes),
 	LIMIT(OPTION_INODES, "inodes", "a number of at least 64", number_parse, 64, 1 << 30,
 		disk_inodes),
-	LIMIT(OPTION_PIDS, "pids", "a number of at least 2", number_parse, 2, 4 << 20, pids),
+	LIMIT(OPTION_PIDS, "pids", "a number of at least 3", number_parse, 3, 4 << 20, pids),
 	LIMIT(OPTION_OPEN_FILES, "open-files", "64 to 1048576", number_parse, 64, 1 << 20,
 		open_files),
 	LIMIT(OPTION_CPUS, "cpus", "0.01 to 1000", number_parse_milli, 10, 1000000, cpu_milli),
@@ -222,6 +268,29 @@ static int parse_option(struct options *o, int kind, char *text)
 	}
 }
 
+/* What getopt_long() has refused. optopt: of a letter or a known option, which it is; word: else where it stands. */
+static void refuse_option(int answer, const char *word)
+{
+	const struct option *option = long_options;
+	size_t length = strcspn(word, "=");
+
+	while (option->name && option->val != optopt)
+		option++;
+	if (option->name)
+		refuse(answer == ':' ? "option '--%s' needs a value"
+				     : "option '--%s' takes no value",
+			option->name);
+	else if (optopt)
+		refuse("unknown option '-%c'", optopt);
+	else {
+		for (option = long_options; option->name; option++)
+			if (strncmp(option->name, word + 2, length - 2) == 0)
+				break;
+		refuse(option->name ? "option '%.*s' is ambiguous" : "unknown option '%.*s'",
+			(int)length, word);
+	}
+}
+
 bool options_parse(int argc, char **argv, struct options *ret_options, int *ret_status)
 {
 	struct options o = {
@@ -242,8 +311,7 @@ bool options_parse(int argc, char **argv, struct options *ret_options, int *ret_
 			return false;
 		}
 		if (kind == '?' || kind == ':') {
-			refuse(kind == ':' ? "%s: wants a value" : "%s: no such option",
-				argv[optind - 1]);
+			refuse_option(kind, argv[optind - 1]);
 			return false;
 		}
 		if (parse_option(&o, kind, optarg) < 0)

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/process.h"
 #include "proto/guest.h"
 
 /* poll(2) calls a pipe writable when so much fits: a write of it does not wait. */
@@ -28,6 +29,7 @@ int stream_start(struct stream *stream, bool has_input, bool has_tty, const stru
 	sigemptyset(&set);
 	for (size_t i = 0; i < ARRAY_SIZE(passed_on); i++)
 		sigaddset(&set, passed_on[i]);
+	process_leave_ignored(&set);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return error_errno(err, "block signals");
 	stream->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -3,7 +3,7 @@
  *
  * The owner says how input, signals and sizes travel (struct stream_ops) and which other fds it
  * waits for. Signals are held by a signalfd from stream_start() on, so that none is lost and each
- * is passed to the command instead of ending us.
+ * is passed to the command instead of ending us; one that was ignored when we were started stays so.
  */
 #ifndef PROTO_STREAM_H
 #define PROTO_STREAM_H

@@ -15,8 +15,6 @@
 #include "nsjail-lite/kernel.h"
 #include "proto/channel.h"
 
-#define OPEN_FILES_DEFAULT 4096u
-
 /* All that one build opens; build_finish() closes what is still here. */
 struct build {
 	struct cgroup cgroup;
@@ -136,7 +134,7 @@ static void clone_child(
 		.bind_count = t->bind_count,
 		.hostname = t->hostname,
 		.filter = &b->filter,
-		.open_files = t->limits.open_files ? t->limits.open_files : OPEN_FILES_DEFAULT,
+		.open_files = t->limits.open_files ? t->limits.open_files : JAIL_OPEN_FILES,
 		.cpus = (unsigned)((t->limits.cpu_milli + 999) / 1000),
 		.first_cpu = slot->index,
 		.allowed_cpus = &allowed,

@@ -70,8 +70,8 @@ static int mount_devpts(const struct child_plan *plan)
 	return mount("devpts", "pts", "devpts", MS_NOSUID | MS_NOEXEC, options) < 0 ? -errno : 0;
 }
 
-/* mkdir -p below the new root, never following a link out of it. The last directory as O_PATH fd. */
-static int open_destination(int root_fd, const char *destination)
+/* mkdir -p below the new root, never following a link out of it, for root inside. The last directory as O_PATH fd. */
+static int open_destination(int root_fd, const char *destination, uid_t owner)
 {
 	struct open_how how = {
 		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
@@ -97,17 +97,19 @@ static int open_destination(int root_fd, const char *destination)
 		if (errno != ENOENT || mkdirat(parent < 0 ? root_fd : parent, name, 0755) < 0)
 			return -errno;
 		fd = (int)syscall(SYS_openat2, root_fd, partial, &how, sizeof(how));
-		if (fd < 0)
+		if (fd < 0 || fchownat(fd, "", owner, owner, AT_EMPTY_PATH) < 0)
 			return -errno;
 	}
 	return fd;
 }
 
-static int mount_binds(const struct child_plan *plan)
+static int mount_binds(const struct child_plan *plan, const char **ret_what)
 {
 	for (unsigned i = 0; i < plan->bind_count; i++) {
-		auto_close int at = open_destination(plan->root_fd, plan->binds[i].destination);
+		auto_close int at =
+			open_destination(plan->root_fd, plan->binds[i].destination, plan->uid_base);
 
+		*ret_what = plan->binds[i].destination;
 		if (at < 0)
 			return at;
 		if (kernel_move_mount(plan->binds[i].mount_fd, at, "", MOVE_MOUNT_T_EMPTY_PATH) < 0)
@@ -138,8 +140,7 @@ int child_mount_all(const struct child_plan *plan, int *ret_proc_fd, const char 
 	r = mount_root(plan);
 	if (r < 0)
 		return r;
-	*ret_what = "binds";
-	r = mount_binds(plan);
+	r = mount_binds(plan, ret_what);
 	if (r < 0)
 		return r;
 	*ret_what = "/dev";

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "nsjail-lite/doctor/doctor.h"
+#include "nsjail-lite/one_shot.h"
 
 struct error;
 
@@ -33,9 +34,9 @@ enum check_flag {
 struct check_attempt {
 	const struct doctor_check *check;
 	const struct doctor_options *options;
-	char instance[32];		/* owner of the cgroups and uid ranges that it may take */
-	enum doctor_verdict on_failure; /* may be changed by the try */
-	struct doctor_result *result;	/* detail and fix may be written by the try */
+	char instance[ONE_SHOT_NAME_MAX]; /* owner of the cgroups and uid ranges that it may take */
+	enum doctor_verdict on_failure;	  /* may be changed by the try */
+	struct doctor_result *result;	  /* detail and fix may be written by the try */
 };
 
 /* In a child that is thrown away, but for CHECK_READ. 0, or -errno with the cause in err, whose code is 0 where no call failed. */

@@ -13,10 +13,8 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/process.h"
-#include "nsjail-lite/cgroup/cgroup.h"
 #include "nsjail-lite/doctor/check.h"
 #include "nsjail-lite/one_shot.h"
-#include "nsjail-lite/uid_ranges.h"
 
 #define TRY_MS	   5000
 #define SANDBOX_MS 30000 /* more than the builder's own limit, so that its word comes through */
@@ -169,7 +167,7 @@ void doctor_run(const struct doctor_options *options,
 	struct check_attempt attempt = {.options = options};
 
 	*ret_summary = (struct doctor_summary){.count = {0}};
-	snprintf(attempt.instance, sizeof(attempt.instance), ONE_SHOT_PREFIX "%d", getpid());
+	one_shot_name(attempt.instance);
 	for (unsigned i = 0; i < doctor_check_count; i++) {
 		const struct doctor_check *check = &doctor_checks[i];
 		bool is_required = check->flags & CHECK_REQUIRED;
@@ -187,8 +185,7 @@ void doctor_run(const struct doctor_options *options,
 	}
 	/* What a try could not take away itself, because it was killed. */
 	if (geteuid() == 0) {
-		cgroup_base_destroy(attempt.instance, NULL);
-		uid_ranges_drop(attempt.instance, NULL);
+		one_shot_drop(attempt.instance);
 		one_shot_sweep(NULL);
 	}
 }

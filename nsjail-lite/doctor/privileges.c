@@ -13,9 +13,8 @@
 #include "nsjail-lite/kernel.h"
 #include "nsjail-lite/uid_ranges.h"
 
-#define OPEN_FILES_SANDBOX 4096	 /* its default, see struct jail_limits */
-#define OPEN_FILES_SPARE   192	 /* beside one for each sandbox: clients, images, links */
-#define OPEN_FILES_FEW	   10000 /* the ten thousand sandboxes that a host is meant to hold */
+#define OPEN_FILES_SPARE 192   /* beside one for each sandbox: clients, images, links */
+#define OPEN_FILES_FEW	 10000 /* the ten thousand sandboxes that a host is meant to hold */
 
 int try_root(struct check_attempt *attempt, struct error *err)
 {
@@ -38,7 +37,7 @@ int try_capability(struct check_attempt *attempt, struct error *err)
 
 int try_open_files(struct check_attempt *attempt, struct error *err)
 {
-	const struct rlimit sandbox = {OPEN_FILES_SANDBOX, OPEN_FILES_SANDBOX};
+	const struct rlimit sandbox = {JAIL_OPEN_FILES, JAIL_OPEN_FILES};
 	struct rlimit limit;
 	unsigned long long hard;
 
@@ -50,7 +49,7 @@ int try_open_files(struct check_attempt *attempt, struct error *err)
 		attempt->on_failure = DOCTOR_WARN;
 	if (setrlimit(RLIMIT_NOFILE, &sandbox) < 0)
 		return error_errno(err, "hard limit %llu, and a sandbox has %d by default", hard,
-			OPEN_FILES_SANDBOX);
+			JAIL_OPEN_FILES);
 	check_found(attempt, "hard limit %llu: at most %llu sandboxes of one instance", hard,
 		hard > OPEN_FILES_SPARE ? hard - OPEN_FILES_SPARE : 0);
 	if (hard >= OPEN_FILES_FEW + OPEN_FILES_SPARE)

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 import unittest
@@ -216,6 +217,15 @@ class Doctor(unittest.TestCase):
         self.assert_changed(rows, {"uid ranges": "fail", **dict.fromkeys(CONFINED, "unknown")})
         self.assert_told(rows["uid ranges"], "fail")
 
+    def test_probe_of_the_host(self):
+        """host is hidden: what is there is found by whoever may not read it"""
+        probe = self.tree / "libexec/hearth/hearth-doctor-probe"
+        with tempfile.NamedTemporaryFile(prefix="hearth-doctor.") as marker:  # 0600, as that of /run
+            for path, status in (marker.name, 1), (marker.name + ".none", 0):
+                found = subprocess.run([probe, "marker", path], check=False, user="nobody", group="nogroup",
+                                       extra_groups=[], timeout=SECONDS)
+                self.assertEqual(found.returncode, status, path)
+
     def test_image_idmap(self):
         """image idmap: the store's file system cannot"""
         magic = subprocess.run(["stat", "-f", "-c", "%t", STORE], check=True, capture_output=True, text=True).stdout
@@ -348,7 +358,7 @@ class Doctor(unittest.TestCase):
 
         def left():
             groups = pathlib.Path("/sys/fs/cgroup")
-            name = f"hearth-nsjail-{doctor}"
+            name = f"hearth-nsjail-{doctor}-*"
             return [*groups.glob(name), *groups.glob(f"*/{name}")]
 
         # It makes them, and hangs when it takes them away again.
@@ -359,6 +369,13 @@ class Doctor(unittest.TestCase):
         self.assertTrue(left())
         self.examine()
         self.assertEqual(left(), [])
+
+    def test_ignored_children(self):
+        """whoever ignores SIGCHLD, as some init processes do, gets the same verdicts"""
+        result = subprocess.run(self.program(), check=False, capture_output=True, timeout=SECONDS,
+                                preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+        self.assertEqual(result.returncode, 0, result.stdout)
+        self.assertEqual(self.changed({row["check"]: row for row in json.loads(result.stdout)["checks"]}), {})
 
     def test_a_start_is_refused(self):
         """the supervisor refuses to start on a host that cannot, and says why and what to do"""
@@ -371,6 +388,18 @@ class Doctor(unittest.TestCase):
         self.assertEqual([line["check"] for line in failed], ["openat2"])
         self.assertTrue(failed[0]["why"] and failed[0]["fix"])
         self.assertIn("this host cannot run Hearth: openat2", log[-1]["message"])
+
+    def test_a_start_with_ignored_children(self):
+        """a supervisor whose starter ignores SIGCHLD serves"""
+        instance = Instance(self.tree, '[pool "tiny"]\nmin = 1\nmax = 2\n')
+        self.addCleanup(instance.remove)
+        instance.supervisor = subprocess.Popen(
+            ["env", "--ignore-signal=CHLD", self.tree / "sbin/hearth-supervisor", "--dir", instance.directory],
+            stderr=subprocess.DEVNULL)
+        instance.processes.append(instance.supervisor)
+        (pathlib.Path(instance.directory) / "log").touch()
+        instance.wait_until_it_serves()
+        instance.stop()
 
     def test_a_start_says_what_is_missing(self):
         """the supervisor logs one line of what it found"""

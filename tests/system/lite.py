@@ -49,7 +49,7 @@ def temporary_directory():
 
 def cgroups(pid):
     """The cgroups that the nsjail-lite with this pid has or had, over all hierarchies."""
-    name = f"hearth-nsjail-{pid}"
+    name = f"hearth-nsjail-{pid}-*"
     return [*CGROUPS.glob(f"*/{name}"), *CGROUPS.glob(name)]
 
 
@@ -57,15 +57,15 @@ def ranges(pid):
     """Its lines of taken uid ranges, as (first, count)."""
     lines = RANGES.read_text().splitlines() if RANGES.exists() else []
     fields = [line.split() for line in lines]
-    return [(int(f[0]), int(f[1])) for f in fields if f[2] == f"nsjail-{pid}"]
+    return [(int(f[0]), int(f[1])) for f in fields if f[2].startswith(f"nsjail-{pid}-")]
 
 
 class Running:
     """One that runs, with pipes; killed at the end of the block if it still does."""
 
-    def __init__(self, *words):
+    def __init__(self, *words, **options):
         self.process = subprocess.Popen([program(), *words], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
 
     def __enter__(self):
         return self

@@ -49,7 +49,7 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(len(names), 16)
         for name in names:
             with self.subTest(name):
-                self.refused([name], f"{name}: wants a value")
+                self.refused([name], f"option '{name}' needs a value")
 
     def test_usage(self):
         """a command line that makes no sense is refused with the reason"""
@@ -57,9 +57,11 @@ class CommandLine(unittest.TestCase):
                 ([], "a command is wanted"),
                 (["--"], "a command is wanted"),
                 (["--image", "tiny"], "a command is wanted"),
-                (["--no-such", "--", "true"], "--no-such: no such option"),
-                (["-x", "--", "true"], "-x: no such option"),
-                (["--tty=1", "--", "true"], "--tty=1: "),
+                (["--no-such=3", "--", "true"], "unknown option '--no-such':"),
+                (["-x", "--", "true"], "unknown option '-x'"),
+                (["-it", "--", "true"], "unknown option '-i'"),
+                (["--cpu", "1", "--", "true"], "option '--cpu' is ambiguous"),
+                (["--tty=1", "--", "true"], "option '--tty' takes no value"),
                 (["--image", "tiny", "--rootfs", "/", "--", "true"], "exclude each other")):
             with self.subTest(words):
                 self.refused(words, part)
@@ -74,14 +76,15 @@ class CommandLine(unittest.TestCase):
                 "--cpu-weight": ["", "x", "-1", "0", "10001", "1.5"],
                 "--io-read": ["", "x", "-1", "0", "4095"],
                 "--io-write": ["", "x", "-1", "0", "1Q"],
-                "--pids": ["", "x", "-1", "0", "1", "1e3", "99999999999999999999"],
+                "--pids": ["", "x", "-1", "0", "1", "2", "1e3", "99999999999999999999"],
                 "--cpus": ["", "x", "-1", "0", "0.001", "1001", "1,5"],
                 "--timeout": ["", "x", "-1s", "0", "25h", "3 s"],
                 "--env": ["", "K", "=V"],
                 "--cwd": ["", "relative", "./x"],
                 "--hostname": ["", "UPPER", "a b", "a/b", "x" * 64],
                 "--bind": ["", "/tmp", ":/x", "/tmp:", "/tmp:x", "/tmp:/", "/tmp:/x:rw",
-                           "/tmp:/x:ro:ro", "/tmp:/" + "x" * 256]}.items():
+                           "/tmp:/x:ro:ro", "/tmp:/" + "x" * 256, "/tmp://", "/tmp:/.", "/tmp:/dev",
+                           "/tmp:/dev/x", "/tmp://proc/./x", "/tmp:/x/../dev"]}.items():
             for value in values:
                 with self.subTest(option=name, value=value):
                     self.refused([name, value, *TINY, "true"], f"{name}")
@@ -203,6 +206,22 @@ class Options(unittest.TestCase):
             self.assertEqual((one / "file").read_text(), "inside\n")
             self.assertEqual((one / "file").stat().st_uid, 0)
             self.assertEqual(sorted(os.listdir(two)), ["file", "new"])
+
+    def test_bind_that_fails(self):
+        """of several binds the one that cannot be made is named"""
+        with temporary_directory() as one:
+            done = lite("--bind", f"{one}:/one", "--bind", f"{one}:/etc/passwd/x", *TINY, "true")
+        self.assertEqual(done.returncode, 125)
+        self.assertIn(b"/etc/passwd/x: Not a directory (ENOTDIR)", done.stderr)
+
+    def test_directories_above_a_bind(self):
+        """directories that --bind makes are root's inside, however the destination is written"""
+        with temporary_directory() as one:
+            (one / "file").write_text("bound\n")
+            out = self.out("--bind", f"{one}:/new//deep/./at/", *TINY, "sh", "-c",
+                           "stat -c %u:%g /new /new/deep; echo x >/new/file; cat /new/deep/at/file; "
+                           "rm -r /new/file")
+        self.assertEqual(out, "0:0\n0:0\nbound\n")
 
     def test_hostname(self):
         """--hostname is the name inside, sandbox without, and the host keeps its own"""
@@ -346,6 +365,14 @@ class Streams(unittest.TestCase):
                               stderr=subprocess.PIPE, timeout=PATIENCE, check=False)
         self.assertEqual((done.returncode, done.stdout), (0, b"y\ny\n"))
 
+    def test_status_without_a_reader(self):
+        """a run that ends because the reader of its stdout has left gives 141, as SIGPIPE does"""
+        script = '("$0" --image tiny -- yes; echo $? >&2) | head -n 1'
+        done = subprocess.run(["sh", "-c", script, program()], stdin=subprocess.DEVNULL,
+                              capture_output=True, timeout=PATIENCE, check=False,
+                              preexec_fn=lambda: signal.signal(signal.SIGPIPE, signal.SIG_DFL))  # pylint: disable=W1509
+        self.assertEqual((done.stdout, done.stderr), (b"y\n", b"141\n"))
+
 
 class Signals(unittest.TestCase):
     def test_signals_reach_the_command(self):
@@ -359,6 +386,25 @@ class Signals(unittest.TestCase):
                 out, err = running.process.communicate(timeout=PATIENCE)
                 # the signal goes to the whole group: the shell may say that its sleep has ended
                 self.assertEqual((out, running.process.returncode), (b"got\n", 9), err)
+
+    def test_ignored_signals(self):
+        """a signal that was ignored before we started, as by nohup, does not reach the command"""
+        def ignore():
+            for number in (signal.SIGHUP, signal.SIGINT):
+                signal.signal(number, signal.SIG_IGN)
+
+        with Running(*TINY, "cat", preexec_fn=ignore) as running:
+            running.echo()
+            running.process.send_signal(signal.SIGHUP)
+            running.process.send_signal(signal.SIGINT)
+            out, err = running.process.communicate(b"last\n", timeout=PATIENCE)
+            self.assertEqual((out, err, running.process.returncode), (b"last\n", b"", 0))
+
+    def test_ignored_children(self):
+        """whoever ignores SIGCHLD, as some init processes do, gets the command's status too"""
+        done = lite(*TINY, "sh", "-c", "exit 3",
+                    preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+        self.assertEqual((done.returncode, done.stderr), (3, b""))
 
     def test_a_signal_that_kills(self):
         """a command that SIGTERM kills gives 143"""

@@ -1,5 +1,7 @@
 """nsjail-lite's sandboxes: real programs in them, their limits, their walls, and what is left after."""
 
+import os
+import pathlib
 import shutil
 import socket
 import subprocess
@@ -9,6 +11,8 @@ import tap
 from instance import PATIENCE, STORE, descendants, process_parents, wait_until
 from lite import TINY, Running, cgroups, lite, program, ranges, temporary_directory
 
+WITHOUT = str(pathlib.Path(os.environ.get("top_builddir", "."), "tests/system/without"))
+SYS_RESOURCE = 24  # the capability
 CPROGRAM = r"""
 #include <stdio.h>
 int main(void) { puts("compiled inside"); return 42; }
@@ -104,6 +108,32 @@ class Limits(unittest.TestCase):
         self.assertNotEqual(done.returncode, 0)
         done = lite("--open-files", "128", *TINY, "sh", "-c", "ulimit -n; ulimit -Hn")
         self.assertEqual((done.returncode, done.stdout), (0, b"128\n128\n"))
+
+    def limited(self, *words):
+        """On a host whose hard limit of open files is 1024, and which cannot raise it."""
+        return subprocess.run([WITHOUT, "-nofile", "1024", "-capability", str(SYS_RESOURCE), "--", program(), *words],
+                              capture_output=True, timeout=PATIENCE, check=False)
+
+    def test_hard_limit_of_open_files(self):
+        """below a hard limit under the default it runs, and what is wanted and cannot be had is told"""
+        done = self.limited(*TINY, "sh", "-c", "ulimit -n")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"1024\n", b""))
+        done = self.limited("--open-files", "2048", *TINY, "true")
+        self.assertEqual(done.returncode, 125)
+        self.assertEqual(done.stderr, b"nsjail-lite: --open-files 2048: the hard limit is 1024: "
+                                      b"raise it (ulimit -Hn) (EPERM)\n")
+
+    def test_raised_open_files(self):
+        """whoever may raise the hard limit gets the default"""
+        status = pathlib.Path("/proc/self/status").read_text()
+        may = int(status.partition("CapEff:")[2].split()[0], 16) >> SYS_RESOURCE & 1
+        done = subprocess.run([WITHOUT, "-nofile", "1024", "--", program(), *TINY, "sh", "-c", "ulimit -n"],
+                              capture_output=True, timeout=PATIENCE, check=False)
+        self.assertEqual((done.returncode, done.stdout), (0, b"4096\n" if may else b"1024\n"), done.stderr)
+
+    def test_fewest_processes(self):
+        """the least that --pids takes is enough for a command"""
+        self.assertEqual(lite("--pids", "3", *TINY, "true").returncode, 0)
 
     def test_cpu(self):
         """a quota that was used up is told, and harms nothing"""
@@ -231,6 +261,49 @@ class Left(unittest.TestCase):
                 alive = process_parents()
                 return not [p for p, start, _ in before if p in alive and alive[p][1] == start]
             wait_until("the end of its processes", all_dead)
+
+    def test_a_pid_that_is_given_again(self):
+        """what a killed run left is taken away although its pid is another process's by now"""
+        with Running(*TINY, "cat") as running:
+            running.echo()
+            bases = cgroups(running.process.pid)
+            earlier = [base.with_name(f"hearth-nsjail-{running.process.pid}-1") for base in bases]
+            for base in earlier:
+                base.mkdir()
+            self.assertEqual(lite(*TINY, "true").returncode, 0)
+            self.assertEqual([base for base in earlier if base.exists()], [])
+            self.assertEqual(cgroups(running.process.pid), bases)
+            running.echo()
+
+    def test_a_sandbox_that_does_not_go(self):
+        """a uid range stays taken while a cgroup of its sandbox cannot be removed"""
+        with Running(*TINY, "cat") as running:
+            running.echo()
+            pid = running.process.pid
+            stuck = cgroups(pid)[0] / "stuck"
+            (stuck / "below").mkdir(parents=True)
+            try:
+                running.process.communicate(timeout=PATIENCE)
+                self.assertEqual(len(ranges(pid)), 1)
+            finally:
+                (stuck / "below").rmdir()
+            self.assertEqual(lite(*TINY, "true").returncode, 0)
+            self.assert_nothing_left(pid)
+
+    def test_a_builder_that_hangs(self):
+        """a builder that does not end with its link is killed"""
+        with temporary_directory() as tree:
+            (tree / "bin").mkdir()
+            (tree / "libexec/hearth").mkdir(parents=True)
+            shutil.copy(program(), tree / "bin")
+            builder = tree / "libexec/hearth/hearth-builder"
+            builder.write_text(f"#!/bin/sh\necho $$ >{tree}/pid\nexec 3>&-\nexec sleep 100\n")
+            builder.chmod(0o755)
+            done = subprocess.run([tree / "bin/nsjail-lite", *TINY, "true"], capture_output=True,
+                                  timeout=PATIENCE, check=False)
+            self.assertEqual(done.returncode, 125)
+            self.assertIn(b"(EPIPE)", done.stderr)
+            self.assertFalse(pathlib.Path("/proc", (tree / "pid").read_text().strip()).exists())
 
     def test_two_at_once(self):
         """two at once have uid ranges that do not meet, above those of the host"""

@@ -172,6 +172,20 @@ static void signals_are_passed_on_instead_of_ending_us(void **state)
 	assert_int_equal(f->signal_count, ARRAY_SIZE(all));
 }
 
+static void a_signal_that_was_ignored_stays_so(void **state)
+{
+	struct fixture *f = *state;
+
+	signal(SIGHUP, SIG_IGN);
+	start(f, false, false);
+	raise(SIGHUP);
+	raise(SIGTERM);
+	assert_int_equal(stream_wait(&f->stream, NULL, 0, NULL), 0);
+	signal(SIGHUP, SIG_DFL);
+	assert_int_equal(f->signal_count, 1);
+	assert_int_equal(f->signals[0], SIGTERM);
+}
+
 static void a_new_size_matters_only_to_a_command_with_a_terminal(void **state)
 {
 	struct fixture *f = *state;
@@ -362,6 +376,7 @@ int main(void)
 		TEST(without_credit_no_input_is_read),
 		TEST(refused_input_is_the_last),
 		TEST(signals_are_passed_on_instead_of_ending_us),
+		TEST(a_signal_that_was_ignored_stays_so),
 		TEST(a_new_size_matters_only_to_a_command_with_a_terminal),
 		TEST(others_are_waited_for_and_told),
 		TEST(more_fds_than_there_is_room_for_are_refused),
