@@ -69,8 +69,8 @@ builder_sources = \
 	proto/channel.c proto/check.c proto/guest.c \
 	nsjail-lite/jail.c nsjail-lite/builder/link.c \
 	nsjail-lite/cgroup/cgroup.c nsjail-lite/cgroup/knobs.c \
-	nsjail-lite/builder/main.c nsjail-lite/builder/slot.c nsjail-lite/builder/root.c nsjail-lite/builder/ahead.c \
-	nsjail-lite/builder/build.c nsjail-lite/builder/bind.c nsjail-lite/builder/reap.c nsjail-lite/builder/tree.c \
+	nsjail-lite/builder/main.c nsjail-lite/builder/given.c nsjail-lite/builder/slot.c nsjail-lite/builder/root.c \
+	nsjail-lite/builder/ahead.c nsjail-lite/builder/build.c nsjail-lite/builder/bind.c nsjail-lite/builder/reap.c nsjail-lite/builder/tree.c \
 	nsjail-lite/child/child.c nsjail-lite/child/mounts.c \
 	$(guest_sources)
 builder_headers = \

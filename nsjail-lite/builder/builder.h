@@ -1,7 +1,8 @@
 /*
  * builder.h - the builder's state, shared by its own modules only.
  *
- *   main.c   the link: configuration first, then one message at a time; reaping
+ *   main.c   the link: one message at a time; reaping
+ *   given.c  what comes first on it: hierarchies, filter, templates
  *   tree.c   its own tiny mount tree, the /dev template, what to cover in /proc
  *   slot.c   what is recycled: user namespaces and a network namespace per slot
  *   root.c   the private root: tmpfs upper, idmapped lower, overlay
@@ -164,6 +165,12 @@ void slot_before_kill(const struct builder *b, struct slot *slot);
 struct slot *slot_find(const struct builder *b, uint64_t sandbox);
 /* The sandbox is dead: another network namespace for the next one, if this one was used. */
 int slot_clean_network(const struct builder *b, struct slot *slot, struct error *err);
+
+/* given.c: what is in fds is taken over as far as it is used. Each but the first: -EPROTO or -ENOMEM. */
+void given_base(struct builder *b, const struct link_base *m, int *fds, size_t count);
+int given_filter(struct builder *b, const struct link_filter *m);
+int given_template(struct builder *b, const struct link_template *m, int *fds, size_t count);
+int given_workspaces(struct builder *b, int *fds, size_t count);
 
 /* root.c */
 int root_create(const struct builder *b, const struct template *t, const struct slot *slot,
