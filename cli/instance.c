@@ -1,4 +1,4 @@
-/* instance.c - programs, listeners, starting and stopping. */
+/* instance.c - programs, who serves a directory, starting. */
 #include "cli/instance.h"
 
 #include <errno.h>
@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -17,13 +18,11 @@
 #include "base/drop.h"
 #include "base/error.h"
 #include "base/unix_socket.h"
+#include "cli/log_reason.h"
 #include "nsjail-lite/cgroup/cgroup.h"
 #include "proto/instance.h"
 
-#define KILLED_MS     5000
-#define REAPED_MS     5000
-#define LOOK_EVERY_MS 5
-#define KEY_NAME_MAX  256
+#define KEY_NAME_MAX 256
 
 int instance_program(const char *relative, const char *installed, char ret_path[INSTANCE_PATH_MAX],
 	struct error *err)
@@ -56,6 +55,63 @@ int instance_supervisor_program(char ret_path[INSTANCE_PATH_MAX], struct error *
 		"sbin/hearth-supervisor", HEARTH_SBINDIR "/hearth-supervisor", ret_path, err);
 }
 
+int instance_open(const char *directory, struct error *err)
+{
+	auto_close int dirfd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (dirfd < 0 || fstat(dirfd, &st) < 0)
+		return error_errno(err, "%s", directory);
+	if (st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)))
+		return error_set(err, EPERM,
+			"instance %.120s: others than root may change it (owner %u, mode %03o): "
+			"chown it to root and chmod go-w, or choose another",
+			directory, st.st_uid, st.st_mode & 0777u);
+	return take_fd(&dirfd);
+}
+
+int instance_holder(int dirfd, struct error *err)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	auto_close int fd = openat(dirfd, INSTANCE_LOCK, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0 || fcntl(fd, F_GETLK, &lock) < 0)
+		return error_errno(err, "look at " INSTANCE_LOCK);
+	if (lock.l_type != F_UNLCK && lock.l_pid <= 0)
+		return error_set(err, EBUSY,
+			INSTANCE_LOCK ": a supervisor that is not to be seen from here has it");
+	return lock.l_type == F_UNLCK ? 0 : lock.l_pid;
+}
+
+/*
+ * A lock of flock(2) on the file that the supervisor locks by fcntl(2): neither knows of the other, so that it can be held
+ * while the supervisor takes its own.
+ */
+int instance_reserve(const char *directory, struct error *err)
+{
+	auto_close int dirfd = instance_open(directory, err);
+	auto_close int fd = -1;
+	int r;
+
+	if (dirfd < 0)
+		return dirfd;
+	fd = openat(dirfd, INSTANCE_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return error_errno(err, "%s/" INSTANCE_LOCK, directory);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK
+			       ? error_set(err, EBUSY, "instance %s: somebody else starts it",
+					 directory)
+			       : error_errno(err, "%s/" INSTANCE_LOCK, directory);
+	r = instance_holder(dirfd, err);
+	if (r > 0)
+		return error_set(
+			err, EEXIST, "instance %s: it runs already (pid %d)", directory, r);
+	return r < 0 ? error_prefix(err, r, "%s", directory) : take_fd(&fd);
+}
+
 /* True when the connection's other end is gone. */
 static bool is_hung_up(int fd)
 {
@@ -69,10 +125,13 @@ int instance_listener(const char *directory, const char *name, int type, struct 
 	struct unix_socket_peer peer;
 	auto_close int dirfd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	auto_close int fd = -1, pidfd = -1;
+	struct stat st;
 	int r;
 
-	if (dirfd < 0)
-		return error_errno(err, "%s", directory);
+	if (dirfd < 0 || fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return error_errno(err, "%s/%s", directory, name);
+	if (!S_ISSOCK(st.st_mode)) /* a link would lead to somebody else */
+		return error_set(err, ENOTSOCK, "%s/%s: it is no socket", directory, name);
 	fd = unix_socket_connect(dirfd, name, type, err);
 	if (fd < 0)
 		return fd;
@@ -88,62 +147,11 @@ int instance_listener(const char *directory, const char *name, int type, struct 
 	return take_fd(&pidfd);
 }
 
-static bool has_ended(int pidfd, int timeout_ms)
-{
-	struct pollfd p = {.fd = pidfd, .events = POLLIN};
-
-	return poll(&p, 1, timeout_ms) > 0;
-}
-
-int instance_end(int pidfd, int timeout_ms, struct error *err)
-{
-	if (pidfd_send_signal(pidfd, SIGTERM, NULL, 0) < 0 && errno != ESRCH)
-		return error_errno(err, "signal");
-	if (!has_ended(pidfd, timeout_ms)) {
-		if (pidfd_send_signal(pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
-			return error_errno(err, "kill");
-		if (!has_ended(pidfd, KILLED_MS))
-			return error_set(err, ETIMEDOUT, "it does not end, although it was killed");
-	}
-	waitid(P_PIDFD, (id_t)pidfd, &(siginfo_t){0}, WEXITED | WNOHANG);
-	return 0;
-}
-
-/* *ret_pidfd: of what was ended; -1 when nothing answered. */
-static int stop_daemon(const char *directory, const char *name, int type, int timeout_ms,
-	int *ret_pidfd, struct error *err)
-{
-	auto_close int pidfd = instance_listener(directory, name, type, err);
-	int r;
-
-	if (pidfd == -ENOENT || pidfd == -ECONNREFUSED)
-		return 0;
-	if (pidfd < 0)
-		return pidfd;
-	r = instance_end(pidfd, timeout_ms, err);
-	if (r < 0)
-		return error_prefix(err, r, "the daemon of %s/%s", directory, name);
-	*ret_pidfd = take_fd(&pidfd);
-	return 0;
-}
-
-/* Until its parent has taken note of its end, so that not even its number is left: not every init is quick. */
-static void wait_until_reaped(int pidfd)
-{
-	for (int waited_ms = 0; pidfd >= 0 && waited_ms < REAPED_MS; waited_ms += LOOK_EVERY_MS) {
-		if (pidfd_send_signal(pidfd, 0, NULL, 0) < 0)
-			return;
-		poll(NULL, 0, LOOK_EVERY_MS);
-	}
-}
-
 int instance_run_program(char *const argv[], struct error *err)
 {
-	char said[ERROR_TEXT_MAX / 2] = "";
-	size_t used = 0;
+	char reason[ERROR_TEXT_MAX] = "";
 	auto_close int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int output[2], status;
-	ssize_t n;
 	pid_t pid;
 
 	if (null < 0 || pipe2(output, O_CLOEXEC) < 0)
@@ -153,70 +161,27 @@ int instance_run_program(char *const argv[], struct error *err)
 		dup2(null, STDIN_FILENO);
 		dup2(output[1], STDOUT_FILENO);
 		dup2(output[1], STDERR_FILENO);
+		instance_forget_keys();
 		execv(argv[0], argv);
 		_exit(127);
 	}
 	close(output[1]);
-	while (pid > 0 && (n = read(output[0], said + used, sizeof(said) - 1 - used)) > 0) {
-		used += (size_t)n;
-		if (used == sizeof(said) - 1)
-			used = 0; /* the end of what it says is what matters */
-		said[used] = '\0';
-	}
+	if (pid > 0)
+		log_reason_of_pipe(output[0], reason, sizeof(reason));
 	close(output[0]);
 	if (pid < 0)
 		return error_errno(err, "start %s", argv[0]);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return error_errno(err, "wait for %s", argv[0]);
-	said[strcspn(said, "\n")] = '\0';
-	if (status != 0)
-		error_set(err, ECHILD, "%s: %s", argv[0], said);
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
-/* What a supervisor that was killed could not do itself, and the cgroup that it sat in. */
-static int recover(const char *directory, struct error *err)
-{
-	char program[INSTANCE_PATH_MAX];
-	char *argv[] = {program, (char *)"--dir", (char *)directory, (char *)"--recover", NULL};
-	int r = instance_supervisor_program(program, err);
-
-	if (r < 0)
-		return r;
-	r = instance_run_program(argv, err);
-	if (r > 0)
-		return -ECHILD; /* its own words are in *err */
-	return r;
-}
-
-int instance_stop(const char *directory, unsigned *ret_stopped, struct error *err)
-{
-	auto_close int dirfd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	auto_close int agentd = -1, supervisor = -1;
-	int r;
-
-	if (dirfd < 0)
-		return error_errno(err, "%s", directory);
-	r = stop_daemon(directory, INSTANCE_AGENTD_SOCKET, SOCK_STREAM, INSTANCE_AGENTD_STOP_MS,
-		&agentd, err);
-	if (r == 0)
-		r = stop_daemon(directory, INSTANCE_CONTROL_SOCKET, SOCK_SEQPACKET,
-			INSTANCE_SUPERVISOR_STOP_MS, &supervisor, err);
-	if (r == 0)
-		r = recover(directory, err);
-	if (r < 0)
-		return r;
-	unlinkat(dirfd, INSTANCE_AGENTD_SOCKET, 0);
-	unlinkat(dirfd, INSTANCE_API_SOCKET, 0);
-	unlinkat(dirfd, INSTANCE_MODEL_SOCKET, 0);
-	unlinkat(dirfd, INSTANCE_METRICS_SOCKET, 0);
-	unlinkat(dirfd, INSTANCE_CONTROL_SOCKET, 0);
-	wait_until_reaped(agentd);
-	wait_until_reaped(supervisor);
-	if (ret_stopped)
-		*ret_stopped = (agentd >= 0 ? 1u : 0u) + (supervisor >= 0 ? 1u : 0u);
-	return 0;
+	if (status == 0)
+		return 0;
+	status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	if (*reason)
+		error_set(err, ECHILD, "%s", reason);
+	else
+		error_set(err, ECHILD, "%s: status %d", argv[0], status);
+	return status;
 }
 
 /* Standard streams, and the one more that it inherits; everything else is closed by exec. */

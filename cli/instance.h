@@ -27,10 +27,28 @@ int instance_program(const char *relative, const char *installed, char ret_path[
 /* The supervisor's path. */
 int instance_supervisor_program(char ret_path[INSTANCE_PATH_MAX], struct error *err);
 
+/*
+ * Open the directory, which must be ours alone to change: who else puts sockets there chooses whom we signal. Returns an fd
+ * (O_PATH); -EPERM: it is not; other -errno.
+ */
+int instance_open(const char *directory, struct error *err);
+
+/* The pid of the supervisor, by the lock that it has as long as it lives; 0: there is none; or -errno. */
+int instance_holder(int dirfd, struct error *err);
+
+/*
+ * Be the one that starts a supervisor there, as long as the fd that is returned stays open; -EBUSY: somebody else does;
+ * -EEXIST: one runs, whatever its socket says; other -errno.
+ */
+int instance_reserve(const char *directory, struct error *err);
+
 /* Who listens on DIRECTORY/name: a pidfd, or -ENOENT or -ECONNREFUSED: nobody. type: SOCK_*. */
 int instance_listener(const char *directory, const char *name, int type, struct error *err);
 
-/* Run argv and wait for its end. Its exit status (128 + signal when killed), or -errno. Output is dropped unless it fails. */
+/*
+ * Run argv, without keys of models, and wait for its end. Its exit status (128 + signal when killed), or -errno. Output is
+ * dropped unless it fails: then *err has the reason that it gave.
+ */
 int instance_run_program(char *const argv[], struct error *err);
 
 /* SIGTERM, and SIGKILL when it has not ended after timeout_ms. A child of ours is reaped. 0 or -errno. */
@@ -41,6 +59,9 @@ int instance_end(int pidfd, int timeout_ms, struct error *err);
  * left. Idempotent. 0 or -errno; *ret_stopped (may be NULL) counts the daemons that ran.
  */
 int instance_stop(const char *directory, unsigned *ret_stopped, struct error *err);
+
+/* Remove what a supervisor that ended has left, and all sockets. 0 or -errno: -EEXIST: another one serves it. */
+int instance_clear(const char *directory, struct error *err);
 
 /* Takes what is called ..._API_KEY out of the environment: in a child, whose program has no use for it. */
 void instance_forget_keys(void);

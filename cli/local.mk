@@ -32,8 +32,10 @@ libcli_a_SOURCES = \
 	cli/init_files.c cli/init_files.h \
 	cli/inside.c cli/inside.h \
 	cli/instance.c cli/instance.h \
+	cli/instance_stop.c \
 	cli/key.c \
 	cli/lease_options.c cli/lease_options.h \
+	cli/log_reason.c cli/log_reason.h \
 	cli/moment.c cli/moment.h \
 	cli/parse.c cli/parse.h \
 	cli/plain.c cli/plain.h \

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "cli/plain.h"
 
 #define DRAW_EVERY_MS 100
 #define BAR_WIDTH     30
@@ -56,6 +57,7 @@ void cli_progress_report(void *progress, int permille, const char *text)
 		describe(p, permille, numbers, sizeof(numbers));
 		snprintf(line, sizeof(line), "[%s] %s  %s", bar, numbers, text);
 	}
+	plain_clean(line); /* the text is a recipe's */
 	fprintf(stderr, "\r%.*s\033[K", terminal_width() - 1, line);
 	fflush(stderr);
 }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,6 +28,7 @@
 
 #define PORT_DEFAULT 3890
 #define POOL_DEFAULT 4
+#define SAID_MAX     4096 /* of a report that failed */
 
 struct start {
 	struct cli *cli;
@@ -88,8 +90,11 @@ static int have_supervisor(struct start *start, struct error *err)
 	r = up_start_image(up, err);
 	if (r < 0)
 		return r;
-	start->advice = "the logs are in the instance's directory";
-	return up_start_supervisor(up, err);
+	r = up_start_supervisor(up, err);
+	start->advice = r == -EEXIST || r == -EBUSY
+				? "stop it with hearth down, or choose another --dir"
+				: "the logs are in the instance's directory";
+	return r;
 }
 
 static int have_agentd(struct start *start, struct error *err)
@@ -129,8 +134,8 @@ static int start_all(struct start *start, struct error *err)
 	return r;
 }
 
-/* By a child, for what it reads is foreign. 0, or the exit code of what it has said. */
-static int report(const struct start *start)
+/* By a child, for what it reads is foreign: what it complains of is kept in said. Its exit code. */
+static int run_report(const struct start *start, int said)
 {
 	const struct start_report report = {.port = start->port,
 		.project = start->project,
@@ -142,14 +147,38 @@ static int report(const struct start *start)
 
 	fflush(NULL);
 	pid = fork();
-	if (pid == 0)
+	if (pid == 0) {
+		dup2(said, STDERR_FILENO);
 		_exit(start_report(start->cli, &report));
+	}
 	if (pid < 0)
 		return CLI_FAILED;
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return CLI_FAILED;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : CLI_FAILED;
+}
+
+/* 0: with the exit code of what was said. -ECHILD: a daemon has ended, and that is why it failed. -errno. */
+static int report(const struct start *start, int *ret_status, struct error *err)
+{
+	auto_close int said = memfd_create("said", MFD_CLOEXEC);
+	char text[SAID_MAX];
+	ssize_t n;
+
+	if (said < 0)
+		return error_errno(err, "report");
+	*ret_status = run_report(start, said);
+	if (*ret_status != CLI_OK) {
+		int r = up_start_look(&start->up, UP_START_ENDS_MS, err);
+
+		if (r < 0)
+			return r;
+	}
+	n = pread(said, text, sizeof(text), 0);
+	if (n > 0)
+		fwrite(text, 1, (size_t)n, stderr);
+	return 0;
 }
 
 /* Until a signal, which is how it is to end: 0; or until one of the daemons ends: -ECHILD. */
@@ -163,13 +192,15 @@ static int watch(const struct start *start, struct error *err)
 	return r == -EINTR ? 0 : r;
 }
 
-/* A socket that nobody listens on is no harm, but no use either. */
+/* Of an agentd of ours. A socket that nobody listens on is no harm, but no use either. */
 static void clean_up(const struct start *start)
 {
 	static const char *const names[] = {INSTANCE_AGENTD_SOCKET, INSTANCE_API_SOCKET,
 		INSTANCE_METRICS_SOCKET, INSTANCE_MODEL_SOCKET};
 	auto_close int dirfd = open(start->up.directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
+	if (up_start_is_answered(&start->up, INSTANCE_AGENTD_SOCKET, SOCK_STREAM, NULL) != 0)
+		return; /* they are another's */
 	for (size_t i = 0; dirfd >= 0 && i < ARRAY_SIZE(names); i++)
 		unlinkat(dirfd, names[i], 0);
 }
@@ -177,21 +208,20 @@ static void clean_up(const struct start *start)
 static int run(struct start *start)
 {
 	struct error err;
-	bool has_begun = false;
+	bool had_agentd;
 	int status = CLI_OK;
 	int r = start_all(start, &err);
 
 	if (r == 0) {
 		start->advice = "the logs are in the instance's directory";
-		status = report(start);
-		r = status == CLI_OK ? watch(start, &err) : 0;
+		r = report(start, &status, &err);
 	}
-	has_begun = start->up.supervisor.pidfd >= 0 || start->up.agentd.pidfd >= 0 ||
-		    start->up.model.pidfd >= 0;
-	if (has_begun) {
-		up_start_take_back(&start->up);
+	if (r == 0 && status == CLI_OK)
+		r = watch(start, &err);
+	had_agentd = start->up.agentd.pidfd >= 0 || start->up.model.pidfd >= 0;
+	r = up_start_take_back(&start->up, r, &err);
+	if (had_agentd)
 		clean_up(start);
-	}
 	if (r < 0)
 		return cli_fail(start->cli, &err, start->advice);
 	if (status == CLI_OK && !start->cli->json && !start->cli->quiet)

@@ -11,13 +11,18 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/drop.h"
 #include "base/error.h"
 #include "base/unix_socket.h"
+#include "cli/log_reason.h"
 #include "cli/up_start.h"
 
-#define SOCKET_MODE 0660
-#define KEY_FOLDER  HEARTH_SYSCONFDIR "/keys"
+#define SOCKET_MODE   0660
+#define KEY_FOLDER    HEARTH_SYSCONFDIR "/keys"
+#define READY	      "ready "
+#define READY_MS      30000
+#define LOOK_EVERY_MS 5
 
 bool start_model_has_key(void)
 {
@@ -60,6 +65,24 @@ static int listen_for(const struct up_start *up, struct error *err)
 		dirfd, INSTANCE_MODEL_SOCKET, SOCK_STREAM, SOCKET_MODE, user->pw_gid, err);
 }
 
+/* It has read its script: then the last that it said is that it is. */
+static int wait_until_ready(const struct up_start *up, const char *log, struct error *err)
+{
+	uint64_t until = clock_now_ms() + READY_MS;
+	char said[64];
+	int r;
+
+	do {
+		log_reason_of_file(log, up->model.log_start, said, sizeof(said));
+		if (strncmp(said, READY, strlen(READY)) == 0)
+			return 0;
+		r = up_start_look(up, LOOK_EVERY_MS, err);
+	} while (r == 0 && clock_now_ms() < until);
+	return r < 0 ? r
+		     : error_set(err, ETIMEDOUT, "%s: it is not ready after %d s", up->model.name,
+			       READY_MS / 1000);
+}
+
 int start_model(struct up_start *up, const char *scenario, struct error *err)
 {
 	char program[INSTANCE_PATH_MAX], log[INSTANCE_PATH_MAX + 32], number[16];
@@ -85,5 +108,5 @@ int start_model(struct up_start *up, const char *scenario, struct error *err)
 	if (r < 0)
 		return r;
 	up->model.pidfd = r;
-	return 0;
+	return wait_until_ready(up, log, err);
 }

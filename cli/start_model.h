@@ -18,6 +18,6 @@ bool start_model_has_key(void);
 /* "xai/grok-4-fast" to "XAI_API_KEY": where that model's key would be looked for. Cut when it does not fit. */
 void start_model_variable(const char *model, char variable[START_MODEL_VARIABLE_MAX]);
 
-/* Start it as up->model beside a supervisor that listens. scenario: a file, or NULL. 0 or -errno. */
+/* Start it as up->model beside a supervisor that listens, until it answers. scenario: a file, or NULL. 0 or -errno. */
 int start_model(struct up_start *up, const char *scenario, struct error *err);
 #endif

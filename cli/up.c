@@ -54,18 +54,18 @@ int cli_up(struct cli *cli, int argc, char **argv)
 	up_start_init(&up, cli, &config);
 	up_start_catch_signals();
 	r = up_start_find_directory(&up, &err);
-	if (r == 0) {
+	if (r == 0)
 		r = check_nothing_runs(&up, &err);
-		advice = r == -EEXIST ? "stop it with hearth down, or choose another --dir" : NULL;
-	}
 	if (r == 0)
 		r = up_start_image(&up, &err);
 	if (r == 0) {
 		r = start_all(&up, &err);
 		if (r < 0)
-			up_start_take_back(&up);
-		advice = r < 0 ? "the logs are in the instance's directory" : NULL;
+			r = up_start_take_back(&up, r, &err);
+		advice = "the logs are in the instance's directory";
 	}
+	if (r == -EEXIST || r == -EBUSY)
+		advice = "stop it with hearth down, or choose another --dir";
 	if (r < 0)
 		return cli_fail(cli, &err, advice);
 	if (cli->json)

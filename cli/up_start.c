@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "cli/cli.h"
+#include "cli/log_reason.h"
 #include "cli/progress.h"
 #include "cli/query.h"
 #include "cli/up_config.h"
@@ -24,11 +25,8 @@
 
 #define LOOK_EVERY_MS	5
 #define ANSWER_MS	60000 /* for a daemon to open its socket; an image may be copied first */
-#define ENDS_MS		1000  /* for a daemon that serves no more to end */
 #define STANDSTILL_MS	30000 /* without one more sandbox ready */
 #define FAILURES_ENOUGH 3     /* builds failed while the pool calls itself broken */
-#define MESSAGE_KEY	"\"message\":\""
-#define LOG_TAIL	4096
 
 static volatile sig_atomic_t is_interrupted;
 static const int caught[] = {SIGINT, SIGTERM, SIGHUP};
@@ -51,49 +49,27 @@ void up_start_init(struct up_start *up, const struct cli *cli, const struct up_c
 {
 	*up = (struct up_start){.cli = cli,
 		.config = config,
+		.lock_fd = -1,
 		.has_keys = true,
 		.supervisor = {"hearth-supervisor", "supervisor.log", 0, -1},
 		.agentd = {"hearth-agentd", "agentd.log", 0, -1},
 		.model = {"hearth-scripted-model", "model.log", 0, -1}};
 }
 
-/* The last line that it logged, which is where it says why it ended. */
-static void read_last_line(
-	const struct up_start *up, const struct up_daemon *daemon, char *line, size_t size)
-{
-	off_t start = daemon->log_start;
-	char path[INSTANCE_PATH_MAX + 32], text[LOG_TAIL + 1], *last, *message;
-	auto_close int fd = -1;
-	ssize_t n = -1;
-
-	snprintf(path, sizeof(path), "%s/%s", up->directory, daemon->log);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		off_t end = lseek(fd, 0, SEEK_END);
-
-		n = pread(fd, text, LOG_TAIL, end > start + LOG_TAIL ? end - LOG_TAIL : start);
-	}
-	while (n > 0 && text[n - 1] == '\n')
-		n--;
-	text[n > 0 ? n : 0] = '\0';
-	last = strrchr(text, '\n');
-	last = last ? last + 1 : text;
-	/* A line of JSON with a sentence: the sentence alone. */
-	message = strstr(last, MESSAGE_KEY);
-	if (message) {
-		last = message + strlen(MESSAGE_KEY);
-		last[strcspn(last, "\"")] = '\0';
-	}
-	snprintf(line, size, "%.*s", (int)size - 1, last);
-}
-
 static int say_ended(const struct up_start *up, const struct up_daemon *daemon, struct error *err)
 {
-	char line[200];
+	char path[INSTANCE_PATH_MAX + 32], reason[200];
+	siginfo_t end = {0};
 
-	read_last_line(up, daemon, line, sizeof(line));
-	return error_set(
-		err, ECHILD, "%s ended: %s", daemon->name, *line ? line : "it said nothing");
+	waitid(P_PIDFD, (id_t)daemon->pidfd, &end, WEXITED | WNOHANG | WNOWAIT);
+	if (end.si_code == CLD_KILLED || end.si_code == CLD_DUMPED)
+		return error_set(
+			err, ECHILD, "%s ended: killed by signal %d", daemon->name, end.si_status);
+	snprintf(path, sizeof(path), "%s/%s", up->directory, daemon->log);
+	log_reason_of_file(path, daemon->log_start, reason, sizeof(reason));
+	if (*reason)
+		return error_set(err, ECHILD, "%s ended: %s", daemon->name, reason);
+	return error_set(err, ECHILD, "%s ended: status %d", daemon->name, end.si_status);
 }
 
 /* A signal that comes just before the wait is not lost: it is let in by the wait only. */
@@ -125,11 +101,17 @@ int up_start_look(const struct up_start *up, int timeout_ms, struct error *err)
 		if (!p[i].revents)
 			continue;
 		/* The supervisor's end takes the others along: then it is the reason. */
-		if (i > 0 && p[0].fd >= 0 && poll(&p[0], 1, ENDS_MS) > 0)
+		if (i > 0 && p[0].fd >= 0 && poll(&p[0], 1, UP_START_ENDS_MS) > 0)
 			i = 0;
 		return say_ended(up, daemons[i], err);
 	}
 	return 0;
+}
+
+/* Somebody else's daemon, which was faster, is not what we wait for: ours will say so, and end. */
+static bool is_child(int pidfd)
+{
+	return waitid(P_PIDFD, (id_t)pidfd, &(siginfo_t){0}, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
 static int wait_for_socket(const struct up_start *up, const char *name, int type, struct error *err)
@@ -140,7 +122,7 @@ static int wait_for_socket(const struct up_start *up, const char *name, int type
 		auto_close int pidfd = instance_listener(up->directory, name, type, err);
 		int r;
 
-		if (pidfd >= 0)
+		if (pidfd >= 0 && is_child(pidfd))
 			return 0;
 		r = up_start_look(up, LOOK_EVERY_MS, err);
 		if (r < 0)
@@ -165,7 +147,7 @@ int up_start_wait_ready(const struct up_start *up, struct error *err)
 	do {
 		r = query_pool(up->directory, config->image, &row, err);
 		/* Whether it ended tells why. */
-		if (r < 0 && up_start_look(up, ENDS_MS, &ended) < 0) {
+		if (r < 0 && up_start_look(up, UP_START_ENDS_MS, &ended) < 0) {
 			*err = ended;
 			r = -ended.code;
 		}
@@ -190,13 +172,35 @@ int up_start_wait_ready(const struct up_start *up, struct error *err)
 	return r;
 }
 
+/* It says itself how far it is, and why it failed. The exit status, or -errno. */
+static int run_image_program(char *const argv[], struct error *err)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		dup2(STDERR_FILENO, STDOUT_FILENO);
+		instance_forget_keys();
+		execv(argv[0], argv);
+		_exit(127);
+	}
+	if (pid < 0)
+		return error_errno(err, "start %s", argv[0]);
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return error_errno(err, "wait for %s", argv[0]);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
 /* The store's images are built by hearth-image, which links what this program does without. */
 int up_start_image(const struct up_start *up, struct error *err)
 {
 	char manifest[256], program[INSTANCE_PATH_MAX];
-	char *argv[] = {program, (char *)"image", (char *)"build", (char *)up->config->image, NULL};
-	int r, status;
-	pid_t pid;
+	char *argv[] = {program, (char *)"image", (char *)"build", (char *)up->config->image,
+		(char *)"--json", NULL};
+	bool is_silent = up->cli->json || up->cli->quiet;
+	struct error reason = {.text = ""};
+	int r;
 
 	snprintf(manifest, sizeof(manifest), "%s/%s/manifest.json", IMAGE_STORE_DEFAULT,
 		up->config->image);
@@ -206,26 +210,16 @@ int up_start_image(const struct up_start *up, struct error *err)
 		"libexec/hearth/hearth-image", HEARTH_LIBEXECDIR "/hearth-image", program, err);
 	if (r < 0)
 		return r;
-	pid = fork();
-	if (pid == 0) {
-		dup2(STDERR_FILENO, STDOUT_FILENO);
-		instance_forget_keys();
-		execv(program, argv);
-		_exit(127);
-	}
-	if (pid < 0)
-		return error_errno(err, "start %s", program);
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return error_errno(err, "wait for %s", program);
+	if (!is_silent)
+		argv[4] = NULL;
+	r = is_silent ? instance_run_program(argv, &reason) : run_image_program(argv, &reason);
 	if (is_interrupted)
 		return error_set(err, EINTR, "interrupted");
-	if (status != 0)
-		return error_set(err,
-			WIFEXITED(status) && WEXITSTATUS(status) == CLI_NOT_FOUND ? ENOENT : ECHILD,
-			"image %s: it is not in %s and building it failed", up->config->image,
-			IMAGE_STORE_DEFAULT);
-	return 0;
+	if (r == 0)
+		return 0;
+	return error_set(err, r == CLI_NOT_FOUND ? ENOENT : ECHILD,
+		"image %s: it is not in %s and building it failed%s%s", up->config->image,
+		IMAGE_STORE_DEFAULT, *reason.text ? ": " : "", reason.text);
 }
 
 void up_start_log_path(const struct up_start *up, struct up_daemon *daemon, char *path, size_t size)
@@ -263,8 +257,10 @@ static int start_daemon(struct up_start *up, struct up_daemon *daemon, const cha
 
 int up_start_supervisor(struct up_start *up, struct error *err)
 {
-	int r = up_config_write(up->cli, up->config, up->directory, err);
+	int r = up->lock_fd = instance_reserve(up->directory, err);
 
+	if (r >= 0)
+		r = up_config_write(up->cli, up->config, up->directory, err);
 	if (r == 0)
 		r = start_daemon(up, &up->supervisor, NULL, NULL, err);
 	if (r == 0)
@@ -293,16 +289,27 @@ static void end(struct up_daemon *daemon, int timeout_ms)
 	daemon->pidfd = -1;
 }
 
-void up_start_take_back(struct up_start *up)
+int up_start_take_back(struct up_start *up, int r, struct error *err)
 {
-	bool is_ours = up->supervisor.pidfd >= 0;
-	struct error err;
+	bool had_supervisor = up->supervisor.pidfd >= 0;
+	struct error why = {0};
+	size_t length;
 
 	end(&up->agentd, INSTANCE_AGENTD_STOP_MS);
 	end(&up->model, INSTANCE_AGENTD_STOP_MS);
 	end(&up->supervisor, INSTANCE_SUPERVISOR_STOP_MS);
-	if (is_ours && instance_stop(up->directory, NULL, &err) < 0)
-		fprintf(stderr, "hearth: stop what was started: %s\n", err.text);
+	/* Where another one serves, ours never began. */
+	if (had_supervisor && instance_clear(up->directory, &why) == -EEXIST)
+		why.code = 0;
+	fd_close(take_fd(&up->lock_fd));
+	if (why.code == 0)
+		return r;
+	if (r == 0)
+		return error_set(err, why.code, "stop what was started: %s", why.text);
+	length = strlen(err->text);
+	snprintf(err->text + length, sizeof(err->text) - length, "; stop what was started: %s",
+		why.text);
+	return r;
 }
 
 int up_start_find_directory(struct up_start *up, struct error *err)
@@ -310,8 +317,11 @@ int up_start_find_directory(struct up_start *up, struct error *err)
 	const char *directory = up->cli->directory;
 	int r = file_make_directories(directory, 0755, err);
 
+	if (r == 0)
+		r = instance_open(directory, err);
 	if (r < 0)
 		return r;
+	close(r);
 	if (!realpath(directory, up->directory))
 		return error_errno(err, "%s", directory);
 	return instance_id(up->directory, up->id, err);

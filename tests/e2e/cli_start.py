@@ -1,4 +1,4 @@
-"""hearth start with daemons that only pretend: what is started how, what is said, and that it all ends."""
+"""hearth start, up and down with daemons that only pretend: what is started how, what is said, and that it all ends."""
 
 import json
 import os
@@ -21,14 +21,29 @@ PROGRAM = os.path.join(os.environ.get("top_builddir", "."), "tests", "fake", "he
 SECONDS = 60  # for anything that could hang
 
 SUPERVISOR = """
-import json, os, signal, sys
+import fcntl, json, os, signal, sys
 sys.path[:0] = [{here!r}, {tests!r}]
 from fake_supervisor import FakeSupervisor, POOLS, done, header, pool_row
 
+
+
+def fail(message):
+    for level, text in (("error", message), ("info", "of no interest")):
+        print(json.dumps({{"level": level, "message": text, "program": "x"}}), file=sys.stderr)
+    sys.exit(1)
+
+
+directory = sys.argv[sys.argv.index("--dir") + 1]
+lock = open(os.path.join(directory, "lock"), "a")
+try:
+    fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except OSError:
+    fail("another one serves it")
 if "--recover" in sys.argv:
+    if os.path.exists(os.path.join(directory, "irrecoverable")):
+        fail('something "stays"')
     sys.exit(0)
 signal.pthread_sigmask(signal.SIG_BLOCK, {{signal.SIGTERM}})
-directory = sys.argv[sys.argv.index("--dir") + 1]
 keys = sorted(name for name in os.environ if name.endswith("_API_KEY"))
 with open(os.path.join(directory, "supervisor.json"), "w") as file:
     json.dump({{"pid": os.getpid(), "keys": keys}}, file)
@@ -44,8 +59,29 @@ def serve(link, data):
 with FakeSupervisor(serve, directory):
     signal.sigwait({{signal.SIGTERM}})
 """
+LISTENER = """
+import socket, sys
+with socket.socket(socket.AF_UNIX) as listener:
+    listener.bind(sys.argv[1])
+    listener.listen()
+    print(flush=True)
+    sys.stdin.read()
+"""
+# It ends when it is asked the first time, as one does that cannot have what it opens after its socket.
+AGENTD_THAT_ENDS = f"""#!{sys.executable}
+import os, socket, sys
+with socket.socket(socket.AF_UNIX) as listener:
+    listener.bind(sys.argv[2] + "/agentd.sock")
+    listener.listen()
+    while not listener.accept()[0].recv(1):
+        pass
+print('{{"level":"error","message":"API: listen on 127.0.0.1:3890: Address already in use"}}', file=sys.stderr)
+print('{{"level":"info","message":"no API key"}}', file=sys.stderr, flush=True)
+os._exit(1)
+"""
 MODEL = """#!/bin/sh
 echo "model $(id -un) $* $([ -S /proc/self/fd/3 ] && echo listener)$XAI_API_KEY"
+echo "ready unix:$HEARTH_DIR"
 exec sleep 1000
 """
 
@@ -133,6 +169,7 @@ class Start(unittest.TestCase):
         self.assertIn(f"hearth: API on http://127.0.0.1:4567/v1 (agents: coder, ?[31mred) for {self.project}\n", said)
         self.assertIn("answers come from a script, not from a model: set XAI_API_KEY", said)
         self.assertIn("the sandboxes have no network", said)
+        self.assertIn("hearth: there is no API key: anybody on this host may use the API; hearth key create makes one\n", said)
         self.assertIn("curl -N http://127.0.0.1:4567/v1/chat/completions ", said)
         self.assertIn('{"agent":"coder","stream":true,', said)
         self.assertEqual(self.read("agentd.json"), {"keys": [], "argv": [
@@ -164,8 +201,10 @@ class Start(unittest.TestCase):
 
     def test_with_a_key(self):
         """with a key in the environment there is no script, and nobody but agentd is given the key"""
+        write(self.file("has-keys"), "")
         said = self.start("--net", "default", XAI_API_KEY="secret", GROQ_API_KEY="other")
         self.assertNotIn("script", said)
+        self.assertNotIn("no API key", said)
         self.assertNotIn("no network", said)
         note = self.read("agentd.json")
         self.assertEqual((note["keys"], "--scripted" in note["argv"]), (["GROQ_API_KEY", "XAI_API_KEY"], False))
@@ -233,6 +272,32 @@ class Start(unittest.TestCase):
         self.assertIn(b"hearth-agentd ended: port 3890 is taken", result.stderr)
         self.assert_nothing_is_left()
 
+    def test_an_agentd_that_ends_at_once(self):
+        """when agentd ends while it is asked, its words of level error are said, not that the line is dead"""
+        write(os.path.join(self.path, "sbin/hearth-agentd"), AGENTD_THAT_ENDS)
+        result = self.hearth("start", "--image", "tiny", "--project", self.project)
+        self.assertEqual((result.returncode, len(result.stderr.splitlines())), (1, 1), result.stderr)
+        self.assertIn(b"hearth-agentd ended: API: listen on 127.0.0.1:3890: Address already in use", result.stderr)
+        self.assert_nothing_is_left()
+
+    def test_an_agentd_that_is_killed(self):
+        """when agentd is killed, the signal is said, not what it logged last"""
+        self.start()
+        os.kill(self.listener("agentd.sock"), signal.SIGKILL)
+        _, err = self.process.communicate(timeout=SECONDS)
+        self.assertEqual(self.process.returncode, 1)
+        self.assertIn("hearth: hearth-agentd ended: killed by signal 9 (ECHILD)", err)
+        self.assert_nothing_is_left()
+
+    def test_a_script_that_is_none(self):
+        """a script that cannot be read is said before anything is said to serve"""
+        write(os.path.join(self.path, "libexec/hearth/hearth-scripted-model"),
+              "#!/bin/sh\nsleep 1\necho 'hearth-scripted-model: no JSON' >&2\nexit 2\n")
+        result = self.hearth("start", "--image", "tiny", "--project", self.project)
+        self.assertEqual((result.returncode, result.stdout), (1, b""))
+        self.assertIn(b"hearth-scripted-model ended: hearth-scripted-model: no JSON", result.stderr)
+        self.assert_nothing_is_left()
+
     def test_an_agentd_without_a_project(self):
         """an agentd that knows no agents is a failure, said once, and all is taken back"""
         fake = os.path.join(self.path, "sbin/hearth-agentd")
@@ -267,6 +332,107 @@ class Start(unittest.TestCase):
         os.chmod(self.project, 0o710)
         self.start()
         self.end()
+
+    def up(self, *words, image="tiny"):
+        self.addCleanup(self.hearth, "down")
+        return self.hearth("up", "--image", image, "--pool", "2", *words)
+
+    def test_up_while_another_starts(self):
+        """an up that finds an instance running when its image is built leaves that and its hearth.conf alone"""
+        write(os.path.join(self.path, "libexec/hearth/hearth-image"),
+              f'#!/bin/sh\n[ "$3" != slow ] || exec {self.program} up --image tiny --pool 2\n')
+        result = self.up(image="slow")
+        self.assertEqual(result.returncode, 1)
+        pid = self.listener("control.sock", socket.SOCK_SEQPACKET)
+        self.assertIn(f"it runs already (pid {pid}) (EEXIST): stop it with hearth down".encode(), result.stderr)
+        self.assertIn('[pool "tiny"]', self.read("hearth.conf"))
+        self.assertEqual(self.hearth("down", "--json").stdout, b'{"stopped": 2}\n')
+        self.assert_nothing_is_left()
+
+    def test_up_while_another_is_about_to(self):
+        """who starts an instance keeps others from it, before there is a supervisor too"""
+        supervisor = os.path.join(self.path, "sbin/hearth-supervisor")
+        os.rename(supervisor, supervisor + ".real")
+        write(supervisor, f'#!/bin/sh\n[ "$3" = --recover ] || {self.program} up --image tiny --pool 2 '
+              f'2>{self.path}/second\nexec {supervisor}.real "$@"\n')
+        self.assertEqual(self.up().returncode, 0)
+        with open(os.path.join(self.path, "second"), encoding="utf-8") as file:
+            self.assertIn("somebody else starts it (EBUSY)", file.read())
+
+    def test_a_supervisor_that_is_beaten(self):
+        """when somebody else's supervisor was faster, ours is said to have ended, and the other one stays"""
+        supervisor = os.path.join(self.path, "sbin/hearth-supervisor")
+        os.rename(supervisor, supervisor + ".real")
+        write(supervisor, f'#!/bin/sh\n[ "$3" = --recover ] || {supervisor}.real "$@" &\n'
+              f'while [ "$3" != --recover ] && ! [ -S {self.file("control.sock")} ]; do sleep 0.01; done\n'
+              f'exec {supervisor}.real "$@"\n')
+        for words in (("up", "--pool", "2"), ("start", "--project", self.project)):
+            self.addCleanup(self.hearth, "down")
+            result = self.hearth(*words, "--image", "tiny")
+            self.assertEqual(result.returncode, 1)
+            self.assertIn(b"hearth-supervisor ended: another one serves it", result.stderr)
+            self.assertEqual(self.listener("control.sock", socket.SOCK_SEQPACKET), self.read("supervisor.json")["pid"])
+            self.assertEqual(self.hearth("down", "--json").stdout, b'{"stopped": 1}\n')
+        self.assert_nothing_is_left()
+
+    def test_a_directory_of_others(self):
+        """where others may put a socket, or a link to one, nobody is signalled and nothing is started"""
+        path = os.path.join(self.path, "victim.sock")
+        victim = subprocess.Popen([sys.executable, "-c", LISTENER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.addCleanup(victim.communicate)
+        victim.stdout.readline()
+        for name in ("agentd.sock", "control.sock"):
+            os.symlink(path, self.file(name))
+        for owner, mode in ((65534, 0o755), (0, 0o777), (0, 0o775)):
+            os.chown(self.directory, owner, owner)
+            os.chmod(self.directory, mode)
+            for words in (("down",), ("up", "--image", "tiny", "--pool", "2"), ("start", "--project", self.project)):
+                result = self.hearth(*words)
+                self.assertEqual(result.returncode, 4, result.stderr)
+                self.assertIn(b"others than root may change it", result.stderr)
+        os.chmod(self.directory, 0o755)
+        result = self.hearth("down")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(b"agentd.sock: it is no socket", result.stderr)
+        self.assertIsNone(victim.poll())
+        self.assertEqual(sorted(os.listdir(self.directory)), ["agentd.sock", "control.sock"])
+
+    def test_down_without_a_socket(self):
+        """down ends a supervisor whose socket was removed"""
+        self.assertEqual(self.up().returncode, 0)
+        os.unlink(self.file("control.sock"))
+        result = self.hearth("down", "--json")
+        self.assertEqual((result.returncode, result.stdout), (0, b'{"stopped": 2}\n'), result.stderr)
+        self.assert_nothing_is_left()
+
+    def test_down_where_nothing_ever_ran(self):
+        """down makes nothing in a directory that is no instance"""
+        result = self.hearth("down")
+        self.assertEqual((result.returncode, result.stdout), (0, b"hearth: nothing runs there\n"))
+        self.assertEqual(os.listdir(self.directory), [])
+
+    def test_a_recovery_that_fails(self):
+        """what cannot be removed is said in the supervisor's words, without its log's form"""
+        self.assertEqual(self.up().returncode, 0)
+        write(self.file("irrecoverable"), "")
+        result = self.hearth("down")
+        os.unlink(self.file("irrecoverable"))
+        self.assertEqual((result.returncode, result.stderr), (1, b'hearth: something "stays" (ECHILD)\n'))
+
+    def test_failures_are_one_object(self):
+        """with --json a failure is one object, with the reasons of the image and of what could not be taken back"""
+        write(os.path.join(self.path, "libexec/hearth/hearth-image"), '#!/bin/sh\n[ "$3" = tiny ] || '
+              """{ echo '{"error": {"message": "no \\"recipe\\"", "code": 3}}' >&2; exit 3; }\n""")
+        result = self.up("--json", image="nosuch")
+        error = json.loads(result.stderr)["error"]
+        self.assertEqual((result.returncode, error["errno"]), (3, "ENOENT"))
+        self.assertRegex(error["message"], r'^image nosuch: .*: no "recipe"$')
+        write(os.path.join(self.path, "sbin/hearth-agentd"), "#!/bin/sh\necho port 3890 is taken >&2\nexit 1\n")
+        write(self.file("irrecoverable"), "")
+        result = self.up("--json")
+        os.unlink(self.file("irrecoverable"))
+        self.assertRegex(json.loads(result.stderr)["error"]["message"],
+                         r'^hearth-agentd ended: port 3890 is taken; stop what was started: something "stays"$')
 
     def test_wrong_command_lines(self):
         """wrong options are refused before anything is done, and others than root too"""

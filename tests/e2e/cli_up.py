@@ -1,6 +1,5 @@
 """hearth up and down: what starts, what is said when it does not, and that nothing is left."""
 
-import fcntl
 import json
 import os
 import signal
@@ -105,20 +104,33 @@ class UpAndDown(unittest.TestCase):
         self.assertEqual(json.loads(result.stderr)["error"]["errno"], "EEXIST")
         self.assertEqual(hearth("run", "--", "true", directory=self.path).returncode, 0)
 
+    def test_a_supervisor_without_a_socket(self):
+        """a supervisor whose socket was removed is not joined by another, and ended by down"""
+        self.assertEqual(self.up().returncode, 0)
+        os.unlink(self.directory.file("control.sock"))
+        result = self.up()
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(b"it runs already (pid ", result.stderr)
+        result = hearth("down", "--json", directory=self.path)
+        self.assertEqual((result.returncode, result.stdout), (0, b'{"stopped": 2}\n'), result.stderr)
+        self.assert_nothing_is_left()
+
     def test_an_image_without_a_recipe(self):
         """an image that is not there and has no recipe is said, and nothing is left"""
         result = hearth("up", "--image", "no-such-image", "--pool", "1", directory=self.path)
         self.assertEqual(result.returncode, 3)
         self.assertIn(b"no-such-image", result.stderr)
+        result = hearth("up", "--image", "no-such-image", "--pool", "1", "--json", directory=self.path)
+        self.assertEqual(result.returncode, 3)
+        self.assertIn("no recipe", json.loads(result.stderr)["error"]["message"])
         self.assert_nothing_is_left()
 
     def test_a_supervisor_that_ends_is_said(self):
         """a supervisor that cannot start is said in its own words, and nothing is left"""
-        with open(self.directory.file("lock"), "w") as lock:
-            fcntl.lockf(lock, fcntl.LOCK_EX)
-            result = self.up()
+        result = self.up("--net", "default", "--except", "10.1.2.3/8")
         self.assertEqual(result.returncode, 1)
         self.assertIn(b"hearth-supervisor ended: ", result.stderr)
+        self.assertIn(b"10.1.2.3/8", result.stderr)
         self.assertNotIn(b"{", result.stderr)
         self.assert_nothing_is_left()
 

@@ -1,16 +1,20 @@
-/* plain.c: foreign text that cannot steer a terminal. */
+/* plain.c, progress.c, log_reason.c: foreign text that cannot steer a terminal, and what of a log is said. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <pty.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "cli/log_reason.h"
 #include "cli/plain.h"
+#include "cli/progress.h"
 
 static char shown[512];
 
@@ -100,6 +104,78 @@ static void what_is_no_terminal_has_no_colour(void **state)
 	fclose(file);
 }
 
+static void what_a_recipe_says_of_its_progress_steers_nothing(void **state)
+{
+	auto_close int saved = dup(STDERR_FILENO), terminal = -1, other = -1;
+	struct cli_progress progress;
+	char text[512];
+	ssize_t n;
+
+	(void)state;
+	assert_int_equal(openpty(&terminal, &other, NULL, NULL, NULL), 0);
+	dup2(other, STDERR_FILENO);
+	cli_progress_start(&progress, true);
+	cli_progress_report(&progress, -1, "\033]0;x\a\033[31mred");
+	dup2(saved, STDERR_FILENO);
+	n = read(terminal, text, sizeof(text) - 1);
+	assert_true(n > 0);
+	text[n] = '\0';
+	assert_string_equal(text, "\r?]0;x??[31mred, 0 s\033[K");
+}
+
+static const char *reason(const char *text)
+{
+	auto_free char *copy = strdup(text);
+
+	assert_non_null(copy);
+	log_reason(copy, shown, sizeof(shown));
+	return shown;
+}
+
+static void the_reason_is_the_last_failure_that_was_logged(void **state)
+{
+	(void)state;
+	assert_string_equal(reason(""), "");
+	assert_string_equal(reason("\n\n"), "");
+	assert_string_equal(reason("a\nb: no \033[31m\n\n"), "b: no ?[31m");
+	assert_string_equal(
+		reason("{\"level\":\"error\",\"message\":\"no \\\"x\\\"\",\"a\":\"b\"}\n"
+		       "{\"level\":\"info\",\"message\":\"ending\"}\n"
+		       "{\"level\":\"warning\",\"event\":\"x\"}\n"),
+		"no \"x\"");
+	assert_string_equal(reason("{\"level\":\"info\",\"message\":\"ready\"}\n"), "");
+	assert_string_equal(reason("{\"error\": {\"message\": \"gone\", \"code\": 3}}\n"), "gone");
+	assert_string_equal(reason("{\"level\":\"error\",\"mess"), "{\"level\":\"error\",\"mess");
+}
+
+static void the_reason_of_a_file_is_at_its_end(void **state)
+{
+	char path[] = "/tmp/hearth-unit.XXXXXX";
+	auto_close int fd = mkstemp(path);
+	FILE *file = fdopen(dup(fd), "w");
+
+	(void)state;
+	assert_non_null(file);
+	fputs("of an earlier run\n", file);
+	fflush(file);
+	log_reason_of_file(path, ftell(file), shown, sizeof(shown));
+	assert_string_equal(shown, "");
+	/* More than is looked at, so that half a line comes first. */
+	fprintf(file, "{\"level\":\"error\",\"message\":\"why\"}\n");
+	for (int i = 0; i < 1000; i++)
+		fprintf(file, "{\"level\":\"info\",\"message\":\"%0*d\"}\n", i % 7, i);
+	fflush(file);
+	log_reason_of_file(path, 0, shown, sizeof(shown));
+	assert_string_equal(shown, "");
+	fputs("{\"level\":\"error\",\"message\":\"why\"}\n", file);
+	fclose(file);
+	log_reason_of_file(path, 0, shown, sizeof(shown));
+	assert_string_equal(shown, "why");
+	unlink(path);
+	log_reason_of_file(path, 0, shown, sizeof(shown));
+	assert_string_equal(shown, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -108,6 +184,9 @@ int main(void)
 		cmocka_unit_test(a_line_has_one_blank_for_many),
 		cmocka_unit_test(a_line_is_cut_by_characters),
 		cmocka_unit_test(what_is_no_terminal_has_no_colour),
+		cmocka_unit_test(what_a_recipe_says_of_its_progress_steers_nothing),
+		cmocka_unit_test(the_reason_is_the_last_failure_that_was_logged),
+		cmocka_unit_test(the_reason_of_a_file_is_at_its_end),
 	};
 
 	return cmocka_run_group_tests_name("cli_plain", tests, NULL, NULL);
