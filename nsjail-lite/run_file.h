@@ -1,5 +1,6 @@
 /*
- * run_file.h - a small text file of /run that all instances of the host share, read and replaced under a lock.
+ * run_file.h - a small text file of /run that all instances of the host share, read and replaced under a lock. It is
+ * root's alone: whoever could read it could lock it.
  */
 #ifndef NSJAIL_LITE_RUN_FILE_H
 #define NSJAIL_LITE_RUN_FILE_H
@@ -9,7 +10,7 @@ struct error;
 
 /*
  * Make it if need be, wait for its lock, and read all of it; what is beyond size - 1 bytes is left out. The lock goes
- * with the fd, which is returned, or -errno.
+ * with the fd, which is returned, or -errno; -EBUSY: somebody else has it for seconds.
  */
 int run_file_open(const char *name, char *text, size_t size, struct error *err);
 

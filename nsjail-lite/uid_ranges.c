@@ -155,16 +155,3 @@ int uid_ranges_drop(const char *instance, struct error *err)
 			remove_span(&spans, i);
 	return spans_write(&spans, err);
 }
-
-int uid_ranges_has(const char *instance, struct error *err)
-{
-	struct spans spans;
-	auto_close int fd = spans_open(&spans, err);
-
-	if (fd < 0)
-		return fd;
-	for (unsigned i = 0; i < spans.count; i++)
-		if (strcmp(spans.span[i].instance, instance) == 0)
-			return 1;
-	return 0;
-}

@@ -16,6 +16,4 @@ struct error;
 int uid_ranges_take(
 	const char *instance, uint32_t count, uint32_t *ret_first_uid, struct error *err);
 int uid_ranges_drop(const char *instance, struct error *err);
-/* 1: the file has a span of the instance; 0: it has none. */
-int uid_ranges_has(const char *instance, struct error *err);
 #endif

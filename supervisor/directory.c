@@ -2,10 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/error.h"
+
+#define MODE 0755 /* the socket is for the instance's user, who has to reach it */
 
 /*
  * A record lock, fcntl(2): it ends with this process. A lock of flock(2) would live on in a builder that has
@@ -34,13 +37,17 @@ int directory_open(const char *path, struct directory *ret_directory, struct err
 {
 	struct directory directory = {.path = path};
 	auto_close int fd = -1;
+	bool is_made = mkdir(path, MODE) == 0;
 	int r;
 
-	if (mkdir(path, 0755) < 0 && errno != EEXIST)
+	if (!is_made && errno != EEXIST)
 		return error_errno(err, "make %s", path);
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return error_errno(err, "open %s", path);
+	/* Whatever the umask is. */
+	if (is_made && fchmod(fd, MODE) < 0)
+		return error_errno(err, "mode of %s", path);
 	r = instance_id(path, directory.id, err);
 	if (r < 0)
 		return r;

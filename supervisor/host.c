@@ -1,7 +1,9 @@
 #include "supervisor/host.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -21,7 +23,8 @@
 #include "supervisor/host_network.h"
 
 /* Beside one per sandbox and client: images, cgroups, links, the log, what libevent needs. */
-#define SPARE_FDS 128
+#define SPARE_FDS	128
+#define WORKSPACES_MODE 0700
 
 /* One descriptor per ready sandbox is the supervisor's largest need: have as many as may be had. */
 static int raise_open_files(const struct supervisor_config *config, struct error *err)
@@ -136,6 +139,45 @@ static int choose_budget(struct supervisor_config *config, struct error *err)
 	return r;
 }
 
+static bool is_empty(int directory_fd)
+{
+	auto_close int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry = NULL;
+
+	if (!dir)
+		return false;
+	take_fd(&fd);
+	do
+		entry = readdir(dir);
+	while (entry && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+				strcmp(entry->d_name, "lost+found") == 0));
+	closedir(dir);
+	return !entry;
+}
+
+/*
+ * Nobody but root enters it. One that is otherwise becomes so while it is empty, as the root of a new file system
+ * is; what others have filled, such as /tmp, is not taken from them.
+ */
+static int own_workspaces(int fd, const char *path, struct error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return error_errno(err, "%s", path);
+	if (st.st_uid == 0 && st.st_gid == 0 && (st.st_mode & 07777) == WORKSPACES_MODE)
+		return 0;
+	if (!is_empty(fd))
+		return error_set(err, EPERM,
+			"[workspaces] directory %s: there is something in it, and it is not root's "
+			"alone (root:root, mode 0700): make an empty directory for them",
+			path);
+	if (fchown(fd, 0, 0) < 0 || fchmod(fd, WORKSPACES_MODE) < 0)
+		return error_errno(err, "[workspaces] directory %s: owner and mode", path);
+	return 0;
+}
+
 /* Without it the instance works all the same: who asks for a workspace is refused. */
 static void open_workspaces(const char *path, struct host *host)
 {
@@ -144,15 +186,13 @@ static void open_workspaces(const char *path, struct host *host)
 
 	if (path[0] == '\0')
 		return;
-	r = file_make_directories(path, 0700, &err);
+	r = file_make_directories(path, WORKSPACES_MODE, &err);
 	if (r == 0) {
 		host->workspaces_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		r = host->workspaces_fd < 0 ? error_errno(&err, "open %s", path) : 0;
 	}
-	/* What was there may be open to others, as the root of a file system of its own is. */
-	if (r == 0 &&
-		(fchown(host->workspaces_fd, 0, 0) < 0 || fchmod(host->workspaces_fd, 0700) < 0))
-		r = error_errno(&err, "workspaces %s: owner and mode", path);
+	if (r == 0)
+		r = own_workspaces(host->workspaces_fd, path, &err);
 	if (r < 0) {
 		fd_close(take_fd(&host->workspaces_fd));
 		log_warning("there are no workspaces: %s", err.text);

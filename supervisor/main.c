@@ -148,6 +148,17 @@ static void on_stop(evutil_socket_t signal_number, short what, void *arg)
 	supervisor_drain(arg);
 }
 
+/* Whoever is told to stop during the start does so once it can give back what it has taken. */
+static void hold_stops(int how)
+{
+	sigset_t stops;
+
+	sigemptyset(&stops);
+	sigaddset(&stops, SIGTERM);
+	sigaddset(&stops, SIGINT);
+	sigprocmask(how, &stops, NULL);
+}
+
 /* Serve until told to stop. */
 static int run(struct supervisor *supervisor, struct error *err)
 {
@@ -157,6 +168,8 @@ static int run(struct supervisor *supervisor, struct error *err)
 
 	if (!term || !interrupt || event_add(term, NULL) < 0 || event_add(interrupt, NULL) < 0)
 		r = error_set(err, ENOMEM, "signals: out of memory");
+	else
+		hold_stops(SIG_UNBLOCK);
 	if (r == 0)
 		r = supervisor_start(supervisor, err);
 	if (r == 0) {
@@ -221,6 +234,7 @@ static int serve(const struct options *options, const struct directory *director
 		r = host_check(&config, err);
 	if (r < 0)
 		return r;
+	hold_stops(SIG_BLOCK);
 	r = host_open(directory->id, &config, &host, err);
 	if (r == 0)
 		r = listen_and_run(directory, &config, &host, orphans, err);
@@ -267,6 +281,7 @@ int main(int argc, char **argv)
 	log_open(PROGRAM);
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL); /* ignored, as an exec keeps it, no child could be waited for */
 	if (run_instance(&options, &err) < 0) {
 		log_error("%s: %s", options.dir, err.text);
 		return EXIT_FAILURE;

@@ -67,21 +67,19 @@ int recover(
 {
 	unsigned orphans = 0;
 	struct search search = {.instance_id = instance_id};
-	bool has_ids;
-	int r;
+	int r = cgroup_base_list(compare, &search, err);
 
-	r = uid_ranges_has(instance_id, err);
-	has_ids = r > 0;
-	if (r >= 0)
-		r = cgroup_base_list(compare, &search, err);
 	if (r == 0 && search.is_found && ret_recovery)
 		orphans = count_orphans(instance_id);
-	/* The ids go last: they are free once nothing runs under them. */
+	/* Its rules hold as long as anything lives. */
+	if (r == 0)
+		r = cgroup_base_clear(instance_id, err);
+	if (r == 0 && search.is_found && had_network)
+		r = network_recover(instance_id, err);
+	/* After the network: by its base the next recovery knows of it, when this one is killed here. */
 	if (r == 0)
 		r = cgroup_base_destroy(instance_id, err);
-	/* Its rules hold as long as anything lives. The cgroup may be gone already, when this was killed here before. */
-	if (r == 0 && (search.is_found || has_ids) && had_network)
-		r = network_recover(instance_id, err);
+	/* The ids go last: they are free once nothing runs under them. */
 	if (r == 0)
 		r = uid_ranges_drop(instance_id, err);
 	if (r < 0)

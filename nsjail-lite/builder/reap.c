@@ -91,7 +91,7 @@ void reap_slot(struct builder *b, struct slot *slot)
 		return;
 	cgroup_read_usage(&b->base, slot->cgroup, &usage);
 	link_header(&ended.header, LINK_ENDED, sizeof(ended));
-	ended.limits_hit = (usage.oom_kills ? LIMIT_HIT_MEMORY : 0) |
+	ended.limits_hit = (usage.has_hit_memory ? LIMIT_HIT_MEMORY : 0) |
 			   (usage.pids_refused ? LIMIT_HIT_PIDS : 0) |
 			   (usage.cpu_throttled ? LIMIT_HIT_CPU : 0);
 	ended.was_asked = slot->killed_ns != 0;

@@ -63,8 +63,9 @@ struct cgroup_usage {
 	uint64_t memory_peak_bytes; /* 0: unknown */
 	uint64_t cpu_ns;
 	uint64_t cpu_throttled; /* periods in which the CPU quota was used up */
-	uint64_t oom_kills;
-	uint64_t pids_peak;    /* 0: unknown */
+	uint64_t oom_kills;  /* whoever was out of memory: this cgroup, one above it, or the host */
+	bool has_hit_memory; /* its own limit; not looked at without oom_kills */
+	uint64_t pids_peak;  /* 0: unknown */
 	uint64_t pids_refused; /* forks refused at the pids limit */
 };
 
@@ -77,7 +78,9 @@ int cgroup_base_open(
 	const char *instance, const char *mounts, struct cgroup_base *ret_base, struct error *err);
 void cgroup_base_close(struct cgroup_base *base);
 
-/* Kill every process below the base in all hierarchies and remove all its directories. Idempotent. */
+/* Kill every process below the base in all hierarchies; its directories go, the base itself stays. Idempotent. */
+int cgroup_base_clear(const char *instance, struct error *err);
+/* Likewise, and the base goes too. */
 int cgroup_base_destroy(const char *instance, struct error *err);
 
 /* 1: this instance has a base in some hierarchy; 0: in none; or -errno. */

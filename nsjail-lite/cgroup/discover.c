@@ -243,9 +243,9 @@ static void leave(const char *mount_point, const char *name)
 	file_write_at(AT_FDCWD, path, "0", NULL);
 }
 
-/* End "hearth-<instance>" of one hierarchy: this one of v1, or with -1 the v2 tree. */
-static int destroy_in(
-	const char *mount_point, int hierarchy, const char *instance, struct error *err)
+/* End what is in "hearth-<instance>" of one hierarchy: this one of v1, or with -1 the v2 tree. */
+static int clear_in(const char *mount_point, int hierarchy, const char *instance, bool removes_base,
+	struct error *err)
 {
 	struct cgroup_base parent = CGROUP_BASE_INIT;
 	struct cgroup_base base = parent;
@@ -270,7 +270,7 @@ static int destroy_in(
 		/* A builder that dies may still finish a mkdir behind our back: then look again. */
 		for (int tries = 0; tries < DESTROY_TRIES; tries++) {
 			r = cgroup_remove_matching(&base, "", err);
-			if (r == 0)
+			if (r == 0 && removes_base)
 				r = cgroup_remove(&parent, name, err);
 			if (r != -EBUSY)
 				break;
@@ -281,7 +281,7 @@ static int destroy_in(
 	return r;
 }
 
-int cgroup_base_destroy(const char *instance, struct error *err)
+static int clear(const char *instance, bool removes_base, struct error *err)
 {
 	struct cgroup_mounts mounts;
 	int r = find_mounts(NULL, &mounts, err);
@@ -290,15 +290,25 @@ int cgroup_base_destroy(const char *instance, struct error *err)
 	if (r < 0)
 		return r;
 	if (mounts.v2[0])
-		result = destroy_in(mounts.v2, -1, instance, err);
+		result = clear_in(mounts.v2, -1, instance, removes_base, err);
 	/* The freezer first: nothing that is frozen would die in the others. */
 	for (int c = CGROUP_V1_HIERARCHIES - 1; c >= 0; c--) {
 		if (!mounts.v1[c][0])
 			continue;
-		r = destroy_in(mounts.v1[c], c, instance, err);
+		r = clear_in(mounts.v1[c], c, instance, removes_base, err);
 		result = r < 0 ? r : result;
 	}
 	return result;
+}
+
+int cgroup_base_clear(const char *instance, struct error *err)
+{
+	return clear(instance, false, err);
+}
+
+int cgroup_base_destroy(const char *instance, struct error *err)
+{
+	return clear(instance, true, err);
 }
 
 static const char *mount_point_of(const struct cgroup_mounts *mounts, size_t hierarchy)

@@ -234,5 +234,9 @@ int cgroup_read_usage(
 		/* The v2 tree counts time whatever controllers it has. */
 		.cpu_ns = read_key(base->v2_fd, name, "cpu.stat", "usage_usec") * NS_PER_US,
 	};
+	if (ret_usage->oom_kills > 0)
+		ret_usage->has_hit_memory =
+			memory_v1 ? read_number(memory, name, "memory.failcnt") > 0
+				  : read_key(memory, name, "memory.events", "oom") > 0;
 	return 0;
 }

@@ -37,10 +37,13 @@ static void count_ooms(struct guest *guest)
 
 	if (fd < 0)
 		return;
-	if (!guest->is_memory_rung)
+	if (!guest->is_memory_rung) {
 		guest->ooms = read_count(fd, "oom_kill ", guest->ooms);
-	else if (read(fd, &rung, sizeof(rung)) == (ssize_t)sizeof(rung))
+		guest->limit_ooms = read_count(fd, "oom ", guest->limit_ooms);
+	} else if (read(fd, &rung, sizeof(rung)) == (ssize_t)sizeof(rung)) {
 		guest->ooms += rung;
+		guest->limit_ooms += rung;
+	}
 }
 
 static void count_refused(struct guest *guest)
@@ -107,7 +110,7 @@ void limits_open(struct guest *guest, const struct guest_events *events)
 void limits_mark(struct guest *guest, struct request *request)
 {
 	count_refused(guest);
-	request->ooms_before = guest->ooms;
+	request->ooms_before = guest->limit_ooms;
 	request->refused_before = guest->forks_refused;
 }
 
@@ -115,7 +118,7 @@ void limits_tell(struct guest *guest, struct request *request)
 {
 	limits_check(guest);
 	count_refused(guest);
-	if (guest->ooms != request->ooms_before)
+	if (guest->limit_ooms != request->ooms_before)
 		request->reply.limits_hit |= LIMIT_HIT_MEMORY;
 	if (guest->forks_refused != request->refused_before)
 		request->reply.limits_hit |= LIMIT_HIT_PIDS;

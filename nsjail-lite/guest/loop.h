@@ -54,8 +54,9 @@ struct guest {
 	struct source memory_events;
 	bool is_memory_rung; /* by an eventfd; else it is a file with counts */
 	int oom_score_fd;
-	int pids_events_fd;	      /* -1: none */
-	uint64_t ooms, forks_refused; /* since the sandbox began, as far as known */
+	int pids_events_fd; /* -1: none */
+	/* Since the sandbox began, as far as known. limit_ooms: of them, for its own limit and not for the host's memory. */
+	uint64_t ooms, limit_ooms, forks_refused;
 
 	uint32_t held_size; /* of the OUTPUT packet that did not fit into the channel; 0: none */
 	struct guest_output held;

@@ -14,6 +14,7 @@ import time
 PATIENCE = 30  # s, for what must happen
 STORE = pathlib.Path("/var/lib/hearth/images")
 RANGES = pathlib.Path("/run/hearth-uid-ranges")
+FORWARDING = pathlib.Path("/run/hearth-forwarding")
 CONFIG = '[pool "tiny"]\nmin = 4\nmax = 12\n'
 
 # proto/control.h
@@ -120,13 +121,14 @@ class Instance:
         self.directory = tempfile.mkdtemp(prefix="hearth-kill.")
         self.id = instance_id(self.directory)
         self.processes = []
+        self.under = ()  # the words of a command that runs what looks at its networks
         self.least_ready = int(re.search(r"min = (\d+)", config)[1]) if "min" in config else 1
         pathlib.Path(self.directory, "hearth.conf").write_text(config)
 
     def run(self, program, *arguments):
         with open(pathlib.Path(self.directory, "log"), "ab") as log:
             process = subprocess.Popen(
-                [self.tree / "sbin" / program, "--dir", self.directory, *arguments],
+                [*self.under, self.tree / "sbin" / program, "--dir", self.directory, *arguments],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         self.processes.append(process)
         return process
@@ -172,9 +174,16 @@ class Instance:
         found = [f"cgroup {p}" for p in pathlib.Path("/sys/fs/cgroup").glob(f"*/hearth-{self.id}")]
         found += [f"cgroup {p}" for p in pathlib.Path("/sys/fs/cgroup").glob(f"hearth-{self.id}")]
         found += [f"uid range {line}" for line in self.ranges()]
+        found += [line for line in self.lines("nft", "list", "tables") if line.endswith(f"hearth-{self.id}")]
+        found += self.lines("ip", "-o", "-4", "address", "show", "dev", "lo", "label", f"lo:{self.id}")
+        if FORWARDING.exists() and self.id in FORWARDING.read_text().split():
+            found.append("forwarding")
         if pathlib.Path(self.directory, "control.sock").exists():
             found.append("control.sock")
         return found
+
+    def lines(self, *command):
+        return subprocess.run([*self.under, *command], check=True, capture_output=True, text=True).stdout.splitlines()
 
     def ranges(self):
         lines = RANGES.read_text().splitlines() if RANGES.exists() else []

@@ -165,6 +165,26 @@ static void destroy_kills_all_that_lives_in_it_and_is_idempotent(void **state)
 	assert_int_equal(cgroup_base_destroy("test-never-was", &err), 0);
 }
 
+static void clear_kills_likewise_and_leaves_the_base_by_which_the_instance_is_found(void **state)
+{
+	struct cgroup_base base = open_base();
+	int places = count_bases(), status;
+
+	(void)state;
+	settle(&base, 0, NULL);
+	cgroup_base_close(&base);
+	if (cgroup_base_clear(instance, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(waitpid(members[0], &status, 0), members[0]);
+	members[0] = 0;
+	assert_int_equal(WTERMSIG(status), SIGKILL);
+	assert_int_equal(count_bases(), places);
+	assert_int_equal(cgroup_base_clear(instance, &err), 0);
+	assert_int_equal(cgroup_base_destroy(instance, &err), 0);
+	assert_int_equal(cgroup_base_clear(instance, &err), 0);
+	assert_int_equal(count_bases(), 0);
+}
+
 static void who_sits_in_a_base_can_end_it_and_lives(void **state)
 {
 	struct cgroup_base base = open_base();
@@ -260,6 +280,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BASE_TEST(a_base_stands_in_each_hierarchy_and_opening_it_again_finds_it),
 		BASE_TEST(destroy_kills_all_that_lives_in_it_and_is_idempotent),
+		BASE_TEST(clear_kills_likewise_and_leaves_the_base_by_which_the_instance_is_found),
 		BASE_TEST(who_sits_in_a_base_can_end_it_and_lives),
 		BASE_TEST(a_base_of_another_instance_is_left_alone),
 		BASE_TEST(mount_points_that_are_not_there_are_told),

@@ -310,6 +310,38 @@ static void a_process_over_its_memory_is_killed_and_counted(void **state)
 	assert_int_equal(WTERMSIG(status), SIGKILL);
 	assert_int_equal(cgroup_read_usage(&base, "oom", &usage), 0);
 	assert_int_equal(usage.oom_kills, 1);
+	assert_true(usage.has_hit_memory);
+}
+
+static void limit_base(const char *bytes)
+{
+	bool is_v1 = base.place[CGROUP_MEMORY] == CGROUP_V1;
+
+	assert_int_equal(file_write_at(is_v1 ? base.v1_fd[CGROUP_MEMORY] : base.v2_fd,
+				 is_v1 ? "memory.limit_in_bytes" : "memory.max", bytes, NULL),
+		0);
+}
+
+/* As when the host is out of memory: it is not said to be the sandbox's fault. */
+static void a_kill_for_the_memory_of_others_is_no_hit_of_the_limit(void **state)
+{
+	const struct jail_limits limits = {.memory_bytes = MEMORY * 4};
+	struct cgroup_usage usage;
+	char bytes[32];
+	int status;
+
+	(void)state;
+	if (base.place[CGROUP_MEMORY] == CGROUP_ABSENT)
+		skip();
+	create("far", &limits);
+	snprintf(bytes, sizeof(bytes), "%llu", (unsigned long long)MEMORY);
+	limit_base(bytes);
+	status = run_in("far", use_double);
+	limit_base(base.place[CGROUP_MEMORY] == CGROUP_V1 ? "-1" : "max");
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(cgroup_read_usage(&base, "far", &usage), 0);
+	assert_int_equal(usage.oom_kills, 1);
+	assert_false(usage.has_hit_memory);
 }
 
 static void fork_too_much(void)
@@ -461,6 +493,7 @@ int main(void)
 		CGROUP_TEST(a_limit_of_nought_is_no_limit),
 		CGROUP_TEST(counters_start_at_nought_and_tell_what_was_used),
 		CGROUP_TEST(a_process_over_its_memory_is_killed_and_counted),
+		CGROUP_TEST(a_kill_for_the_memory_of_others_is_no_hit_of_the_limit),
 		CGROUP_TEST(forks_over_the_limit_are_refused_and_counted),
 		CGROUP_TEST(freeze_and_thaw_reach_the_processes),
 		CGROUP_TEST(kill_ends_every_process_frozen_ones_too),

@@ -1,5 +1,6 @@
 /* The host's allocator of uid ranges, with a /run of our own so that no living instance notices. */
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -99,10 +102,7 @@ static void a_span_is_taken_above_the_hosts_ids_and_dropped_again(void **state)
 	assert_int_equal(take(names[0], 8), FIRST_UID);
 	snprintf(line, sizeof(line), "16 8 %s\n", names[0]);
 	assert_string_equal(read_file(), line);
-	assert_int_equal(uid_ranges_has(names[0], &err), 1);
-	assert_int_equal(uid_ranges_has(names[1], &err), 0);
 	assert_int_equal(uid_ranges_drop(names[0], &err), 0);
-	assert_int_equal(uid_ranges_has(names[0], &err), 0);
 	assert_string_equal(read_file(), "");
 	assert_int_equal(uid_ranges_drop(names[0], &err), 0); /* idempotent */
 }
@@ -211,6 +211,36 @@ static void a_symlink_in_the_files_place_is_not_followed(void **state)
 	assert_int_not_equal(access("/run/elsewhere", F_OK), 0);
 }
 
+static void nobody_but_root_can_open_the_file_and_so_lock_it(void **state)
+{
+	mode_t before = umask(022);
+	struct stat st;
+
+	(void)state;
+	take(names[0], 1);
+	assert_int_equal(stat(RANGES_FILE, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(chmod(RANGES_FILE, 0644), 0); /* as an earlier version left it */
+	assert_int_equal(uid_ranges_take(names[1], RANGES_ALL, &(uint32_t){0}, &err), -EUSERS);
+	assert_int_equal(stat(RANGES_FILE, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	umask(before);
+}
+
+static void a_lock_that_nobody_gives_back_is_told_and_not_waited_for(void **state)
+{
+	int fd;
+
+	(void)state;
+	write_file("");
+	fd = open(RANGES_FILE, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_int_equal(uid_ranges_drop(names[0], &err), -EBUSY);
+	assert_non_null(strstr(err.text, RANGES_FILE " has been locked for 5 s"));
+	close(fd);
+	assert_int_equal(uid_ranges_drop(names[0], &err), 0);
+}
+
 /* Each takes and drops many times; the parent then finds four spans that do not meet. */
 static void takers_at_the_same_moment_get_spans_apart(void **state)
 {
@@ -264,6 +294,8 @@ int main(void)
 		RANGES_TEST(a_file_that_makes_no_sense_is_refused_and_left),
 		RANGES_TEST(a_full_file_has_room_for_no_span_more),
 		RANGES_TEST(a_symlink_in_the_files_place_is_not_followed),
+		RANGES_TEST(nobody_but_root_can_open_the_file_and_so_lock_it),
+		RANGES_TEST(a_lock_that_nobody_gives_back_is_told_and_not_waited_for),
 		RANGES_TEST(takers_at_the_same_moment_get_spans_apart),
 	};
 

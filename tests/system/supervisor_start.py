@@ -4,9 +4,11 @@ import contextlib
 import json
 import os
 import pathlib
+import pwd
 import resource
 import shutil
 import signal
+import socket
 import stat
 import struct
 import subprocess
@@ -14,9 +16,10 @@ import tempfile
 import unittest
 
 import tap
-from instance import LEASE_ENDED, PATIENCE, Instance, make_tree, require_tiny
+from instance import LEASE_ENDED, PATIENCE, STORE, Instance, descendants, make_tree, require_tiny
 
 SHUTDOWN = 8  # enum lease_end_reason
+OWN_NETWORK = "ip link set lo up && echo 0 >/proc/sys/net/ipv4/ip_forward && echo ready && exec sleep infinity"
 
 
 class Start(unittest.TestCase):
@@ -53,6 +56,34 @@ class Start(unittest.TestCase):
         first.wait_until_it_serves()
         first.stop()
         self.assertEqual(first.left(), [])
+
+    @staticmethod
+    def connect_as(name, path):
+        """As connect_ex()."""
+        user = pwd.getpwnam(name)
+        pid = os.fork()
+        if pid == 0:
+            os.setgroups([])
+            os.setgid(user.pw_gid)
+            os.setuid(user.pw_uid)
+            os._exit(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).connect_ex(path))
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+    def test_missing_directory(self):
+        """a directory that it makes itself lets user hearth in"""
+        instance = self.instance()
+        config = pathlib.Path(f"{instance.directory}.conf")
+        pathlib.Path(instance.directory, "hearth.conf").rename(config)
+        self.addCleanup(config.unlink)
+        os.rmdir(instance.directory)
+        instance.supervisor = subprocess.Popen(
+            [self.tree / "sbin/hearth-supervisor", "--dir", instance.directory, "--config", config],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        instance.processes.append(instance.supervisor)
+        instance.wait_until_it_serves()
+        self.assertEqual(self.connect_as("hearth", f"{instance.directory}/control.sock"), 0)
+        instance.stop()
+        self.assertEqual(instance.left(), [])
 
     def test_no_config(self):
         """without a configuration it says where it looked"""
@@ -106,9 +137,10 @@ class Start(unittest.TestCase):
         return instance
 
     def test_workspaces_mode(self):
-        """the workspaces directory is entered by root only, whatever it was"""
+        """an empty directory for workspaces is entered by root only, whatever it was"""
         directory = tempfile.mkdtemp(prefix="hearth-system.")
         self.addCleanup(shutil.rmtree, directory)
+        os.mkdir(pathlib.Path(directory, "lost+found"))
         os.chown(directory, 1000, 1000)
         os.chmod(directory, 0o755)
         instance = self.start_with_workspaces(directory)
@@ -127,10 +159,18 @@ class Start(unittest.TestCase):
         return found
 
     def test_workspaces_not_ours(self):
-        """a workspaces directory that cannot be made so is none, and that is said"""
-        instance = self.start_with_workspaces("/proc/sys")
-        self.assertNotIn("/proc/sys", self.open_files(instance))
-        self.assertIn("there are no workspaces: workspaces /proc/sys: owner and mode", instance.log())
+        """a directory that others have filled stays as it was, there are no workspaces then, and that is said"""
+        directory = tempfile.mkdtemp(prefix="hearth-system.")
+        self.addCleanup(shutil.rmtree, directory)
+        pathlib.Path(directory, "file").touch()
+        os.chown(directory, 1000, 1000)
+        os.chmod(directory, 0o1777)
+        instance = self.start_with_workspaces(directory)
+        self.assertNotIn(directory, self.open_files(instance))
+        self.assertIn(f"there are no workspaces: [workspaces] directory {directory}: there is something in it",
+                      instance.log())
+        found = os.stat(directory)
+        self.assertEqual((found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)), (1000, 1000, 0o1777))
         instance.stop()
         self.assertEqual(instance.left(), [])
 
@@ -164,6 +204,64 @@ class Start(unittest.TestCase):
             self.assertEqual(struct.unpack_from("<I", packet, 32)[0], SHUTDOWN)
             self.assertEqual(instance.supervisor.wait(PATIENCE), 0)
             self.assertEqual(instance.left(), [])
+
+    def test_stop_during_start(self):
+        """SIGTERM during the start ends it in order: nothing is left then either"""
+        store = pathlib.Path(tempfile.mkdtemp(prefix="hearth-store."))
+        self.addCleanup(shutil.rmtree, store)
+        subprocess.run(["cp", "-a", STORE / "tiny", store], check=True)
+        manifest = store / "tiny/manifest.json"
+        text = manifest.read_text()
+        manifest.unlink()
+        os.mkfifo(manifest)
+        for signum in signal.SIGTERM, signal.SIGINT:
+            instance = self.instance(f'[instance]\nstore = {store}\n[pool "tiny"]\nmin = 2\n')
+            instance.start()
+            with open(manifest, "w", encoding="utf-8") as file:  # once the start reads it
+                instance.supervisor.send_signal(signum)
+                file.write(text)
+            self.assertEqual(instance.supervisor.wait(PATIENCE), 0, instance.log())
+            self.assertEqual(instance.left(), [])
+
+    def own_network(self):
+        """The words that run a command in a network namespace which lasts as long as the test."""
+        holder = subprocess.Popen(["unshare", "--net", "sh", "-c", OWN_NETWORK], stdout=subprocess.PIPE)
+        self.addCleanup(holder.stdout.close)
+        self.addCleanup(holder.wait)
+        self.addCleanup(holder.kill)
+        self.assertEqual(holder.stdout.readline(), b"ready\n")
+        return "nsenter", f"--net=/proc/{holder.pid}/ns/net"
+
+    def kill_with_networks(self, instance):
+        """hearth-network would clean up after its supervisor: so it is stopped when that is killed."""
+        supervisor = instance.supervisor.pid
+        network, = [pid for pid, _, _ in descendants(supervisor)
+                    if pathlib.Path(f"/proc/{pid}/comm").read_text() == "hearth-network\n"]
+        os.kill(network, signal.SIGSTOP)
+        os.kill(supervisor, signal.SIGKILL)
+        instance.supervisor.wait()
+
+    def test_recovery_is_killed(self):
+        """networks that a killed recovery did not come to are removed by the next one, whoever starts in between"""
+        under = self.own_network()
+        instance = self.instance('[network]\naddresses = 10.213.0.0/16\n[pool "tiny"]\nnet = default\nmin = 2\n')
+        instance.under = under
+        instance.start()
+        instance.wait_until_it_serves()
+        self.kill_with_networks(instance)
+        instance.tree = make_tree()
+        self.addCleanup(shutil.rmtree, instance.tree)
+        (instance.tree / "libexec/hearth/hearth-network").write_text("#!/bin/sh\nkill -9 $PPID\n")
+        self.assertEqual(instance.run("hearth-supervisor", "--recover").wait(PATIENCE), -signal.SIGKILL)
+        other = self.instance()
+        other.start()
+        other.wait_until_it_serves()
+        other.stop()
+        instance.tree = self.tree
+        self.assertIn(f"table inet hearth-{instance.id}", instance.left())
+        self.assertIn("forwarding", instance.left())
+        self.assertEqual(instance.run("hearth-supervisor", "--recover").wait(PATIENCE), 0, instance.log())
+        self.assertEqual(instance.left(), [])
 
     def test_usage(self):
         """wrong usage is status 2, help and version are 0"""
