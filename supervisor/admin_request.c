@@ -12,6 +12,7 @@
 #include "supervisor/refusal.h"
 #include "supervisor/stats.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/workspace_lock.h"
 #include "supervisor/workspace_removal.h"
 #include "supervisor/workspace_watch.h"
 
@@ -100,7 +101,14 @@ void admin_request_workspace_remove(struct client *client, const struct control_
 			m->workspace);
 		return;
 	}
+	if (!workspace_lock_take(supervisor->workspace_locks_fd, m->workspace)) {
+		refuse(client, m->header.id, REFUSED_LIMIT, BINDING_WORKSPACE_RETRY_MS,
+			"workspace %s is in use: another instance on this host has it",
+			m->workspace);
+		return;
+	}
 	r = workspace_removal_begin(supervisor->workspace_removal, m->workspace, &err);
+	workspace_lock_give(supervisor->workspace_locks_fd, m->workspace);
 	if (r < 0) {
 		refuse(client, m->header.id, r == -EPERM ? REFUSED_UNSUPPORTED : REFUSED_BROKEN, 0,
 			"%s", err.text);

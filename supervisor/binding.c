@@ -20,6 +20,7 @@
 #include "supervisor/sandbox.h"
 #include "supervisor/slots.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/workspace_lock.h"
 #include "supervisor/workspace_watch.h"
 
 #define RETRY_MS 100 /* after what may be better with another sandbox */
@@ -89,6 +90,17 @@ static int judge_workspace(const struct judgement *j, struct binding *binding)
 	memcpy(binding->workspace, j->acquire->workspace, sizeof(binding->workspace));
 	binding->workspace_bytes = supervisor->config.workspaces.limit_bytes;
 	return 0;
+}
+
+/* Once it has all else: what is refused from here on holds no lock. */
+static int lock_workspace(const struct judgement *j, struct binding *binding)
+{
+	binding->locks_fd = j->who->client->supervisor->workspace_locks_fd;
+	if (workspace_lock_take(binding->locks_fd, binding->workspace))
+		return 0;
+	refuse_acquire(j->who, REFUSED_LIMIT, BINDING_WORKSPACE_RETRY_MS,
+		"workspace %s: another instance on this host has it", binding->workspace);
+	return -EPERM;
 }
 
 static void judge_hostname(const struct judgement *j, struct binding *binding)
@@ -165,6 +177,8 @@ int binding_create(const struct acquirer *who, const struct control_acquire *acq
 		r = judge_workspace(&j, binding);
 	if (r == 0)
 		r = judge_limits(&j, binding);
+	if (r == 0 && binding->what & BIND_WORKSPACE)
+		r = lock_workspace(&j, binding);
 	if (r < 0 || (binding->what == 0 && binding->profile == section->profile))
 		return r; /* or the sandboxes of the pool are as it is asked */
 	list_init(&binding->list);
@@ -181,6 +195,8 @@ void binding_destroy(struct binding *binding)
 	if (!binding)
 		return;
 	list_remove(&binding->list);
+	if (!list_is_empty(&binding->by_workspace))
+		workspace_lock_give(binding->locks_fd, binding->workspace);
 	list_remove(&binding->by_workspace);
 	if (binding->watch)
 		workspace_watch_end(binding->watch, binding->workspace);

@@ -38,6 +38,7 @@ struct binding {
 	uint32_t what;		  /* enum link_bind_what, a set: for the builder */
 	enum network_profile profile;
 	char workspace[CONTROL_BIND_MAX]; /* empty: none */
+	int locks_fd;			  /* that it is locked in; borrowed */
 	char hostname[CONTROL_BIND_MAX];
 	uint64_t memory_bytes, pids, cpu_milli; /* in force, the template's included */
 	uint64_t workspace_bytes;		/* limit; 0: none */

@@ -25,6 +25,7 @@ libsupervisor_a_SOURCES = \
 	supervisor/supervisor.c supervisor/supervisor.h \
 	supervisor/workspace_child.c supervisor/workspace_child.h \
 	supervisor/workspace_removal.c supervisor/workspace_removal.h \
+	supervisor/workspace_lock.c supervisor/workspace_lock.h \
 	supervisor/workspace_size.c supervisor/workspace_size.h \
 	supervisor/workspace_tree.c supervisor/workspace_tree.h \
 	supervisor/workspace_watch.c supervisor/workspace_watch.h

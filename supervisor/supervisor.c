@@ -21,6 +21,7 @@
 #include "supervisor/pool_host.h"
 #include "supervisor/sandbox.h"
 #include "supervisor/slots.h"
+#include "supervisor/workspace_lock.h"
 #include "supervisor/workspace_removal.h"
 #include "supervisor/workspace_watch.h"
 
@@ -66,6 +67,7 @@ static int create_memory(struct supervisor *supervisor, struct error *err)
 	clock_gettime(CLOCK_REALTIME, &now);
 	supervisor->epoch = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 	supervisor->next_sandbox = 1;
+	supervisor->workspace_locks_fd = -1;
 	supervisor->budget.limit_bytes = supervisor->config.memory_budget;
 	list_init(&supervisor->build_queue);
 	list_init(&supervisor->handed_out);
@@ -94,6 +96,11 @@ static int create_parts(struct supervisor *supervisor, struct error *err)
 		r = workspace_watch_create(supervisor, &supervisor->workspace_watch, err);
 	if (r == 0)
 		r = workspace_removal_create(supervisor, &supervisor->workspace_removal, err);
+	if (r == 0 && supervisor->host.workspaces_fd >= 0) {
+		r = workspace_locks_open(supervisor->host.workspaces_fd, err);
+		supervisor->workspace_locks_fd = r;
+		r = r < 0 ? r : 0;
+	}
 	for (uint32_t i = 0; r == 0 && i < supervisor->config.pool_count; i++)
 		r = pool_host_create(supervisor, i, &supervisor->pools[i], err);
 	for (uint32_t i = 0; r == 0 && i < supervisor->config.builders; i++)
@@ -224,6 +231,7 @@ void supervisor_destroy(struct supervisor *supervisor)
 	network_destroy(supervisor->network); /* nothing lives in its networks any more */
 	workspace_watch_destroy(supervisor->workspace_watch);
 	workspace_removal_destroy(supervisor->workspace_removal);
+	fd_close(supervisor->workspace_locks_fd);
 	if (supervisor->dispatch)
 		event_free(supervisor->dispatch);
 	if (supervisor->drain_deadline)

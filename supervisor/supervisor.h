@@ -61,6 +61,7 @@ struct supervisor {
 	struct network *network; /* NULL: sandboxes have their own loopback only */
 	struct workspace_watch *workspace_watch;
 	struct workspace_removal *workspace_removal;
+	int workspace_locks_fd; /* workspace_lock.h; -1: there are no workspaces */
 	struct list workspaces; /* in use: the bindings that have one */
 	struct sandbox_table *sandboxes;
 	struct pool_host *pools[JAIL_TEMPLATES_MAX]; /* as in config */

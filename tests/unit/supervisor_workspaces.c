@@ -20,8 +20,10 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "supervisor/binding.h"
 #include "supervisor/builder_link.h"
 #include "supervisor/sandbox.h"
+#include "supervisor/workspace_lock.h"
 #include "supervisor/workspace_size.h"
 #include "supervisor/workspace_watch.h"
 
@@ -252,6 +254,48 @@ static void it_is_looked_after_while_it_is_leased(void **state)
 	close_world(w);
 }
 
+#define ANOTHERS "another instance"
+
+static bool can_be_had(struct world *w, void *arg)
+{
+	(void)w;
+	return workspace_lock_take(*(const int *)arg, "w");
+}
+
+/* Of two instances that share the folder: the other one's is played by a second look at the locks. */
+static void what_another_instance_has_is_refused_until_it_gives_it_back(void **state)
+{
+	struct world *w = open_world("");
+	struct question q = {.client = world_connect(w), .type = CONTROL_REFUSED, .text = ANOTHERS};
+	struct control_workspace removal = {.workspace = "w"};
+	struct answer answer;
+	struct error err;
+	int locks = workspace_locks_open(w->workspaces_fd, &err);
+
+	(void)state;
+	assert_true(locks >= 0);
+	assert_true(workspace_lock_take(locks, "w"));
+	world_until(w, is_answered_so, &q);
+	assert_int_equal(q.answer.refused.refusal, REFUSED_LIMIT);
+	assert_int_equal(q.answer.refused.retry_ms, BINDING_WORKSPACE_RETRY_MS);
+	control_header(&removal.header, CONTROL_WORKSPACE_REMOVE, sizeof(removal), 2);
+	world_send(q.client, &removal, sizeof(removal), -1);
+	answer = world_await(w, q.client);
+	assert_int_equal(answer.header.type, CONTROL_REFUSED);
+	assert_non_null(strstr(answer.refused.text, ANOTHERS));
+	workspace_lock_give(locks, "w");
+	q.type = CONTROL_LEASED;
+	world_until(w, is_answered_so, &q);
+	assert_false(workspace_lock_take(locks, "w"));
+	assert_true(workspace_lock_take(locks, "another"));
+	world_release(w, q.client, &q.answer);
+	world_until(w, can_be_had, &locks);
+	close(locks);
+	close(q.answer.fd);
+	close(q.client);
+	close_world(w);
+}
+
 /* Each minute comes while one is being measured, which is due again at once. */
 static void minutes_pass_until_it_is_over(struct world *w, const char *name)
 {
@@ -473,6 +517,7 @@ int main(void)
 			it_is_enough_to_know_that_it_is_too_much, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_tree_that_is_too_deep_cannot_be_measured, set_up, tear_down),
+		cmocka_unit_test(what_another_instance_has_is_refused_until_it_gives_it_back),
 		cmocka_unit_test(who_left_too_much_gets_it_back_once_there_is_less),
 		cmocka_unit_test(it_is_looked_after_while_it_is_leased),
 		cmocka_unit_test(none_is_passed_over_for_one_that_is_always_due),

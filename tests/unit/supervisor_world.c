@@ -28,6 +28,7 @@
 #include "proto/channel.h"
 #include "proto/instance.h"
 #include "supervisor/pool_host.h"
+#include "supervisor/workspace_lock.h"
 
 #define LINK_FD 3
 
@@ -148,6 +149,8 @@ void world_close(struct world *w)
 	unlinkat(w->dirfd, INSTANCE_CONTROL_SOCKET, 0);
 	unlinkat(w->dirfd, INSTANCE_CONFIG, 0);
 	close(w->dirfd);
+	if (w->workspaces_fd >= 0)
+		unlinkat(w->workspaces_fd, WORKSPACE_LOCKS, 0);
 	fd_close(w->workspaces_fd);
 	rmdir(w->directory);
 	assert_int_equal(fd_count_open(), w->fds_before);
