@@ -35,7 +35,7 @@ int network_create(struct supervisor *supervisor, struct network **ret_network, 
 int network_start(struct network *network, struct error *err);
 /* The end of its link: it removes what it made and exits. Waits NETWORK_STOP_MS at most. Accepts NULL. */
 void network_destroy(struct network *network);
-#define NETWORK_STOP_MS 5000
+#define NETWORK_STOP_MS (NETWORK_LINKS_END_MS + 3000)
 
 /* The sandbox's slot gets its namespace: builder_link_make_slot() or builder_link_build_failed() follows. */
 void network_make_slot(struct network *network, const struct sandbox *sandbox);

@@ -41,28 +41,66 @@ static void put_filter(struct nlmsghdr *message, uint32_t address, uint32_t filt
 	mnl_attr_nest_end(message, nest);
 }
 
+/* What a dump tells of is deleted by a socket of its own. */
+struct purge {
+	int fd;
+	struct netlink_batch *deletions;
+	struct error *err;
+};
+
+static int send_deletions(struct purge *purge)
+{
+	int r = netlink_exchange(purge->fd, purge->deletions, NULL, NULL, purge->err);
+
+	netlink_clear(purge->deletions);
+	return r;
+}
+
 static int on_connection(void *arg, const struct nlmsghdr *message)
 {
 	static const uint16_t identity[] = {CTA_TUPLE_ORIG, CTA_ZONE, CTA_ID};
-	struct netlink_batch *deletions = arg;
+	struct purge *purge = arg;
+	int r = 0;
 
-	if (deletions->count == NETLINK_MESSAGES_MAX)
-		return 0;
-	add(deletions, "forget a connection", IPCTNL_MSG_CT_DELETE, 0);
+	if (purge->deletions->count == NETLINK_MESSAGES_MAX)
+		r = send_deletions(purge);
+	add(purge->deletions, "forget a connection", IPCTNL_MSG_CT_DELETE, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(identity); i++)
-		netlink_copy(
-			deletions, netlink_find(message, sizeof(struct nfgenmsg), identity[i]));
-	return 0;
+		netlink_copy(purge->deletions,
+			netlink_find(message, sizeof(struct nfgenmsg), identity[i]));
+	return r;
 }
 
-/* One by one, for kernels before 6.8. Each dump walks the whole table: milliseconds. */
-static int forget_each(int fd, uint32_t address, uint32_t filter, struct netlink_batch *batch,
+/*
+ * One pass: a sandbox that goes on to begin others does not make it longer, and these are what it may do now. It walks
+ * the whole table: milliseconds.
+ */
+static int forget_of(int fd, struct purge *purge, uint32_t address, uint32_t filter,
+	struct netlink_batch *dump, struct error *err)
+{
+	int r;
+
+	netlink_clear(dump);
+	add(dump, "connections", IPCTNL_MSG_CT_GET, NLM_F_DUMP);
+	put_filter(dump->last, address, filter);
+	r = netlink_exchange(fd, dump, on_connection, purge, err);
+	return r < 0 ? r : send_deletions(purge);
+}
+
+/* One by one, for kernels before 6.8. */
+static int forget_each(int fd, uint32_t address, struct netlink_batch *batch,
 	struct netlink_batch *deletions, struct error *err)
 {
-	netlink_clear(batch);
-	add(batch, "connections", IPCTNL_MSG_CT_GET, NLM_F_DUMP);
-	put_filter(batch->last, address, filter);
-	return netlink_purge(fd, batch, on_connection, deletions, err);
+	auto_close int deletions_fd = netlink_open(NETLINK_NETFILTER, err);
+	struct purge p = {.fd = deletions_fd, .deletions = deletions, .err = err};
+	int r;
+
+	if (deletions_fd < 0)
+		return deletions_fd;
+	netlink_clear(deletions);
+	deletions->ignored = ENOENT; /* gone already */
+	r = forget_of(fd, &p, address, FILTER_SOURCE, batch, err);
+	return r < 0 ? r : forget_of(fd, &p, address, FILTER_DESTINATION, batch, err);
 }
 
 int conntrack_forget(int fd, uint32_t address, struct netlink_batch *batch,
@@ -79,8 +117,7 @@ int conntrack_forget(int fd, uint32_t address, struct netlink_batch *batch,
 	r = netlink_exchange(fd, batch, NULL, NULL, err);
 	if (r != -EINVAL) /* where deletions have no filter: half a tuple is none */
 		return r;
-	r = forget_each(fd, address, FILTER_SOURCE, batch, deletions, err);
-	return r < 0 ? r : forget_each(fd, address, FILTER_DESTINATION, batch, deletions, err);
+	return forget_each(fd, address, batch, deletions, err);
 }
 
 static int on_count(void *arg, const struct nlmsghdr *message)

@@ -38,10 +38,9 @@
 #include "nsjail-lite/network/rules.h"
 #include "proto/channel.h"
 
-#define PROGRAM	     "hearth-network"
-#define EXIT_USAGE   2
-#define LINKS_END_MS 10000 /* for the kernel to take down what a thousand sandboxes had */
-#define LOOK_NS	     20000000
+#define PROGRAM	   "hearth-network"
+#define EXIT_USAGE 2
+#define LOOK_NS	   20000000
 
 /* One packet from the link into buffer. 0; 1: the link has ended; -errno. */
 static int read_link(struct network *n, void *buffer, size_t size, struct error *err)
@@ -117,11 +116,11 @@ static bool has_links(const char *instance)
 	return found;
 }
 
-/* Namespaces end some time after their last process. False: not within LINKS_END_MS. */
+/* Namespaces end some time after their last process. False: not within NETWORK_LINKS_END_MS. */
 static bool await_end_of_links(const char *instance)
 {
 	const struct timespec look = {.tv_nsec = LOOK_NS};
-	uint64_t deadline_ms = clock_now_ms() + LINKS_END_MS;
+	uint64_t deadline_ms = clock_now_ms() + NETWORK_LINKS_END_MS;
 
 	while (has_links(instance)) {
 		if (clock_now_ms() >= deadline_ms)

@@ -29,6 +29,8 @@
 #define NETWORK_PACKET_MAX   65536u
 #define NETWORK_TEXT_MAX     200
 #define NETWORK_INSTANCE_MAX 16
+/* How long it waits at its end for the kernel to take down what a thousand sandboxes had. */
+#define NETWORK_LINKS_END_MS 10000
 /* Names of the host's ends: prefix, digits of the instance, 3 of the slot, 2 of its generation; 15 characters. */
 #define NETWORK_LINK_PREFIX	 "hth"
 #define NETWORK_LINK_DIGITS	 7

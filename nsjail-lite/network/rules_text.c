@@ -70,14 +70,17 @@ static void put_sets(FILE *f, const struct network_start *config)
 
 /*
  * What ends a packet's way. Refused: counted and answered, so that a program fails at once and does not wait for
- * minutes. Lost: counted, without a word, for what has forged its source or is more than the caps let through.
+ * minutes; TCP by a reset, since the kernel sends few errors of ICMP to one address (icmp_ratelimit). Lost: counted,
+ * without a word, for what has forged its source or is more than the caps let through. To look the link up counts:
+ * once for each packet.
  */
 static void put_ends(FILE *f, const struct network_caps *caps)
 {
 	uint64_t burst = 2 * (uint64_t)caps->new_per_second;
 
 	fputs("chain lose {\n iifname @" RULES_DENIED " drop\n drop\n}\n", f);
-	fputs("chain refuse {\n iifname @" RULES_DENIED
+	fputs("chain refuse {\n meta l4proto tcp iifname @" RULES_DENIED
+	      " reject with tcp reset\n meta l4proto != tcp iifname @" RULES_DENIED
 	      " reject with icmpx type admin-prohibited\n drop\n}\n",
 		f);
 	fputs("chain admit {\n", f);
@@ -93,12 +96,14 @@ static void put_ends(FILE *f, const struct network_caps *caps)
 }
 
 /*
- * For all profiles. fib: the host's own addresses, whichever they are now, broadcast and multicast. The range of
- * sandboxes is that of the other instances too.
+ * For all profiles. An error of ICMP has the state of the connection that it names, which may be anybody's: none goes
+ * on. Not counted: what sends them is the kernel inside, when an answer comes late. fib: the host's own addresses,
+ * whichever they are now, broadcast and multicast. The range of sandboxes is that of the other instances too.
  */
 static void put_common(FILE *f, const struct network_start *config)
 {
 	fputs("chain common {\n"
+	      " meta l4proto icmp ct state related drop\n"
 	      " ct status confirmed accept\n"
 	      " ct state invalid goto lose\n"
 	      " meta l4proto != { tcp, udp, icmp } goto refuse\n"
@@ -135,6 +140,18 @@ static void put_profiles(FILE *f)
 		rules_chain(NETWORK_ALLOW), resolvers);
 	fprintf(f, "chain %s {\n jump common\n goto admit\n}\n", rules_chain(NETWORK_OPEN));
 	fprintf(f, "chain %s {\n goto refuse\n}\n", rules_chain(NETWORK_NONE));
+}
+
+/*
+ * Before conntrack puts fragments together (-400), which takes memory that all the host shares, and which those of a
+ * datagram that the token bucket has cut short would fill.
+ */
+static void put_whole(FILE *f, const char *prefix)
+{
+	fprintf(f,
+		"chain whole {\n type filter hook prerouting priority -450; policy accept;\n"
+		" iifname \"%s*\" ip frag-off & 0x3fff != 0 goto lose\n}\n",
+		prefix);
 }
 
 /*
@@ -194,6 +211,7 @@ char *rules_text(const struct network_start *config)
 	put_ends(f, &config->caps);
 	put_common(f, config);
 	put_profiles(f);
+	put_whole(f, prefix);
 	put_hooks(f, prefix, config->gateway);
 	fputs("}\n", f);
 	if (fclose(f) == 0)

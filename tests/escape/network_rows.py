@@ -9,12 +9,14 @@ from network_world import (HOST, HOST6, LAN, LAN_HOST, METADATA, METADATA6, PUBL
 EXCEPTED = "10.9.0.9"  # of the LAN; [egress] except
 OWN = {"ECONNREFUSED"}  # what one's own loopback says
 REFUSED = {"silence", "EHOSTUNREACH"}  # the latter: the host says that it may not be, if it has not said so too often
+TCP_REFUSED = {"silence", "ECONNREFUSED"}  # the host's reset; where the control connects, it is nobody else's
 NO_IPV6 = {"ENETUNREACH", "EADDRNOTAVAIL", "EACCES"}
 NOT_SENT = REFUSED | {"ENETUNREACH", "EACCES"}
 GUARDED = "default", "allow"
 ALL = "default", "allow", "open"
 LOOSE_ROUTE, STRICT_ROUTE = "8307040808040a00", "8907040808080100"  # by 8.8.4.10, by 8.8.8.1
 RECORD_ROUTE, TIMESTAMPS, ALERT = "0707040000000000", "4408050000000000", "94040000"
+LONG = "." * 3000  # more than one packet holds
 IPIP, SIX_IN_FOUR, GRE, ESP, ICMP = 4, 41, 47, 50, 1
 
 
@@ -25,7 +27,8 @@ class Row:
     def __init__(self, family, what, words, refused=None, profiles=GUARDED, control="host", reached=(),
                  works="worked"):
         self.family, self.what, self.words = family, what, words.split()
-        self.refused, self.profiles, self.control = refused or REFUSED, profiles, control
+        self.refused = refused or (TCP_REFUSED if self.words[0] == "tcp" else REFUSED)
+        self.profiles, self.control = profiles, control
         self.reached, self.works = reached, works
 
 
@@ -50,7 +53,7 @@ ROWS = [
     Row("E84", "192.168/16", "tcp 192.168.1.1 443 {token}", control="open"),
     Row("E84", "100.64/10", "tcp 100.127.0.1 443 {token}", control="open"),
     Row("E84", "198.18/15", "tcp 198.19.0.1 443 {token}", control="open"),
-    Row("E84", "240/4", "tcp 250.1.1.1 443 {token}", REFUSED | {"EINVAL"}, control="open"),
+    Row("E84", "240/4", "tcp 250.1.1.1 443 {token}", TCP_REFUSED | {"EINVAL"}, control="open"),
     Row("E84", "the neighbour of an excepted address", "tcp 10.9.0.2 80 {token}", control="open"),
     Row("E84", "mail", f"tcp {PUBLIC} 25 {{token}}", control="open"),
     Row("E84", "mail of users", f"tcp {PUBLIC} 587 {{token}}", control="open"),
@@ -93,7 +96,6 @@ ROWS = [
     Row("E89", "another resolver by TLS", f"tcp {RESOLVER} 853 {{token}}", control="open"),
     Row("E89", "another resolver by QUIC", f"udp {RESOLVER} 853 {{token}}", control="open"),
     Row("E89", "a resolver at an excepted address", f"dns {EXCEPTED} x.example.org 1", control="open"),
-    Row("E89", "the forwarder by TCP", "tcp {gateway} 53 {token}", profiles=ALL, works="ECONNREFUSED"),
 
     Row("E90", "a loose source route", f"options {LOOSE_ROUTE} {LAN} 7001 {{token}}", REFUSED | {"EPERM"}, ALL,
         reached=["outside"]),
@@ -104,6 +106,8 @@ ROWS = [
     Row("E90", "time stamps of routers", f"options {TIMESTAMPS} {PUBLIC} 7001 {{token}}", REFUSED | {"EPERM"}, ALL,
         reached=["outside"]),
     Row("E90", "an alert to routers", f"options {ALERT} {PUBLIC} 7001 {{token}}", REFUSED | {"EPERM"}, ALL,
+        reached=["outside"]),
+    Row("E90", "a datagram in fragments", f"udp {PUBLIC} 7001 {{token}}{LONG}", profiles=ALL, control="host",
         reached=["outside"]),
     Row("E90", "IP in IP", f"raw {IPIP} {PUBLIC} {{token}}", {"EPERM"}, ALL, reached=["outside"]),
     Row("E90", "version 6 in IP", f"raw {SIX_IN_FOUR} {PUBLIC} {{token}}", {"EPERM"}, ALL, reached=["outside"]),

@@ -297,6 +297,26 @@ static void a_kernel_without_that_filter_forgets_them_one_by_one(void **state)
 	links_close(links);
 }
 
+static void it_ends_although_the_sandbox_begins_others_meanwhile(void **state)
+{
+	auto_close int client = -1;
+	int netns, r;
+	pid_t flood;
+
+	(void)state;
+	assert_int_equal(links_open(&config, &links, &err), 0);
+	assert_int_equal(links_slot(links, 0, &netns, &err), 0);
+	client = world_bound(netns, SOCK_DGRAM, address(0), WORLD_PORT);
+	flood = world_flood(client, config.gateway);
+	WORLD_AWAIT(connections(0) > NETLINK_MESSAGES_MAX);
+	has_no_filter = true;
+	r = links_forget_connections(links, 0, &err);
+	has_no_filter = false;
+	world_end_flood(flood);
+	links_close(links);
+	assert_int_equal(r, 0);
+}
+
 /* hearth-dns, as requests.c knows it, hears of nothing here. */
 void dns_child_set(struct network *n, uint32_t slot)
 {
@@ -378,6 +398,7 @@ int main(void)
 		cmocka_unit_test(no_slot_is_left_half_made),
 		cmocka_unit_test(what_is_handed_on_is_clean),
 		cmocka_unit_test(a_kernel_without_that_filter_forgets_them_one_by_one),
+		cmocka_unit_test(it_ends_although_the_sandbox_begins_others_meanwhile),
 		cmocka_unit_test(
 			a_profile_whose_old_connections_stay_is_none_until_it_is_asked_for_again),
 	};

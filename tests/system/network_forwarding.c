@@ -1,5 +1,5 @@
 /*
- * The host's ip_forward is as it was before Hearth once the last instance has left, whoever leaves how. A /run and a
+ * The host's ip_forward, and what the kernel sets with it, is as it was before Hearth once the last instance has left, whoever leaves how. A /run and a
  * network namespace of the test's own; instances live as long as they have a base cgroup.
  */
 #include <errno.h>
@@ -54,7 +54,8 @@ static int begin(void **state)
 {
 	(void)state;
 	unlink(FORWARDING_FILE);
-	world_run("sysctl -qw net.ipv4.ip_forward=0");
+	world_run("sysctl -qw net.ipv4.ip_forward=0 net.ipv4.conf.all.accept_redirects=1");
+	world_run("sysctl -qw net.ipv4.conf.up0.forwarding=0 net.ipv4.conf.default.forwarding=0");
 	return 0;
 }
 
@@ -119,6 +120,85 @@ static void the_last_of_two_to_leave_turns_it_off(void **state)
 		give(names[!first]);
 		assert_false(is_on());
 	}
+}
+
+static bool is_set(const char *setting, const char *value)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "sysctl -n net.ipv4.conf.%s", setting);
+	return world_shows(command, value);
+}
+
+/* A host that takes no redirects, and forwards what comes by one link. */
+static void harden(void)
+{
+	world_run("sysctl -qw net.ipv4.conf.all.accept_redirects=0");
+	world_run("sysctl -qw net.ipv4.conf.up0.forwarding=1 net.ipv4.conf.default.forwarding=1");
+}
+
+static void assert_hardened(void)
+{
+	assert_false(is_on());
+	assert_true(is_set("all.accept_redirects", "0"));
+	assert_true(is_set("up0.forwarding", "1"));
+	assert_true(is_set("default.forwarding", "1"));
+	assert_true(is_set("lo.forwarding", "0"));
+	assert_false(file_shows("/"));
+}
+
+static void what_changes_with_it_is_as_it_was_when_the_last_leaves(void **state)
+{
+	(void)state;
+	for (int first = 0; first < 2; first++) {
+		harden();
+		take(names[0]);
+		take(names[1]);
+		assert_true(is_set("lo.forwarding", "1"));
+		give(names[first]);
+		assert_true(is_on());
+		give(names[!first]);
+		assert_hardened();
+	}
+}
+
+static void what_changes_with_it_is_as_it_was_after_a_crash(void **state)
+{
+	(void)state;
+	harden();
+	take("no-such-instance");
+	give("no-such-instance"); /* --recover */
+	assert_hardened();
+	take("no-such-instance");
+	take(names[0]);
+	assert_true(is_set("lo.forwarding", "1"));
+	give(names[0]);
+	assert_hardened();
+}
+
+/* Forwarding is not on yet, or on and off again by somebody else. */
+static void what_a_dead_one_remembered_is_not_forgotten(void **state)
+{
+	(void)state;
+	harden();
+	take("no-such-instance");
+	world_run("sysctl -qw net.ipv4.ip_forward=0");
+	take(names[0]);
+	give(names[0]);
+	assert_hardened();
+}
+
+static void a_link_that_has_gone_meanwhile_is_no_failure(void **state)
+{
+	(void)state;
+	world_run("ip link add gone0 type veth peer name gone1");
+	harden();
+	world_run("sysctl -qw net.ipv4.conf.gone0.forwarding=1");
+	take(names[0]);
+	assert_true(file_shows("gone0/forwarding 1"));
+	world_run("ip link del gone0");
+	give(names[0]);
+	assert_hardened();
 }
 
 static void what_was_on_stays_on(void **state)
@@ -237,6 +317,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_was_off_is_off_again_when_the_only_one_leaves),
 		TEST(the_last_of_two_to_leave_turns_it_off),
+		TEST(what_changes_with_it_is_as_it_was_when_the_last_leaves),
+		TEST(what_changes_with_it_is_as_it_was_after_a_crash),
+		TEST(what_a_dead_one_remembered_is_not_forgotten),
+		TEST(a_link_that_has_gone_meanwhile_is_no_failure),
 		TEST(what_was_on_stays_on),
 		TEST(one_that_did_not_take_it_gives_nothing),
 		TEST(one_that_takes_it_twice_has_it_once),

@@ -8,6 +8,7 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
+#include <netinet/ip.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,6 +26,8 @@
 #include "tests/system/network_slots.h"
 
 #define MAIL_PORT 587
+#define REFUSALS                                                                                   \
+	30 /* more than the errors of ICMP that the kernel sends to one address at a time */
 
 static struct error err;
 
@@ -183,15 +186,43 @@ static int error_of(int fd)
 
 static void what_is_refused_is_answered_at_once(void **state)
 {
-	auto_close int private = -1, none = -1;
+	uint64_t before;
 
 	(void)state;
 	slots_set_profile(0, NETWORK_DEFAULT);
-	private = connect_to(world_address("10.1.2.3"), WORLD_PORT);
-	assert_int_equal(error_of(private), EHOSTUNREACH);
+	before = slots_denied(0);
+	for (unsigned i = 1; i <= REFUSALS; i++) {
+		auto_close int fd = connect_to(world_address("10.1.2.3"), WORLD_PORT);
+
+		assert_int_equal(error_of(fd), ECONNREFUSED);
+		assert_int_equal(slots_denied(0), before + i); /* of its first packet */
+	}
 	slots_set_profile(0, NETWORK_NONE);
-	none = connect_to(world_address("5.5.5.5"), WORLD_PORT);
-	assert_int_equal(error_of(none), EHOSTUNREACH);
+	{
+		auto_close int fd = connect_to(world_address("5.5.5.5"), WORLD_PORT);
+
+		assert_int_equal(error_of(fd), ECONNREFUSED);
+	}
+}
+
+static void a_refused_datagram_is_answered_too(void **state)
+{
+	auto_close int fd = world_socket(slots_netns[0], AF_INET, SOCK_DGRAM, 0);
+	struct sockaddr_in to = {.sin_family = AF_INET,
+		.sin_port = htons(WORLD_PORT),
+		.sin_addr.s_addr = htonl(world_address("10.1.2.3"))};
+	uint64_t before;
+
+	(void)state;
+	slots_set_profile(0, NETWORK_DEFAULT);
+	before = slots_denied(0);
+	assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof(to)), 0);
+	assert_int_equal(send(fd, "x", 1, 0), 1);
+	assert_true(slots_becomes_denied(0, before));
+	assert_int_equal(slots_denied(0), before + 1);
+	for (int i = 0; i < WORLD_LATER_MS && send(fd, "x", 1, 0) == 1; i++)
+		usleep(1000);
+	assert_int_equal(errno, EHOSTUNREACH);
 }
 
 static void mail_is_sent_by_open_only(void **state)
@@ -215,7 +246,7 @@ static void a_change_of_profile_ends_what_it_no_longer_allows(void **state)
 {
 	auto_close int listening =
 		world_bound(world_outside, SOCK_STREAM, world_address("5.5.5.5"), WORLD_PORT);
-	auto_close int fd = -1, other = -1;
+	auto_close int fd = -1, other = -1, again = -1;
 	struct pollfd p = {.events = POLLIN};
 	struct links_counts counts;
 	uint64_t before;
@@ -239,9 +270,14 @@ static void a_change_of_profile_ends_what_it_no_longer_allows(void **state)
 	assert_int_equal(links_count(slots_links[0], 0, &counts, &err), 0);
 	assert_int_equal(counts.connections, 0);
 
-	/* The connection is still there: it would have come, and does. */
+	/* It is told so at once; a new one passes where it may. */
+	p.fd = fd;
+	assert_int_equal(poll(&p, 1, WORLD_LATER_MS), 1);
+	assert_int_equal(recv(fd, &counts, sizeof(counts), 0), -1);
+	assert_int_equal(errno, ECONNRESET);
 	slots_set_profile(0, NETWORK_DEFAULT);
-	assert_true(world_arrives(other, "after", WORLD_LATER_MS));
+	again = connect_to(world_address("5.5.5.5"), WORLD_PORT);
+	assert_true(becomes_connected(again));
 }
 
 static void answers_come_and_nothing_else_does(void **state)
@@ -335,19 +371,23 @@ static void only_the_slots_own_source_and_plain_packets_pass(void **state)
 	static const struct {
 		const char *name;
 		uint8_t protocol, option_words;
+		uint16_t fragment;
 		int from; /* index of sandbox; -1: nobody's */
 		bool passes;
 	} packets[] = {
-		{"a packet by hand", IPPROTO_UDP, 0, 0, true},
-		{"the neighbour's source", IPPROTO_UDP, 0, 1, false},
-		{"another instance's source", IPPROTO_UDP, 0, 2, false},
-		{"a foreign source", IPPROTO_UDP, 0, -1, false},
-		{"options", IPPROTO_UDP, 1, 0, false},
-		{"IP in IP", IPPROTO_IPIP, 0, 0, false},
-		{"IPv6 in IP", IPPROTO_IPV6, 0, 0, false},
-		{"GRE", IPPROTO_GRE, 0, 0, false},
-		{"SCTP", IPPROTO_SCTP, 0, 0, false},
-		{"UDP-Lite", IPPROTO_UDPLITE, 0, 0, false},
+		{"a packet by hand", IPPROTO_UDP, 0, 0, 0, true},
+		{"the neighbour's source", IPPROTO_UDP, 0, 0, 1, false},
+		{"another instance's source", IPPROTO_UDP, 0, 0, 2, false},
+		{"a foreign source", IPPROTO_UDP, 0, 0, -1, false},
+		{"options", IPPROTO_UDP, 1, 0, 0, false},
+		{"the first fragment", IPPROTO_UDP, 0, IP_MF, 0, false},
+		{"one in the middle", IPPROTO_UDP, 0, IP_MF | 1, 0, false},
+		{"the last one", IPPROTO_UDP, 0, 2, 0, false},
+		{"IP in IP", IPPROTO_IPIP, 0, 0, 0, false},
+		{"IPv6 in IP", IPPROTO_IPV6, 0, 0, 0, false},
+		{"GRE", IPPROTO_GRE, 0, 0, 0, false},
+		{"SCTP", IPPROTO_SCTP, 0, 0, 0, false},
+		{"UDP-Lite", IPPROTO_UDPLITE, 0, 0, 0, false},
 	};
 
 	(void)state;
@@ -356,6 +396,7 @@ static void only_the_slots_own_source_and_plain_packets_pass(void **state)
 		uint64_t before = slots_denied(0), neighbours = slots_denied(1);
 		const struct world_packet packet = {.protocol = packets[i].protocol,
 			.option_words = packets[i].option_words,
+			.fragment = packets[i].fragment,
 			.from = packets[i].from < 0 ? world_address("5.5.7.7")
 						    : slots_address[packets[i].from],
 			.to = world_address("5.5.5.5"),
@@ -372,6 +413,70 @@ static void only_the_slots_own_source_and_plain_packets_pass(void **state)
 		assert_false(world_arrives(outside, packet.text, 0));
 		assert_int_equal(slots_denied(1), neighbours); /* not he is blamed */
 	}
+	/* None of them waits in the memory that the host has for others' fragments. */
+	assert_true(world_shows("cat /proc/thread-self/net/sockstat", "FRAG: inuse 0 memory 0"));
+}
+
+/* The sandbox says to the Internet that what has come from there to the host was too long. */
+static void send_error_about_the_host(const char mark[8])
+{
+	auto_close int fd = world_socket(slots_netns[0], AF_INET, SOCK_RAW, IPPROTO_RAW);
+	const struct world_error error = {.from = slots_address[0],
+		.to = world_address("5.5.5.5"),
+		.port = WORLD_PORT,
+		.about = world_address("5.5.5.2"),
+		.about_port = WORLD_PORT + 1,
+		.mark = mark};
+
+	world_send_error(fd, &error);
+}
+
+/* Whether a packet with that mark comes to the raw socket. */
+static bool mark_arrives(int fd, const char mark[8], int patience_ms)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	char buffer[256];
+
+	while (poll(&p, 1, patience_ms) == 1) {
+		ssize_t n = recv(fd, buffer, sizeof(buffer), 0);
+
+		if (n > 0 && memmem(buffer, (size_t)n, mark, 8))
+			return true;
+	}
+	return false;
+}
+
+static void nobody_speaks_of_the_hosts_connections(void **state)
+{
+	auto_close int outside =
+		world_bound(world_outside, SOCK_DGRAM, world_address("5.5.5.5"), WORLD_PORT);
+	auto_close int errors = world_socket(world_outside, AF_INET, SOCK_RAW, IPPROTO_ICMP);
+	auto_close int host = world_bound(world_host, SOCK_DGRAM, 0, WORLD_PORT + 1);
+
+	(void)state;
+	world_send(host, world_address("5.5.5.5"), WORLD_PORT, "the host's own");
+	assert_true(world_arrives(outside, "the host's own", WORLD_LATER_MS));
+	for (enum network_profile profile = NETWORK_NONE; profile <= NETWORK_OPEN; profile++) {
+		slots_set_profile(0, profile);
+		send_error_about_the_host("the mark");
+	}
+	slots_send(world_address("5.5.5.5"), WORLD_PORT, "behind it");
+	assert_true(world_arrives(outside, "behind it", WORLD_LATER_MS));
+	assert_false(mark_arrives(errors, "the mark", 0));
+}
+
+static void errors_about_its_own_connections_come(void **state)
+{
+	auto_close int fd = world_socket(slots_netns[0], AF_INET, SOCK_DGRAM, 0);
+	struct sockaddr_in nobody = {.sin_family = AF_INET,
+		.sin_port = htons(WORLD_PORT),
+		.sin_addr.s_addr = htonl(world_address("5.5.5.5"))};
+
+	(void)state;
+	slots_set_profile(0, NETWORK_DEFAULT);
+	assert_int_equal(connect(fd, (const struct sockaddr *)&nobody, sizeof(nobody)), 0);
+	assert_int_equal(send(fd, "x", 1, 0), 1);
+	assert_int_equal(error_of(fd), ECONNREFUSED);
 }
 
 static void ipv6_is_denied(void **state)
@@ -424,6 +529,13 @@ static void without_a_table_everything_arrives(void **state)
 		world_send(outside, slots_configs[0].gateway, 53, "from outside");
 		assert_true(world_arrives(resolver, "from outside", WORLD_LATER_MS));
 	}
+	{
+		auto_close int errors =
+			world_socket(world_outside, AF_INET, SOCK_RAW, IPPROTO_ICMP);
+
+		send_error_about_the_host("the mark");
+		assert_true(mark_arrives(errors, "the mark", WORLD_LATER_MS));
+	}
 	assert_int_equal(rules_recover(slots_configs[1].instance, &err), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(destinations); i++)
 		if (destinations[i].place == OTHER_INSTANCE) {
@@ -442,12 +554,15 @@ int main(void)
 		cmocka_unit_test(allow_reaches_what_is_allowed),
 		cmocka_unit_test(open_reaches_all_but_the_host_and_sandboxes),
 		cmocka_unit_test(what_is_refused_is_answered_at_once),
+		cmocka_unit_test(a_refused_datagram_is_answered_too),
 		cmocka_unit_test(mail_is_sent_by_open_only),
 		cmocka_unit_test(a_change_of_profile_ends_what_it_no_longer_allows),
 		cmocka_unit_test(answers_come_and_nothing_else_does),
 		cmocka_unit_test(the_resolver_is_for_sandboxes_only),
 		cmocka_unit_test(a_profile_follows_the_slots_link),
 		cmocka_unit_test(only_the_slots_own_source_and_plain_packets_pass),
+		cmocka_unit_test(nobody_speaks_of_the_hosts_connections),
+		cmocka_unit_test(errors_about_its_own_connections_come),
 		cmocka_unit_test(ipv6_is_denied),
 		cmocka_unit_test(without_a_table_everything_arrives),
 	};

@@ -2,21 +2,28 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/ip.h>
+#include <netinet/ip_icmp.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#define LOOK_MS 2
+#define LOOK_MS	    2
+#define FLOOD_PORTS 1000
 
 int world_host = -1, world_outside = -1;
 
@@ -190,6 +197,24 @@ bool world_arrives(int fd, const char *text, int patience_ms)
 	return false;
 }
 
+pid_t world_flood(int fd, uint32_t to)
+{
+	pid_t flood = fork();
+
+	assert_true(flood >= 0);
+	if (flood > 0)
+		return flood;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (uint16_t i = 0;; i++)
+		world_send(fd, to, 1 + i % FLOOD_PORTS, "x");
+}
+
+void world_end_flood(pid_t flood)
+{
+	assert_int_equal(kill(flood, SIGKILL), 0);
+	assert_int_equal(waitpid(flood, NULL, 0), flood);
+}
+
 void world_send_packet(int fd, const struct world_packet *packet)
 {
 	struct sockaddr_in to = socket_address(packet->to, 0);
@@ -199,6 +224,8 @@ void world_send_packet(int fd, const struct world_packet *packet)
 	uint16_t udp[4] = {htons(1234), htons(packet->port), htons((uint16_t)(8 + length)), 0};
 
 	bytes[0] = (uint8_t)(0x40 | header / 4);
+	bytes[6] = (uint8_t)(packet->fragment >> 8);
+	bytes[7] = (uint8_t)packet->fragment;
 	bytes[8] = 64; /* hops */
 	bytes[9] = packet->protocol;
 	memcpy(bytes + 12, &from, sizeof(from));
@@ -208,4 +235,55 @@ void world_send_packet(int fd, const struct world_packet *packet)
 	memcpy(bytes + header + sizeof(udp), packet->text, length);
 	assert_true(sendto(fd, bytes, header + sizeof(udp) + length, 0,
 			    (const struct sockaddr *)&to, sizeof(to)) > 0);
+}
+
+/* As the kernel has it for ICMP. */
+static uint16_t checksum(const void *data, size_t size)
+{
+	const uint16_t *words = data;
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < size / 2; i++)
+		sum += words[i];
+	sum = (sum >> 16) + (sum & 0xffff);
+	return (uint16_t) ~(sum + (sum >> 16));
+}
+
+void world_send_error(int fd, const struct world_error *error)
+{
+	struct sockaddr_in to = socket_address(error->to, 0);
+	struct {
+		struct iphdr ip;
+		struct {
+			struct icmphdr header;
+			struct iphdr ip;
+			struct udphdr udp;
+			char mark[8];
+		} icmp;
+	} packet = {
+		.ip = {.version = 4,
+			.ihl = 5,
+			.ttl = 64,
+			.protocol = IPPROTO_ICMP,
+			.saddr = htonl(error->from),
+			.daddr = htonl(error->to)},
+		.icmp = {.header = {.type = ICMP_DEST_UNREACH,
+				 .code = ICMP_FRAG_NEEDED,
+				 .un.frag.mtu = htons(600)},
+			.ip = {.version = 4,
+				.ihl = 5,
+				.tot_len = htons(36),
+				.protocol = IPPROTO_UDP,
+				.saddr = htonl(error->to),
+				.daddr = htonl(error->about)},
+			.udp = {.source = htons(error->port),
+				.dest = htons(error->about_port),
+				.len = htons(16)}},
+	};
+
+	memcpy(packet.icmp.mark, error->mark, sizeof(packet.icmp.mark));
+	packet.icmp.header.checksum = checksum(&packet.icmp, sizeof(packet.icmp));
+	assert_int_equal(
+		sendto(fd, &packet, sizeof(packet), 0, (const struct sockaddr *)&to, sizeof(to)),
+		sizeof(packet));
 }

@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "nsjail-lite/network/network_link.h"
 
@@ -53,15 +54,31 @@ void world_send(int fd, uint32_t to, uint16_t port, const char *text);
 bool world_arrives(int fd, const char *text, int patience_ms);
 
 /*
- * A packet made by hand: protocol, source, and words of options more than a header has; its payload is a UDP header
- * to port and the text. fd: SOCK_RAW, IPPROTO_RAW.
+ * Datagrams of the socket to many ports, each a connection, again and again as fast as they go, by a process of its own
+ * until world_end_flood().
+ */
+pid_t world_flood(int fd, uint32_t to);
+void world_end_flood(pid_t flood);
+
+/*
+ * A packet made by hand: protocol, source, words of options more than a header has, and the field that says which
+ * fragment it is; its payload is a UDP header to port and the text. fd: SOCK_RAW, IPPROTO_RAW.
  */
 struct world_packet {
 	uint8_t protocol;
 	uint8_t option_words;
+	uint16_t fragment; /* 0: whole */
 	uint32_t from, to;
 	uint16_t port;
 	const char *text;
 };
 void world_send_packet(int fd, const struct world_packet *packet);
+
+/* An error of ICMP made by hand: a datagram of to's port to about_port of about, which begins with mark, was too long. */
+struct world_error {
+	uint32_t from, to, about;
+	uint16_t port, about_port;
+	const char *mark; /* 8 bytes */
+};
+void world_send_error(int fd, const struct world_error *error);
 #endif
