@@ -82,6 +82,37 @@ bool text_is_utf8(const char *text, size_t length)
 	return true;
 }
 
+/* Marks, embeddings, overrides and isolates of direction, and Unicode's two line ends. */
+static bool is_steering(unsigned code)
+{
+	return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x61c ||
+	       (code >= 0x200e && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
+	       (code >= 0x2066 && code <= 0x2069);
+}
+
+/* Of a well-formed sequence; those of four bytes are none that steer. */
+static unsigned decode(const unsigned char *p, size_t length)
+{
+	switch (length) {
+	case 1:
+		return p[0];
+	case 2:
+		return (p[0] & 0x1fu) << 6 | (p[1] & 0x3fu);
+	case 3:
+		return (p[0] & 0xfu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
+	default:
+		return 0x10000;
+	}
+}
+
+size_t text_next(const char *text, size_t left, bool *ret_is_shown)
+{
+	size_t length = text_utf8_sequence(text, left);
+
+	*ret_is_shown = length > 0 && !is_steering(decode((const unsigned char *)text, length));
+	return length > 0 ? length : 1;
+}
+
 unsigned text_distance(const char *a, const char *b)
 {
 	size_t m = strlen(a), n = strlen(b);

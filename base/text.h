@@ -24,6 +24,12 @@ bool text_is_utf8(const char *text, size_t length);
 /* Bytes (1..4) of the UTF-8 sequence at text, of which left >= 1 are there; 0 when it is malformed. */
 size_t text_utf8_sequence(const char *text, size_t left);
 
+/*
+ * The length of the next character of text, of which left >= 1 bytes are there; a byte that is no UTF-8 is one.
+ * *ret_is_shown: it may be printed as it stands. Controls (C0, DEL, C1) and what turns the direction of writing may not.
+ */
+size_t text_next(const char *text, size_t left, bool *ret_is_shown);
+
 /* Edit distance, for "did you mean". Strings over 63 bytes compare as far apart. */
 unsigned text_distance(const char *a, const char *b);
 #endif

@@ -42,8 +42,6 @@ int ask(const struct cli *cli, const char *method, json_t *params, json_t **ret_
 
 const char *ask_advice(const struct error *err)
 {
-	if (err->code == ECONNREFUSED)
-		return "start one with hearth start";
 	if (err->code == ENOSYS)
 		return "this agentd serves no project: start one with hearth start";
 	return NULL;

@@ -100,7 +100,7 @@ static int result_load(struct result *result, const char *path, struct error *er
 static void warn_of_settings(const struct cli *cli, const struct result *a, const struct result *b)
 {
 	static const char *const keys[] = {
-		"clients", "pause_us", "rate", "refill", "fresh", "burst", "batch"};
+		"command", "clients", "pause_us", "rate", "refill", "fresh", "burst", "batch"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		const json_t *x = json_object_get(a->json, keys[i]);
@@ -113,8 +113,8 @@ static void warn_of_settings(const struct cli *cli, const struct result *a, cons
 
 static json_t *side_json(const struct result *result)
 {
-	return json_pack(
-		"{s:s, s:I}", "file", result->path, "n", (json_int_t)result->distribution.n);
+	return json_pack("{s:o*, s:I}", "file", cli_json_text(result->path), "n",
+		(json_int_t)result->distribution.n);
 }
 
 static double in_us(double ns)

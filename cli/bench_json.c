@@ -106,10 +106,21 @@ static void set_burst(json_t *object, const struct bench_plan *plan,
 	json_object_set_new(object, "in_order", json_boolean(!result->is_disordered));
 }
 
+static json_t *command_json(const char *const *argv)
+{
+	json_t *command = json_array();
+
+	for (; *argv; argv++)
+		json_array_append_new(command, cli_json_text(*argv));
+	return command;
+}
+
 static void set_settings(
 	json_t *object, const struct bench_plan *plan, const struct bench_result *result)
 {
 	json_object_set_new(object, "bench", json_string(plan->name));
+	if (plan->kind == BENCH_EXEC || plan->kind == BENCH_CHURN)
+		json_object_set_new(object, "command", command_json(plan->argv));
 	set_number(object, "n", plan->count);
 	set_number(object, "warmup", plan->warmup);
 	set_number(object, "clients", plan->clients);

@@ -150,7 +150,7 @@ static void on_message(struct chat *chat, const struct rpc_message *message)
 {
 	if (message->kind == RPC_NOTIFICATION && strcmp(message->method, "stream.frame") == 0)
 		on_frame(chat, message->params);
-	if (message->kind != RPC_RESPONSE || json_integer_value(message->id) != chat->id)
+	if (!rpc_link_is_answer(message, chat->id))
 		return;
 	chat->is_over = true;
 	if (message->error)
@@ -200,10 +200,13 @@ static int attend(struct chat *chat, struct error *err)
 /* 0: it has been answered, or chat->failed says why not. -errno: there is nobody to talk to any more. */
 static int take_turn(struct chat *chat, const char *text, size_t size, struct error *err)
 {
-	json_t *content = json_stringn(text, size);
+	json_t *content = NULL;
 	json_t *params;
 	int r;
 
+	if (memchr(text, '\0', size))
+		return error_set(err, EILSEQ, "the message has a NUL byte, which is no text");
+	content = json_stringn(text, size);
 	if (!content)
 		return error_set(err, EILSEQ, "the message is not UTF-8");
 	params = json_pack("{s:s*, s:s*, s:b, s:[{s:s, s:o}]}", "agent", chat->agent, "sessionId",
@@ -291,8 +294,6 @@ static int read_input(char **ret_text, size_t *ret_size, struct error *err)
 		return error_set(err, (int)-n, "read the message: %s", strerror((int)-n));
 	if (n > MESSAGE_MAX)
 		return error_set(err, EMSGSIZE, "the message has more than %d bytes", MESSAGE_MAX);
-	if (n == 0)
-		return error_set(err, EINVAL, "the message is empty");
 	*ret_size = (size_t)n;
 	*ret_text = take_ptr(&text);
 	return 0;
@@ -310,6 +311,8 @@ static int talk(struct chat *chat, char **words, struct error *err)
 		r = join_words(words, &text, &size, err);
 	else if (!is_prompting)
 		r = read_input(&text, &size, err);
+	if (r == 0 && !is_prompting && size == 0)
+		r = error_set(err, EINVAL, "the message is empty");
 	if (r == 0)
 		r = ask_open(chat->cli, &chat->link, err);
 	if (r == 0)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,8 +79,9 @@ static int say(
 
 	fflush(stdout);
 	if (cli->json) {
-		json_auto_t *why = json_pack("{s:{s:s, s:s, s:s, s:s*}}", "error", "message",
-			err->text, "code", exit_name(code), "errno", name, "advice", advice);
+		json_auto_t *why = json_pack("{s:{s:o*, s:s, s:s, s:o*}}", "error", "message",
+			cli_json_text(err->text), "code", exit_name(code), "errno", name, "advice",
+			cli_json_text(advice));
 
 		if (why)
 			json_dumpf(why, stderr, 0);
@@ -113,8 +115,23 @@ int cli_usage_error(const struct cli *cli, const char *format, ...)
 	return say(cli, CLI_USAGE, &err, advice);
 }
 
+json_t *cli_json_text(const char *text)
+{
+	auto_free char *shown = text ? strdup(text) : NULL;
+
+	if (!shown)
+		return NULL;
+	plain_clean(shown);
+	return json_string(shown);
+}
+
+static bool a_result_is_lost;
+
 void cli_print_json(json_t *value)
 {
+	a_result_is_lost |= !value;
+	if (!value)
+		return;
 	json_dumpf(value, stdout, JSON_REAL_PRECISION(6));
 	putchar('\n');
 	json_decref(value);
@@ -213,6 +230,9 @@ static void reserve_standard_fds(void)
 /* Of output that was lost earlier only the fact is known: the rest may have been written since. */
 static int flush_output(struct error *err)
 {
+	if (a_result_is_lost)
+		return error_set(err, EILSEQ,
+			"the result cannot be said in JSON: it is not UTF-8, or memory ran out");
 	errno = 0;
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return 0;
@@ -232,6 +252,7 @@ int cli_main(int argc, char **argv)
 	int status;
 
 	reserve_standard_fds();
+	signal(SIGCHLD, SIG_DFL); /* ignored, as an exec keeps it, no child could be waited for */
 	if (!operands)
 		return CLI_EXHAUSTED;
 	parse_words(&parse);

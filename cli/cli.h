@@ -91,7 +91,13 @@ int cli_fail(const struct cli *cli, const struct error *err, const char *advice)
 int cli_usage_error(const struct cli *cli, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Print one JSON value, which is taken over, as a line on stdout. */
+/* A JSON string of text that others gave: what does not print, bytes that are no UTF-8 among it, is '?'. NULL of NULL. */
+json_t *cli_json_text(const char *text);
+
+/*
+ * Print one JSON value, which is taken over, as a line on stdout. NULL, as json_pack() has it of text that is not
+ * UTF-8, prints nothing, and the program fails.
+ */
 void cli_print_json(json_t *value);
 
 /* Exit code of a positive errno. */

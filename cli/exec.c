@@ -15,8 +15,10 @@
 #include "base/cleanup.h"
 #include "base/drop.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/inside.h"
+#include "cli/plain.h"
 #include "cli/rpc_link.h"
 #include "proto/base64.h"
 #include "proto/guest.h"
@@ -76,6 +78,28 @@ static void resize(void *arg, uint16_t rows, uint16_t columns)
 		json_pack("{s:I, s:i, s:i}", "request", exec->id, "rows", (int)rows, "columns",
 			(int)columns),
 		&id, &err);
+}
+
+static int check_text(const char *what, const char *text, struct error *err)
+{
+	if (text_is_utf8(text, strlen(text)))
+		return 0;
+	return error_set(err, EILSEQ,
+		"%s '%.80s' is not UTF-8, and agentd takes no other text: use hearth run", what,
+		text);
+}
+
+/* Refused here: JSON would leave it out, and another command would run. */
+static int check_texts(const struct inside *inside, struct error *err)
+{
+	const struct console_command *command = &inside->command;
+	int r = command->cwd ? check_text("--cwd", command->cwd, err) : 0;
+
+	for (unsigned i = 0; r == 0 && i < inside->env_count; i++)
+		r = check_text("--env", inside->env[i], err);
+	for (size_t i = 0; r == 0 && command->argv[i]; i++)
+		r = check_text("the command's argument", command->argv[i], err);
+	return r;
 }
 
 static json_t *make_params(const struct exec *exec, uint64_t sandbox)
@@ -144,7 +168,8 @@ static void say_limits(const json_t *result)
 	{
 		if (strcmp(name, limit_name(LIMIT_HIT_TIME)) == 0 || !json_is_string(text))
 			continue;
-		fprintf(stderr, "%s%s", between, json_string_value(text));
+		fputs(between, stderr);
+		plain_print_line(stderr, json_string_value(text), LIMIT_TEXT_MAX);
 		between = "; ";
 	}
 	if (between[0] == ';')
@@ -202,7 +227,7 @@ static int on_message(struct exec *exec, const struct rpc_message *message, stru
 
 	if (message->kind == RPC_NOTIFICATION && strcmp(message->method, "sandbox.output") == 0)
 		r = on_output(exec, message->params);
-	else if (message->kind == RPC_RESPONSE && id == exec->id)
+	else if (rpc_link_is_answer(message, exec->id))
 		on_end(exec, message);
 	else if (message->kind == RPC_RESPONSE && id == exec->stdin_id)
 		exec->stdin_id = 0;
@@ -259,6 +284,9 @@ int cli_exec(struct cli *cli, int argc, char **argv)
 		r = inside_parse(cli, argv + 2, &exec.inside);
 	if (r != 0)
 		return r;
+	r = check_texts(&exec.inside, &err);
+	if (r < 0)
+		return cli_fail(cli, &err, NULL);
 	r = start(&exec, sandbox, &err);
 	if (r == 0)
 		r = attend(&exec, &err);

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -32,6 +33,22 @@ static const char *store_of(const struct cli *cli)
 	return store ? store : IMAGE_STORE_DEFAULT;
 }
 
+/* What the recipe said, or of an image that stands what to do about it. */
+static void advise(
+	const struct cli *cli, const char *name, const struct error *err, char *advice, size_t size)
+{
+	static const char see[] = "see ";
+	const char *verb = cli->command->name;
+
+	if (strcmp(verb, "image build") == 0) {
+		snprintf(advice, size, "%s%s/.%s.log", see, store_of(cli), name);
+		if (access(advice + strlen(see), F_OK) < 0)
+			advice[0] = '\0';
+	} else if (err->code == EPROTO) {
+		snprintf(advice, size, "hearth image build %s makes it anew", name);
+	}
+}
+
 static int fail(const struct cli *cli, const char *name, const struct error *err)
 {
 	char advice[PATH_MAX + 64] = "";
@@ -40,8 +57,9 @@ static int fail(const struct cli *cli, const char *name, const struct error *err
 	case EINVAL:
 		return cli_usage_error(cli, "%s", err->text);
 	case EIO:
+	case ENOSPC:
 	case EPROTO:
-		snprintf(advice, sizeof(advice), "see %s/.%s.log", store_of(cli), name);
+		advise(cli, name, err, advice, sizeof(advice));
 		break;
 	case ENOENT:
 		snprintf(advice, sizeof(advice), "hearth image ls lists the store");

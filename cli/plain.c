@@ -7,38 +7,6 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 
-/* Marks, embeddings, overrides and isolates of direction, and Unicode's two line ends. */
-static bool is_steering(unsigned code)
-{
-	return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x61c ||
-	       (code >= 0x200e && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
-	       (code >= 0x2066 && code <= 0x2069);
-}
-
-/* Of a well-formed sequence; those of four bytes are none that steer. */
-static unsigned decode(const unsigned char *p, size_t length)
-{
-	switch (length) {
-	case 1:
-		return p[0];
-	case 2:
-		return (p[0] & 0x1fu) << 6 | (p[1] & 0x3fu);
-	case 3:
-		return (p[0] & 0xfu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
-	default:
-		return 0x10000;
-	}
-}
-
-/* The length of the next character; *ret_is_shown: it may be printed as it stands. */
-static size_t next(const char *text, size_t left, bool *ret_is_shown)
-{
-	size_t length = text_utf8_sequence(text, left);
-
-	*ret_is_shown = length > 0 && !is_steering(decode((const unsigned char *)text, length));
-	return length > 0 ? length : 1;
-}
-
 /* The length of text that can be printed as it stands, at most size. */
 static size_t span(const char *text, size_t size)
 {
@@ -46,7 +14,7 @@ static size_t span(const char *text, size_t size)
 	bool is_shown = true;
 
 	while (used < size && is_shown) {
-		length = next(text + used, size - used, &is_shown);
+		length = text_next(text + used, size - used, &is_shown);
 		if (is_shown || text[used] == '\n' || text[used] == '\t') {
 			is_shown = true;
 			used += length;
@@ -64,7 +32,7 @@ void plain_print(FILE *to, const char *text, size_t size)
 		fwrite(text, 1, length, to);
 		if (length < size) {
 			fputc('?', to);
-			length += next(text + length, size - length, &is_shown);
+			length += text_next(text + length, size - length, &is_shown);
 		}
 		text += length;
 		size -= length;
@@ -78,7 +46,7 @@ void plain_clean(char *text)
 
 	while (left > 0) {
 		bool is_shown;
-		size_t length = next(text, left, &is_shown);
+		size_t length = text_next(text, left, &is_shown);
 
 		if (is_shown || *text == '\n' || *text == '\t') {
 			memmove(to, text, length);

@@ -57,6 +57,21 @@ static int parse(const struct cli *cli, int argc, char **argv, struct control_po
 	return status;
 }
 
+/* What is not given stays: a min beyond the max in force is as wrong as one beyond a max that is given. */
+static int check(const struct cli *cli, const struct control_pool_set *request,
+	const struct control_pool_row *row)
+{
+	if (request->what == POOL_SET_MIN && request->min > row->max)
+		return cli_usage_error(cli,
+			"min=%u is more than max=%u, which is in force: give max=%u as well",
+			request->min, row->max, request->min);
+	if (request->what == POOL_SET_MAX && request->max < row->min)
+		return cli_usage_error(cli,
+			"max=%u is less than min=%u, which is in force: give min=%u as well",
+			request->max, row->min, request->max);
+	return 0;
+}
+
 static int change(const char *directory, struct control_pool_set *request, struct error *err)
 {
 	struct control_client *client = NULL;
@@ -79,7 +94,11 @@ int cli_pool_set(struct cli *cli, int argc, char **argv)
 
 	if (r != 0)
 		return r;
-	r = change(cli->directory, &request, &err);
+	r = query_pool(cli->directory, argv[1], &row, &err);
+	if (r == 0 && check(cli, &request, &row) != 0)
+		return CLI_USAGE;
+	if (r == 0)
+		r = change(cli->directory, &request, &err);
 	if (r == 0)
 		r = query_pool(cli->directory, argv[1], &row, &err);
 	if (r < 0)

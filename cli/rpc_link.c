@@ -30,11 +30,17 @@ int rpc_link_open(const char *directory, struct rpc_link **ret_link, struct erro
 {
 	auto_close int dirfd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct rpc_link *link;
-	int fd;
+	int fd = dirfd < 0 ? -errno : 0;
 
+	if (fd == 0)
+		fd = unix_socket_connect(dirfd, INSTANCE_AGENTD_SOCKET, SOCK_STREAM, err);
+	if (fd == -ENOENT || fd == -ECONNREFUSED)
+		return error_set(err, -fd,
+			"no agentd answers at %s/" INSTANCE_AGENTD_SOCKET
+			": start one with hearth start",
+			directory);
 	if (dirfd < 0)
-		return error_errno(err, "instance %s", directory);
-	fd = unix_socket_connect(dirfd, INSTANCE_AGENTD_SOCKET, SOCK_STREAM, err);
+		return error_set(err, -fd, "instance %s: %s", directory, strerror(-fd));
 	if (fd < 0)
 		return error_prefix(err, fd, "agentd of %s", directory);
 	link = calloc(1, sizeof(*link));
@@ -44,6 +50,7 @@ int rpc_link_open(const char *directory, struct rpc_link **ret_link, struct erro
 	}
 	link->socket = fd;
 	rpc_decoder_init(&link->decoder);
+	link->decoder.takes_nul = true;
 	*ret_link = link;
 	return 0;
 }
@@ -83,11 +90,17 @@ static int send_all(int socket, const char *data, size_t size, struct error *err
 int rpc_link_send(struct rpc_link *link, const char *method, json_t *params, json_int_t *ret_id,
 	struct error *err)
 {
-	json_auto_t *id = json_integer(++link->last_id);
+	json_auto_t *id = NULL;
 	auto_free char *line = NULL;
 	size_t size;
-	int r = rpc_encode_request(id, method, params, &line, &size);
+	int r;
 
+	/* Without them it would be another request. */
+	if (!params)
+		return error_set(
+			err, EILSEQ, "%s: it cannot be sent: what was given is not UTF-8", method);
+	id = json_integer(++link->last_id);
+	r = rpc_encode_request(id, method, params, &line, &size);
 	if (r < 0)
 		return error_set(err, -r, "%s: it cannot be sent: %s", method, strerror(-r));
 	*ret_id = link->last_id;
@@ -118,6 +131,14 @@ int rpc_link_receive(struct rpc_link *link, struct rpc_message *ret_message, str
 		link->at = link->buffer;
 		link->left = (size_t)n;
 	}
+}
+
+bool rpc_link_is_answer(const struct rpc_message *message, json_int_t id)
+{
+	if (message->kind != RPC_RESPONSE)
+		return false;
+	return json_is_null(message->id) ? message->error != NULL
+					 : json_integer_value(message->id) == id;
 }
 
 static int errno_of(const json_t *rpc_error)
@@ -177,8 +198,7 @@ int rpc_link_call(struct rpc_link *link, const char *method, json_t *params, jso
 		uint64_t now = clock_now_ms();
 
 		r = rpc_link_receive(link, &message, err);
-		if (r == 1 && message.kind == RPC_RESPONSE &&
-			json_integer_value(message.id) == id) {
+		if (r == 1 && rpc_link_is_answer(&message, id)) {
 			if (message.error)
 				r = rpc_link_explain(message.error, err);
 			else

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <libsmartcols.h>
+#include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "cli/cli.h"
+#include "cli/plain.h"
 
 struct cli_table {
 	struct libscols_table *table;
@@ -39,6 +41,8 @@ int cli_table_create(const struct cli *cli, const char *name, const struct cli_c
 
 	if (!t)
 		return error_set(err, ENOMEM, "table: out of memory");
+	/* libsmartcols shows what the locale can. Only here: hearth run is not to pay for its file. */
+	setlocale(LC_CTYPE, "");
 	t->name = name;
 	t->columns = column_count;
 	t->is_json = cli->json;
@@ -68,6 +72,8 @@ int cli_table_add(struct cli_table *t, const char *format, ...)
 		text = NULL;
 	va_end(ap);
 	t->next = (column + 1) % t->columns;
+	if (text && !t->is_json)
+		plain_clean(text);
 	if (column == 0) {
 		t->line = scols_table_new_line(t->table, NULL);
 		t->rows++;

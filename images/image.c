@@ -135,8 +135,9 @@ int image_remove(const char *store, const char *name, struct error *err)
 	lock_fd = store_lock(store_fd, name, err);
 	if (lock_fd < 0)
 		return error_prefix(err, lock_fd, "image %s", name);
-	r = remove_locked(store_fd, name, err);
+	/* First, because what an interrupted removal has left is no image that could be removed again. */
+	r = store_sweep(store_fd, name, err);
 	if (r == 0)
-		r = store_sweep(store_fd, name, err);
+		r = remove_locked(store_fd, name, err);
 	return r < 0 ? error_prefix(err, r, "image %s", name) : 0;
 }

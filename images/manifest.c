@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/cleanup.h"
@@ -24,10 +25,11 @@ static int refuse(struct error *err, const char *key, const char *why)
 
 static bool is_printable(const char *text)
 {
-	for (; *text; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			return false;
-	return true;
+	bool is_shown = true;
+
+	while (*text && is_shown)
+		text += text_next(text, strlen(text), &is_shown);
+	return is_shown;
 }
 
 static bool is_hex(const char *text, size_t length)
@@ -252,9 +254,13 @@ int manifest_read(
 	int dirfd, const char *name, struct image_manifest *ret_manifest, struct error *err)
 {
 	auto_free char *text = NULL;
-	ssize_t size = file_read_all_at(dirfd, MANIFEST_FILE, MANIFEST_SIZE_MAX, &text, err);
+	struct stat st;
+	ssize_t size = -EPROTO;
 
-	if (size == -ENOENT || size == -EFBIG || size == -EISDIR)
+	/* To open a FIFO is to wait for its writer. */
+	if (fstatat(dirfd, MANIFEST_FILE, &st, 0) == 0 && S_ISREG(st.st_mode))
+		size = file_read_all_at(dirfd, MANIFEST_FILE, MANIFEST_SIZE_MAX, &text, err);
+	if (size == -EPROTO || size == -ENOENT || size == -EFBIG)
 		return error_set(err, EPROTO, "%s: missing or not a manifest", MANIFEST_FILE);
 	if (size < 0)
 		return (int)size;

@@ -6,12 +6,14 @@
 #include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -50,10 +52,13 @@ static void fill_environment(char *libexec, char **env)
 	env[count++] = libexec;
 	for (size_t i = 0; i < ARRAY_SIZE(passed_on); i++) {
 		size_t length = strlen(passed_on[i]);
+		char **p = environ;
 
-		for (char **p = environ; *p; p++)
-			if (strncmp(*p, passed_on[i], length) == 0 && (*p)[length] == '=')
-				env[count++] = *p;
+		/* The first of them, as getenv(3): nothing keeps a caller from giving the same name twice. */
+		while (*p && (strncmp(*p, passed_on[i], length) != 0 || (*p)[length] != '='))
+			p++;
+		if (*p)
+			env[count++] = *p;
 	}
 	env[count] = NULL;
 }
@@ -154,7 +159,7 @@ static int on_line(struct run *run, const char *line, struct error *err)
 	return 0;
 }
 
-/* 0 also at the end of its output, which is then closed. */
+/* 0 also at the end of its output, which is then closed. The last line may lack its newline. */
 static int on_output(struct run *run, struct error *err)
 {
 	ssize_t n = read(run->out_fd, run->line + run->length, sizeof(run->line) - run->length);
@@ -165,7 +170,8 @@ static int on_output(struct run *run, struct error *err)
 		return errno == EINTR ? 0 : error_errno(err, "read from the recipe");
 	if (n == 0) {
 		fd_close(take_fd(&run->out_fd));
-		return 0;
+		run->line[run->length] = '\0'; /* there is room: a full line is an error */
+		return run->length > 0 ? on_line(run, run->line, err) : 0;
 	}
 	run->length += (size_t)n;
 	while (r == 0 && (newline = memchr(begin, '\n', run->length))) {
@@ -224,18 +230,29 @@ static void last_line(int log_fd, char *tail, size_t size)
 			*p = ' ';
 }
 
+/* The log may have had no room for the reason, or the recipe has removed what did not fit. */
+static bool is_out_of_space(int log_fd, const char *tail)
+{
+	struct statvfs fs;
+
+	return strstr(tail, strerror(ENOSPC)) ||
+	       (fstatvfs(log_fd, &fs) == 0 && fs.f_blocks > 0 && fs.f_bavail == 0);
+}
+
 static int explain(const struct recipe *recipe, const siginfo_t *info, struct error *err)
 {
 	char tail[LOG_TAIL_SIZE];
+	int code;
 
 	if (info->si_code == CLD_EXITED && info->si_status == 0)
 		return 0;
 	last_line(recipe->log_fd, tail, sizeof(tail));
+	code = is_out_of_space(recipe->log_fd, tail) ? ENOSPC : EIO;
 	if (tail[0])
-		return error_set(err, EIO, "%s", tail);
-	return error_set(err, EIO, "the recipe %s %d",
+		return error_set(err, code, "%s", tail);
+	return error_set(err, code, "the recipe %s %d%s",
 		info->si_code == CLD_EXITED ? "ended with" : "was killed by signal",
-		info->si_status);
+		info->si_status, code == ENOSPC ? ": the store is full" : "");
 }
 
 int recipe_run(const struct recipe *recipe, const struct image_progress *progress,

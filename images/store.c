@@ -89,21 +89,31 @@ static int sweep_one(int store_fd, const char *name, const char *path, struct er
 	return 0;
 }
 
+/* As store_hide() makes them: ".base.old.building" is a build of the image base.old. */
+static bool is_hidden(const char *name, const char *path)
+{
+	char old[STORE_PATH_MAX];
+	size_t length;
+
+	store_format(old, name, "old.");
+	length = strlen(old);
+	return strncmp(path, old, length) == 0 && strlen(path + length) == 8 &&
+	       strspn(path + length, "0123456789abcdef") == 8;
+}
+
 int store_sweep(int store_fd, const char *name, struct error *err)
 {
-	char building[STORE_PATH_MAX], old[STORE_PATH_MAX];
+	char building[STORE_PATH_MAX];
 	struct tree_names names;
 	int r = tree_names_read(store_fd, &names, err);
 
 	if (r < 0)
 		return r;
 	store_format(building, name, "building");
-	store_format(old, name, "old.");
 	for (size_t i = 0; r == 0 && i < names.count; i++) {
 		const char *path = names.names[i];
 
-		if (strlen(path) < STORE_PATH_MAX &&
-			(strcmp(path, building) == 0 || strncmp(path, old, strlen(old)) == 0))
+		if (strcmp(path, building) == 0 || is_hidden(name, path))
 			r = sweep_one(store_fd, name, path, err);
 	}
 	tree_names_finish(&names);

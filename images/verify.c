@@ -19,14 +19,15 @@ static int explain(const char *store, const struct image *image, const struct di
 	char path[IMAGE_NAME_MAX + sizeof("/" STORE_FILE_LIST)], digest[IMAGE_DIGEST_MAX];
 	auto_close int store_fd = store_open(store, err);
 	auto_free char *was = NULL;
-	struct stat st = {.st_size = 0};
-	ssize_t size;
+	struct stat st;
+	ssize_t size = -1;
 
 	if (store_fd < 0)
 		return store_fd;
 	snprintf(path, sizeof(path), "%s/" STORE_FILE_LIST, image->manifest.name);
-	fstatat(store_fd, path, &st, AT_SYMLINK_NOFOLLOW);
-	size = file_read_all_at(store_fd, path, (size_t)st.st_size, &was, NULL);
+	/* To open a FIFO is to wait for its writer. */
+	if (fstatat(store_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+		size = file_read_all_at(store_fd, path, (size_t)st.st_size, &was, NULL);
 	if (size < 0 || digest_of_bytes(was, (size_t)size, digest, NULL) < 0 ||
 		strcmp(digest, image->manifest.digest) != 0)
 		return error_set(err, EBADMSG,

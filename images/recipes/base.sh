@@ -89,14 +89,36 @@ npm_unpack_all() {
 
 # --- Debian -------------------------------------------------------------------------------------
 
-# The host's mirrors of this suite, as its apt knows them; nothing when it follows another suite.
-host_mirrors() {
+# USER or PASSWORD of an address, as it is typed.
+unescape() {
+	local text=${1//\\/\\\\}
+
+	printf '%b' "${text//%/\\x}"
+}
+
+# The host's mirrors of this suite, as its apt knows them; fails when it follows another suite. Every
+# sandbox reads the image's sources.list: what an address holds of USER:PASSWORD@ goes into AUTH instead.
+host_mirrors() { # AUTH
+	local uri rest login password
+
+	: >"$1"
+	host_mirror_lines | while read -r uri rest; do
+		if [[ $uri =~ ^([a-z+]+://)([^/]*)@(.*)$ ]]; then
+			login=${BASH_REMATCH[2]} uri=${BASH_REMATCH[1]}${BASH_REMATCH[3]} password=
+			[[ $login != *:?* ]] || password=" password $(unescape "${login#*:}")"
+			echo "machine $uri login $(unescape "${login%%:*}")$password" >>"$1"
+		fi
+		echo "deb $uri $rest"
+	done
+}
+
+host_mirror_lines() {
 	# shellcheck disable=SC2016 # apt-get fills these in
 	apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(COMPONENT) $(REPO_URI) $(RELEASE)' \
 		'Created-By: Packages' 2>/dev/null |
 		awk -v suite="$suite" '$1 == "Debian" && $3 == "main" &&
 			($2 == suite || $2 == suite "-updates" || $2 == suite "-security") {
-				print "deb", $4, $5, $3
+				print $4, $5, $3
 				if ($2 == suite)
 					main = 1
 			}
@@ -104,11 +126,14 @@ host_mirrors() {
 }
 
 # Proxies and the like: how this host reaches its mirrors, for the time of the build only.
-host_apt_settings() {
+host_apt_settings() { # AUTH
 	apt-config dump |
 		grep -E '^Acquire::(https?(::[^ ]*)?|Retries|Check-Valid-Until|Check-Date|ForceIPv[46]) ' ||
 		true
-	echo 'Dir::Etc::netrc "/etc/apt/auth.conf";'
+	if [ -e /etc/apt/auth.conf ]; then
+		cat /etc/apt/auth.conf >>"$1"
+	fi
+	echo "Dir::Etc::netrc \"$1\";"
 	echo 'Dir::Etc::netrcparts "/etc/apt/auth.conf.d";'
 }
 
@@ -146,10 +171,10 @@ report_steps() {
 debian() {
 	local mirrors=()
 
-	if host_mirrors >"$work/sources.list"; then
+	if host_mirrors "$work/auth.conf" >"$work/sources.list"; then
 		mirrors=("$work/sources.list")
 	fi
-	host_apt_settings >"$work/apt.conf"
+	host_apt_settings "$work/auth.conf" >"$work/apt.conf"
 	# shellcheck disable=SC2016 # the hooks' own $1
 	mmdebstrap --verbose --mode=root --format=directory --variant=minbase \
 		--include="$(IFS=, && echo "${packages[*]}")" \

@@ -72,11 +72,14 @@ class Chat(unittest.TestCase):
         """without words, standard input that is no terminal is the message, whole"""
         self.chat(stdin="eins\n\nzwei ü\n".encode())
         self.assertEqual(self.asked()[0]["messages"][0]["content"], "eins\n\nzwei ü\n")
-        for data, code in ((b"", b"EINVAL"), (b"\xff", b"EILSEQ"), (b"x" * (500 * 1024 + 1), b"EMSGSIZE")):
+        for data, code in ((b"", b"EINVAL"), (b"\xff", b"EILSEQ"), (b"a\0b", b"EILSEQ"), (b"x" * (500 * 1024 + 1), b"EMSGSIZE")):
             result = self.chat(stdin=data)
             self.assertEqual(result.returncode, 1)
             self.assertIn(code, result.stderr)
             self.assertEqual(self.asked(), [])
+        result = self.chat("")
+        self.assertEqual((result.returncode, self.asked()), (1, []))
+        self.assertIn(b"the message is empty (EINVAL)", result.stderr)
 
     def test_a_large_message_comes_whole(self):
         """a message of the greatest size comes whole, also when it must be escaped"""
@@ -170,6 +173,45 @@ class Chat(unittest.TestCase):
         self.assertEqual(result.returncode, 0)
         self.assertIn(b"hearth: it stopped: maxTurns is 3\n", result.stderr)
         self.assertIn(b"a script answers here, not a model", result.stderr)
+
+
+class NotUnderstood(unittest.TestCase):
+    """What agentd cannot read, and what it cannot be told."""
+
+    def test_an_answer_without_a_number(self):
+        """an error of agentd that names no request is the failure of the one under way"""
+        over = threading.Event()
+        self.addCleanup(over.set)
+
+        def fail(request):
+            request.send(id=None, error={"code": -32700, "message": "what came is no JSON", "data": {}})
+            over.wait(SECONDS)
+
+        with FakeAgentd(chat_complete=fail, agent_list=agents, session_list=fail, sandbox_exec=fail) as agentd:
+            for words, code in ((["chat", "x"], 1), (["session", "ls"], 1), (["exec", "3", "true"], 125)):
+                result = hearth(*words, directory=agentd.directory)
+                self.assertEqual(result.returncode, code)
+                self.assertIn(b"agentd: what came is no JSON (EINVAL)", result.stderr)
+
+    def test_what_is_not_utf8(self):
+        """what is not UTF-8 is refused, not left out"""
+        with FakeAgentd() as agentd:
+            for words in (["exec", "3", "--", b"\xff", "echo", "hi"], ["exec", "3", "--env", b"A=\xff", "--", "true"],
+                          ["exec", "3", "--cwd", b"/\xff", "--", "true"], ["session", "ls", "--agent", b"\xff"],
+                          ["key", "create", "--name", b"\xff"], ["key", "revoke", b"\xff"],
+                          ["session", "show", b"\xff"], ["chat", "--agent", b"\xff", "x"]):
+                with self.subTest(words):
+                    result = hearth(*words, directory=agentd.directory)
+                    self.assertEqual(result.returncode, 125 if words[0] == "exec" else 1)
+                    self.assertIn(b"(EILSEQ)", result.stderr)
+            self.assertEqual(agentd.seen, [])
+
+    def test_limits_steer_nothing(self):
+        """what agentd says of limits that a command hit does not steer the terminal"""
+        with FakeAgentd(sandbox_exec=lambda request: {"exit_code": 9, "limits": {"memory": HOSTILE}}) as agentd:
+            result = hearth("exec", "3", "true", directory=agentd.directory)
+        self.assertEqual((result.returncode, result.stderr.decode()),
+                         (9, f"hearth: the command hit a limit: {HARMLESS}\n"))
 
 
 class Cancel(unittest.TestCase):

@@ -61,6 +61,7 @@ class Exec(Kinds):
         """what only root of the sandbox can do has no floor"""
         bench = self.bench("exec", "-n", "10", "--", "sh", "-c", "test -w /")
         self.assertEqual((bench["floor"]["n"], bench["floor_p50_us"]), (0, None))
+        self.assertEqual(bench["command"], ["sh", "-c", "test -w /"])
 
     def test_a_command_that_fails(self):
         """a command that fails inside fails the run and leaves nothing leased"""

@@ -46,6 +46,20 @@ class Refusals(unittest.TestCase):
                 self.assertEqual(result.returncode, 4)
                 self.assertIn(b"not for you", result.stderr)
 
+    def test_a_min_beyond_the_max_in_force(self):
+        """a min that is beyond the max in force, or the reverse, is wrong usage, and nothing is changed"""
+        def serve(link, data):
+            if header(data)[0] == POOLS:
+                link.send(pool_row(header(data)[1], minimum=4))
+            link.send(done(header(data)[1]))
+
+        with FakeSupervisor(serve) as supervisor:
+            for word, text in (("min=101", b"max=100"), ("max=3", b"min=4")):
+                result = hearth("pool", "set", "tiny", word, directory=supervisor.directory)
+                self.assertEqual(result.returncode, 2)
+                self.assertIn(text, result.stderr)
+            self.assertEqual(set(supervisor.seen), {POOLS})
+
     def test_an_empty_list(self):
         """no rows are an empty list"""
         with FakeSupervisor(lambda link, data: link.send(done(header(data)[1]))) as supervisor:

@@ -74,6 +74,16 @@ class Usage(unittest.TestCase):
         self.assertEqual(error(result)["code"], "usage")
         self.assertIn("--image", error(result)["message"])
 
+    def test_json_of_what_is_not_utf8(self):
+        """with --json what is not UTF-8 is still JSON in an error, and a result that cannot be said is a failure"""
+        for word in (b"\xff", "x" + "é" * 40):
+            self.assertIn("?'", error(hearth("--json", "exec", word, "ls"))["message"])
+        self.assertEqual(error(hearth("--json", "image", "verify", "x", "--store", b"/\xff"))["errno"], "ENOENT")
+        with tempfile.TemporaryDirectory(prefix="hearth-e2e.") as directory:
+            result = hearth("--json", "init", os.path.join(directory.encode(), b"\xff"))
+        self.assertEqual((result.returncode, result.stdout), (1, b""))
+        self.assertEqual(error(result)["errno"], "EILSEQ")
+
     def test_wrong_values_are_refused(self):
         """wrong values are refused before anything is done"""
         for words in (["up", "--image", "Tiny", "--pool", "1"], ["up", "--image", "../x", "--pool", "1"],
@@ -116,6 +126,8 @@ class Usage(unittest.TestCase):
                 self.assertEqual(result.returncode, 3)
                 self.assertIn(NOWHERE.encode(), result.stderr)
                 self.assertIn(b"(ENOENT)", result.stderr)
+                if words[0] != "bench":
+                    self.assertIn(b"start one with", result.stderr)
         result = hearth("run", "--json", "--dir", NOWHERE, "true")
         self.assertEqual(result.returncode, 125)
         self.assertEqual(error(result)["errno"], "ENOENT")

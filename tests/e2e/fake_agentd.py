@@ -18,7 +18,7 @@ MEMBERS = {
     "chat.complete": {"agent", "messages", "sessionId", "stream"},
     "agent.list": set(), "key.list": set(), "key.create": {"name", "test"}, "key.revoke": {"id"},
     "session.list": {"agent", "limit", "offset"}, "session.get": {"id"}, "session.delete": {"id"},
-    "session.messages": {"id", "from", "limit"}, "run.cancel": {"id"},
+    "session.messages": {"id", "from", "limit"}, "run.cancel": {"id"}, "sandbox.exec": {"id", "argv", "env", "cwd"},
 }
 
 

@@ -1,7 +1,7 @@
 /*
  * Building images by recipes of the tests' own, as root: what a recipe is given, every way it can fail, and what an interruption leaves.
  */
-#define _GNU_SOURCE 1 /* pipe2 */
+#define _GNU_SOURCE 1 /* pipe2, environ */
 #include "tests/system/images_fixture.h"
 
 #include <errno.h>
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -117,6 +118,49 @@ static void a_silent_failure_is_told_by_its_status(void **state)
 
 	fails(w, GOOD "exit 3\n", EIO, "the recipe ended with 3");
 	fails(w, "#!/bin/busybox true\n", EPROTO, "version");
+}
+
+static void a_name_that_stands_twice_in_the_environment_is_passed_on_once(void **state)
+{
+	static char *twice[1000];
+	struct world *w = *state;
+	char **before = environ, text[64];
+	struct image image;
+
+	for (size_t i = 0; i < ARRAY_SIZE(twice) - 1; i++)
+		twice[i] = i ? "http_proxy=second" : "http_proxy=first";
+	environ = twice;
+	builds(w, GOOD "env | grep http_proxy >\"$1/file\"\n");
+	environ = before;
+	image = open_image(w);
+	assert_true(file_read_at(image.root_fd, "file", text, sizeof(text), NULL) > 0);
+	image_close(&image);
+	assert_string_equal(text, "http_proxy=first\n");
+}
+
+static void the_last_line_may_lack_its_newline(void **state)
+{
+	struct world *w = *state;
+	struct image image;
+
+	fails(w, GOOD "printf nonsense\n", EPROTO, "nonsense");
+	builds(w, GOOD "printf 'package jq 1.6'\n");
+	image = open_image(w);
+	assert_int_equal(image.manifest.package_count, 1);
+	image_close(&image);
+}
+
+static void a_full_store_is_no_space(void **state)
+{
+	struct world *w = *state;
+	int r;
+
+	fails(w, GOOD "echo x | cat >/dev/full\n", ENOSPC, "No space left on device");
+	/* Nor is there room for the reason. */
+	assert_int_equal(mount("hearth", path_of(w, "store"), "tmpfs", 0, "size=256k"), 0);
+	r = build_with(w, GOOD "dd if=/dev/zero of=\"$1/big\" 2>&2\n", NULL);
+	assert_int_equal(umount2(path_of(w, "store"), MNT_DETACH), 0);
+	assert_int_equal(r, -ENOSPC);
 }
 
 static void a_recipe_that_cannot_start_is_explained(void **state)
@@ -317,6 +361,9 @@ int main(void)
 		T(a_recipe_sees_only_what_it_needs),
 		T(a_failed_recipe_is_explained_by_its_last_line),
 		T(a_silent_failure_is_told_by_its_status),
+		T(a_name_that_stands_twice_in_the_environment_is_passed_on_once),
+		T(the_last_line_may_lack_its_newline),
+		T(a_full_store_is_no_space),
 		T(a_recipe_that_cannot_start_is_explained),
 		T(a_recipe_that_talks_nonsense_is_ended),
 		T(what_a_recipe_leaves_running_is_killed),

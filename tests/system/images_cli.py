@@ -111,6 +111,14 @@ class ImageCommand(unittest.TestCase):
         error = json.loads(self.image("verify", "tiny", "--json", status=1).stderr)["error"]
         self.assertEqual(error["errno"], "EBADMSG")
 
+    def test_advice(self):
+        """a manifest that is wrong is no matter of a log that is not there"""
+        self.image("build", "tiny")
+        (self.store / "tiny/manifest.json").write_text("{}")
+        done = self.image("verify", "tiny", status=1)
+        self.assertNotIn(".log", done.stderr)
+        self.assertIn("hearth image build tiny makes it anew", done.stderr)
+
     def test_rm(self):
         """rm removes, and what is not there is not found"""
         self.image("build", "tiny")
@@ -142,6 +150,43 @@ class ImageCommand(unittest.TestCase):
         done = self.image("build", "base", status=1, NPM_CONFIG_REGISTRY=f"file://{registry}")
         self.assertIn("its digest is not the one pinned", done.stderr)
         self.assertFalse((self.store / "base").exists())
+
+
+class Mirrors(unittest.TestCase):
+    """base.sh before an apt, an mmdebstrap and a curl that only pretend."""
+
+    TARGETS = ("http://us%40er:pa%3ass@mirror/debian/ bookworm", "http://token@mirror/debian/ bookworm-updates",
+               "https://mirror/security/ bookworm-security")
+    FAKES = {
+        "apt-get": "cat $here/targets",
+        "apt-config": "exit 0",
+        # Its last operand is the list of mirrors, which it puts into the image.
+        "mmdebstrap": 'for list; do :; done; cp "$list" "$(dirname "$list")"/*.conf $here; exit 1',
+        # The other half of the recipe: not before this one.
+        "curl": "while ! [ -e $here/apt.conf ]; do sleep 0.05; done; exit 1",
+    }
+
+    def test_credentials(self):
+        """user names and passwords of mirrors stay out of the image, and apt has them for the build"""
+        here = pathlib.Path(tempfile.mkdtemp(prefix="hearth-images-"))
+        self.addCleanup(shutil.rmtree, here)
+        for name, script in self.FAKES.items():
+            (here / name).write_text("#!/bin/sh\n" + script.replace("$here", str(here)) + "\n")
+            (here / name).chmod(0o755)
+        for name in ("root", "scratch", "cache"):
+            (here / name).mkdir()
+        lines = (target.split() for target in self.TARGETS)
+        (here / "targets").write_text("".join(f"Debian {name} main {uri} {name}\n" for uri, name in lines))
+        subprocess.run([SOURCE / "images/recipes/base.sh", *(here / name for name in ("root", "scratch", "cache"))],
+                       env={"PATH": f"{here}:/usr/bin:/bin", "NPM_CONFIG_REGISTRY": "http://registry"},
+                       capture_output=True, check=False, timeout=60)
+        self.assertEqual((here / "sources.list").read_text(),
+                         "deb http://mirror/debian/ bookworm main\ndeb http://mirror/debian/ bookworm-updates main\n"
+                         "deb https://mirror/security/ bookworm-security main\n")
+        self.assertEqual((here / "auth.conf").read_text().splitlines()[:2],
+                         ["machine http://mirror/debian/ login us@er password pa:ss",
+                          "machine http://mirror/debian/ login token"])
+        self.assertIn(f'Dir::Etc::netrc "{here}/scratch/auth.conf";', (here / "apt.conf").read_text())
 
 
 if __name__ == "__main__":

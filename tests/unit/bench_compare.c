@@ -158,6 +158,26 @@ static void other_settings_are_warned_of(void **state)
 	assert_string_equal(captured_err, "hearth: warning: pause_us is not the same in both\n");
 }
 
+static void another_command_is_warned_of(void **state)
+{
+	static const char format[] =
+		"{\"bench\": \"exec\", \"command\": [\"%s\"], \"blocks_ns\": [%s]}";
+	struct fixture *f = *state;
+	char blocks[BENCH_BLOCKS * 8] = "", text[512];
+
+	for (unsigned i = 0; i < BENCH_BLOCKS; i++)
+		strcat(blocks, i ? ",[1,1]" : "[1,1]");
+	snprintf(text, sizeof(text), format, "true", blocks);
+	write_text(f->a, text);
+	write_text(f->b, text);
+	assert_int_equal(compare(f, false), CLI_OK);
+	assert_string_equal(captured_err, "");
+	snprintf(text, sizeof(text), format, "false", blocks);
+	write_text(f->b, text);
+	assert_int_equal(compare(f, false), CLI_OK);
+	assert_string_equal(captured_err, "hearth: warning: command is not the same in both\n");
+}
+
 static void different_benchmarks_are_not_compared(void **state)
 {
 	struct fixture *f = *state;
@@ -226,6 +246,7 @@ int main(void)
 			a_shift_is_seen_in_both_directions, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(too_few_samples_are_said_to_be, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(other_settings_are_warned_of, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(another_command_is_warned_of, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			different_benchmarks_are_not_compared, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_no_result_is_refused, set_up, tear_down),

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -93,6 +94,25 @@ static void json_wins_over_quiet(void **state)
 	json_decref(root);
 }
 
+static void text_is_shown_as_the_locale_can_and_steers_nothing(void **state)
+{
+	struct cli_table *table;
+
+	(void)state;
+	setenv("LC_ALL", "C.UTF-8", 1);
+	capture_begin();
+	table = make(&(struct cli){0});
+	cli_table_add(table, "%s", "gr\u00fc\u00dfe");
+	cli_table_add(table, "%d", 3);
+	cli_table_add(table, "%s", "a\033[31m\302\233\u202eb\377");
+	cli_table_add(table, "%d", 12);
+	assert_int_equal(cli_table_print(table, NULL), 0);
+	cli_table_destroy(table);
+	capture_end();
+	assert_string_equal(
+		captured_out, "NAME       COUNT\ngr\u00fc\u00dfe          3\na?[31m??b?    12\n");
+}
+
 static void nothing_is_destroyed_without_harm(void **state)
 {
 	(void)state;
@@ -107,6 +127,7 @@ int main(void)
 		cmocka_unit_test(an_empty_table_is_an_empty_array),
 		cmocka_unit_test(quiet_prints_the_first_column_alone),
 		cmocka_unit_test(json_wins_over_quiet),
+		cmocka_unit_test(text_is_shown_as_the_locale_can_and_steers_nothing),
 		cmocka_unit_test(nothing_is_destroyed_without_harm),
 	};
 

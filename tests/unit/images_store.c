@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -85,6 +86,25 @@ static void broken_images_are_told_from_missing_ones(void **state)
 	assert_int_equal(open_and_close(w, "base"), -EPROTO);
 	world_file(w, "file", "", 0644);
 	assert_int_equal(open_and_close(w, "file"), -EPROTO);
+}
+
+/* To open one is to wait for its writer, for ever. */
+static void a_fifo_in_place_of_a_file_is_not_waited_for(void **state)
+{
+	struct world *w = *state;
+
+	alarm(20);
+	world_image(w, "base");
+	world_file(w, "base/root/etc/hosts", "127.0.0.2 localhost\n", 0644);
+	world_remove(w, "base/files.txt");
+	assert_int_equal(mkfifoat(w->store_fd, "base/files.txt", 0600), 0);
+	assert_int_equal(image_verify(w->store, "base", NULL, &w->err), -EBADMSG);
+	world_says(w, "files.txt");
+	world_remove(w, "base/manifest.json");
+	assert_int_equal(mkfifoat(w->store_fd, "base/manifest.json", 0600), 0);
+	assert_int_equal(open_and_close(w, "base"), -EPROTO);
+	world_says(w, "manifest.json");
+	alarm(0);
 }
 
 static void an_image_is_not_reached_through_a_link(void **state)
@@ -267,6 +287,32 @@ static void leftovers_are_swept_but_for_those_in_use_and_those_of_others(void **
 	assert_false(world_has(w, ".base.old.12345678"));
 }
 
+/* "base.old" is a name as well, and what its build is about begins as what base has hidden. */
+static void the_build_of_a_name_that_goes_on_with_old_is_not_swept(void **state)
+{
+	struct world *w = *state;
+
+	world_directory(w, ".base.old.building", 0700);
+	world_file(w, ".base.old.lock", "", 0600);
+	world_directory(w, ".base.old.old.12345678", 0700);
+	world_directory(w, ".base.old.1234567", 0700);
+	world_directory(w, ".base.old.123456789", 0700);
+	assert_int_equal(store_sweep(w->store_fd, "base", &w->err), 0);
+	assert_true(world_has(w, ".base.old.building") && world_has(w, ".base.old.lock") &&
+		    world_has(w, ".base.old.old.12345678"));
+	assert_true(world_has(w, ".base.old.1234567") && world_has(w, ".base.old.123456789"));
+}
+
+static void a_removal_that_was_interrupted_is_ended_by_the_next(void **state)
+{
+	struct world *w = *state;
+
+	world_directory(w, ".base.old.12345678", 0700);
+	world_tree(w, ".base.old.12345678/root");
+	assert_int_equal(image_remove(w->store, "base", &w->err), -ENOENT);
+	assert_false(world_has(w, ".base.old.12345678"));
+}
+
 /* A build that died just after its exchange left the image it replaced, which may be in use. */
 static void a_replaced_tree_in_use_is_moved_out_of_the_way(void **state)
 {
@@ -294,6 +340,7 @@ int main(void)
 		T(a_name_cannot_leave_the_store),
 		T(an_image_without_a_recipe_is_not_built),
 		T(broken_images_are_told_from_missing_ones),
+		T(a_fifo_in_place_of_a_file_is_not_waited_for),
 		T(an_image_is_not_reached_through_a_link),
 		T(images_are_visited_in_order_and_broken_ones_say_why),
 		T(a_store_that_was_never_made_is_empty),
@@ -306,6 +353,8 @@ int main(void)
 		T(an_image_is_not_opened_while_it_is_removed),
 		T(one_process_at_a_time_changes_an_image),
 		T(leftovers_are_swept_but_for_those_in_use_and_those_of_others),
+		T(the_build_of_a_name_that_goes_on_with_old_is_not_swept),
+		T(a_removal_that_was_interrupted_is_ended_by_the_next),
 		T(a_replaced_tree_in_use_is_moved_out_of_the_way),
 	};
 
