@@ -23,8 +23,13 @@ static void check_utf8(const char *data, size_t size)
 		abort();
 	if (!text_is_utf8(json_string_value(json), json_string_length(json)))
 		abort();
-	if (text_is_utf8(data, size) && (whole != size || json_string_length(json) != size ||
-						memcmp(json_string_value(json), data, size) != 0))
+	if (memchr(json_string_value(json), '\0', json_string_length(json)))
+		abort();
+	if (text_is_utf8(data, size) && whole != size)
+		abort();
+	if (text_is_utf8(data, size) && !memchr(data, '\0', size) &&
+		(json_string_length(json) != size ||
+			memcmp(json_string_value(json), data, size) != 0))
 		abort();
 }
 

@@ -155,7 +155,8 @@ static void every_failed_step_of_a_slot_is_told_and_leaves_nothing(void **state)
 		assert_at_rest(failures++);
 	}
 	print_message("# a slot after %u failures\n", failures);
-	assert_true(failures >= 13); /* three of them by the death of the maker of its user namespace */
+	assert_true(
+		failures >= 13); /* three of them by the death of the maker of its user namespace */
 	learn_rest();
 }
 

@@ -16,7 +16,7 @@ import tempfile
 import unittest
 
 import tap
-from instance import LEASE_ENDED, PATIENCE, STORE, Instance, descendants, make_tree, require_tiny
+from instance import LEASE_ENDED, PATIENCE, Instance, descendants, make_tree, require_tiny, wait_until
 
 SHUTDOWN = 8  # enum lease_end_reason
 OWN_NETWORK = "ip link set lo up && echo 0 >/proc/sys/net/ipv4/ip_forward && echo ready && exec sleep infinity"
@@ -207,19 +207,12 @@ class Start(unittest.TestCase):
 
     def test_stop_during_start(self):
         """SIGTERM during the start ends it in order: nothing is left then either"""
-        store = pathlib.Path(tempfile.mkdtemp(prefix="hearth-store."))
-        self.addCleanup(shutil.rmtree, store)
-        subprocess.run(["cp", "-a", STORE / "tiny", store], check=True)
-        manifest = store / "tiny/manifest.json"
-        text = manifest.read_text()
-        manifest.unlink()
-        os.mkfifo(manifest)
         for signum in signal.SIGTERM, signal.SIGINT:
-            instance = self.instance(f'[instance]\nstore = {store}\n[pool "tiny"]\nmin = 2\n')
+            instance = self.instance()
             instance.start()
-            with open(manifest, "w", encoding="utf-8") as file:  # once the start reads it
-                instance.supervisor.send_signal(signum)
-                file.write(text)
+            name = f"*/hearth-{instance.id}"
+            wait_until("its cgroup is there", lambda: any(pathlib.Path("/sys/fs/cgroup").glob(name)))
+            instance.supervisor.send_signal(signum)
             self.assertEqual(instance.supervisor.wait(PATIENCE), 0, instance.log())
             self.assertEqual(instance.left(), [])
 
