@@ -98,7 +98,8 @@ struct guest_exec {
  *   READ   path                     bytes offset..offset+length as OUTPUT; flag LINES: offset is the
  *                                   first line (1-based) and length counts lines; never more than
  *                                   max_bytes. Reply: count = bytes or lines sent, total = size of
- *                                   the file in bytes (LINES: in lines, counted to the end).
+ *                                   the file in bytes (LINES: in lines; a part of them, at least one
+ *                                   more than were asked for or sent, when text says so).
  *   WRITE  path                     content comes as INPUT; parents are made; replaced atomically,
  *                                   mode kept (new: 0644). count = bytes written
  *   EDIT   path                     INPUT: old text, one NUL, new text. flag ALL: every occurrence,
@@ -117,6 +118,8 @@ struct guest_exec {
  *                                   matching lines in `line`). length: at most so many records (0: 100),
  *                                   offset: lines of context. total = matches seen: lines; with FILES and
  *                                   COUNT files. Hidden and ignored files are not looked at.
+ * GLOB and GREP look at 1,000,000 entries, 200 levels of directories and 100,000 names in each; where there
+ * is more, text of the reply says so. A pattern or include that can match no file is EINVAL.
  * Paths that GLOB and GREP answer begin with the path that was asked, as it was written.
  * A path that is not absolute starts where a command without a cwd does. Only regular files are read;
  * a device, FIFO or socket is EINVAL; files of unbounded size are cut at max_bytes. A link of /proc is not
@@ -217,7 +220,8 @@ struct guest_reply {
 	uint64_t read_bytes, write_bytes; /* from and to disks */
 	uint64_t major_faults;
 	uint64_t stdout_bytes, stderr_bytes; /* OUTPUT, dropped ones included */
-	char text[GUEST_TEXT_MAX];	     /* of FAILED: what failed; may be empty */
+	/* Of FAILED: what failed; of DONE: what was not looked at. May be empty. */
+	char text[GUEST_TEXT_MAX];
 };
 
 extern const struct message_protocol guest_protocol;

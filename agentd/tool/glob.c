@@ -21,6 +21,7 @@ static void on_found(struct tool_run *run, const struct guest_reply *reply)
 	else if (reply->total > shown)
 		tool_say(run, "(%llu more; narrow the pattern or the path)\n",
 			(unsigned long long)(reply->total - shown));
+	tool_say_left_out(run, reply);
 }
 
 static int start(struct tool_run *run, struct error *err)

@@ -83,6 +83,7 @@ static void on_found(struct tool_run *run, const struct guest_reply *reply)
 	else if (reply->total > matches)
 		tool_say(run, "(%llu more; narrow the pattern, path or include)\n",
 			(unsigned long long)(reply->total - matches));
+	tool_say_left_out(run, reply);
 }
 
 static uint32_t flags_of(const struct tool_run *run)
@@ -122,7 +123,7 @@ const struct tool tool_grep = {
 	.description =
 		"Search files of the sandbox by an extended regular expression (with \\w \\d "
 		"\\s \\b, without back-references): path:line:text, at most 100 lines. What "
-		".gitignore names is left out.",
+		".gitignore names is left out, and below the path what begins with a dot.",
 	.parameters =
 		"{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"pattern\"],"
 		"\"properties\":{"

@@ -109,13 +109,12 @@ static uint64_t say_lines(struct tool_run *run, const char *data, size_t size, u
 	return number - first;
 }
 
-static void say_rest(struct tool_run *run, uint64_t first, uint64_t shown, uint64_t total)
+static void say_rest(struct tool_run *run, const struct guest_reply *reply, uint64_t next)
 {
-	uint64_t next = first + shown;
-
-	if (total >= next)
-		tool_say(run, "(%llu more lines; continue with offset %llu)\n",
-			(unsigned long long)(total - next + 1), (unsigned long long)next);
+	if (reply->total >= next)
+		tool_say(run, "(%s%llu more lines; continue with offset %llu)\n",
+			reply->text[0] ? "at least " : "",
+			(unsigned long long)(reply->total - next + 1), (unsigned long long)next);
 }
 
 static void on_read(struct tool_run *run, const struct guest_reply *reply)
@@ -142,7 +141,7 @@ static void on_read(struct tool_run *run, const struct guest_reply *reply)
 	if (size == 0)
 		tool_say(run, "(empty file)\n");
 	shown = say_lines(run, data, size, first);
-	say_rest(run, first, shown, reply->total);
+	say_rest(run, reply, first + shown);
 }
 
 static int start(struct tool_run *run, struct error *err)

@@ -294,6 +294,15 @@ void tool_say_found(struct tool_run *run, const char *path)
 	tool_say_name(run, is_default && strncmp(path, "./", 2) == 0 ? path + 2 : path);
 }
 
+void tool_say_left_out(struct tool_run *run, const struct guest_reply *reply)
+{
+	if (reply->text[0] == '\0')
+		return;
+	tool_say(run, "(not searched: ");
+	tool_say_name(run, reply->text);
+	tool_say(run, "; name a smaller folder as path, or use find with bash)\n");
+}
+
 void tool_fail(struct tool_run *run, const char *format, ...)
 {
 	va_list arguments;

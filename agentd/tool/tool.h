@@ -161,6 +161,8 @@ void tool_say_name(struct tool_run *run, const char *name);
 void tool_say_line(struct tool_run *run, const char *text, size_t length, size_t max);
 /* As tool_say_name(), for a path found below the argument "path", or below "." when there is none. */
 void tool_say_found(struct tool_run *run, const char *path);
+/* Append what a search that is done did not look at, if anything. */
+void tool_say_left_out(struct tool_run *run, const struct guest_reply *reply);
 /* Make the answer an error: "Error: " and the text, instead of what was said before. */
 void tool_fail(struct tool_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* True, with the error said, when the request about this path did not get done. */

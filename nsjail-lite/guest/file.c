@@ -17,18 +17,16 @@ static int fail(struct work *work)
 
 int file_open(struct work *work, struct stat *ret_stat)
 {
-	/* Not to wait for a FIFO's writer, nor to get a terminal. */
-	auto_close int fd = open_guarded(AT_FDCWD, work->path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	auto_close int named = open_guarded(AT_FDCWD, work->path, O_PATH);
+	int fd = open_regular(named, ret_stat);
 
-	if (fd < 0 && errno == ENXIO) /* a socket */
-		return work_fail(work, EINVAL, "%s: not a regular file", work->path);
-	if (fd < 0 || fstat(fd, ret_stat) < 0)
-		return fail(work);
-	if (S_ISDIR(ret_stat->st_mode))
+	if (fd >= 0)
+		return fd;
+	if (errno == EISDIR)
 		return work_fail(work, EISDIR, "%s: is a directory", work->path);
-	if (!S_ISREG(ret_stat->st_mode))
+	if (errno == EINVAL)
 		return work_fail(work, EINVAL, "%s: not a regular file", work->path);
-	return take_fd(&fd);
+	return fail(work);
 }
 
 void file_fill_stat(struct guest_stat *to, const struct stat *from)

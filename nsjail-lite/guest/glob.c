@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/clock.h"
 #include "base/fd.h"
 #include "nsjail-lite/guest/match.h"
 #include "nsjail-lite/guest/open.h"
@@ -16,7 +15,7 @@
 #define RESULTS_MAX	10000u
 
 struct found {
-	uint64_t mtime_ns;
+	struct timespec mtime;
 	char *path;
 };
 
@@ -33,8 +32,10 @@ static int compare(const void *a, const void *b)
 {
 	const struct found *x = a, *y = b;
 
-	if (x->mtime_ns != y->mtime_ns)
-		return x->mtime_ns > y->mtime_ns ? -1 : 1;
+	if (x->mtime.tv_sec != y->mtime.tv_sec)
+		return x->mtime.tv_sec > y->mtime.tv_sec ? -1 : 1;
+	if (x->mtime.tv_nsec != y->mtime.tv_nsec)
+		return x->mtime.tv_nsec > y->mtime.tv_nsec ? -1 : 1;
 	return strcmp(x->path, y->path);
 }
 
@@ -68,7 +69,7 @@ static int visit(void *arg, const struct walk_file *file)
 	if (glob->count == 2 * glob->wanted)
 		keep_newest(glob);
 	found = &glob->found[glob->count];
-	found->mtime_ns = (uint64_t)st.st_mtim.tv_sec * NS_PER_S + (uint64_t)st.st_mtim.tv_nsec;
+	found->mtime = st.st_mtim;
 	found->path = strdup(file->path);
 	if (!found->path)
 		return work_fail(glob->work, ENOMEM, "out of memory");
@@ -106,22 +107,16 @@ static bool names_hidden(const struct match_patterns *patterns)
 static int parse_pattern(struct glob *glob)
 {
 	struct work *work = glob->work;
-	const char *pattern = work->pattern;
+	const char *pattern = work->pattern, *why;
 	size_t length = strlen(work->path);
 	int r;
 
 	while (length > 0 && work->path[length - 1] == '/')
 		length--;
 	if (strncmp(pattern, work->path, length) == 0 && pattern[length] == '/')
-		pattern += length + 1; /* named in full */
-	while (strncmp(pattern, "./", 2) == 0)
-		pattern += 2;
-	if (*pattern == '/' || *pattern == '\0')
-		return work_fail(work, EINVAL, "the pattern must be relative to the path");
-	r = match_expand(pattern, &glob->patterns);
-	if (r < 0)
-		return work_fail(work, -r, "pattern: %s", strerror(-r));
-	return 0;
+		pattern += length + strspn(pattern + length, "/"); /* named in full */
+	r = match_parse(pattern, &glob->patterns, &why);
+	return r < 0 ? work_fail(work, -r, "pattern: %s", why) : 0;
 }
 
 static void send(struct glob *glob)

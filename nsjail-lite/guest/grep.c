@@ -1,11 +1,13 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/text.h"
 #include "nsjail-lite/guest/file.h"
 #include "nsjail-lite/guest/match.h"
 #include "nsjail-lite/guest/open.h"
@@ -18,12 +20,17 @@
 #define CONTEXT_MAX	100u
 #define LINE_MAX_SENT	2000u	   /* of a line */
 #define LINE_MAX_READ	(1u << 20) /* of a line, the rest does not match */
-#define BINARY_CHECK	8192u
+#define BINARY_CHECK	8192u	   /* a NUL in it: nothing is looked at */
+
+/* U+FFFD, for a byte that is no UTF-8 */
+#define REPLACEMENT	 "\xef\xbf\xbd"
+#define REPLACEMENT_SIZE 3u
 
 /* Of one file, line by line. */
 struct grep {
 	struct work *work;
 	regex_t regex;
+	bool names_cr; /* the pattern does: then one before the line's end belongs to the line */
 	struct match_patterns include;
 	uint64_t limit;
 	unsigned context;
@@ -36,6 +43,7 @@ struct grep {
 	char *before[CONTEXT_MAX]; /* ring of the lines before */
 	unsigned before_count;
 	char buffer[LINE_MAX_READ + 1];
+	char repaired[REPLACEMENT_SIZE * LINE_MAX_READ + 1];
 };
 
 static void send_record(struct grep *grep, uint32_t line_number, bool is_context, const char *line)
@@ -88,13 +96,47 @@ static void keep_before(struct grep *grep, const char *line)
 	*place = strndup(line, LINE_MAX_SENT);
 }
 
+/* Most lines are; eight bytes at a time. */
+static bool is_ascii(const char *p, size_t length)
+{
+	uint64_t word, seen = 0;
+
+	for (; length >= sizeof(word); p += sizeof(word), length -= sizeof(word)) {
+		memcpy(&word, p, sizeof(word));
+		seen |= word;
+	}
+	word = 0;
+	memcpy(&word, p, length);
+	return ((seen | word) & UINT64_C(0x8080808080808080)) == 0;
+}
+
+/* regexec() finds nothing at all behind what is no UTF-8. */
+static const char *repair(struct grep *grep, const char *line, size_t length)
+{
+	char *to = grep->repaired;
+
+	for (size_t i = 0, n; i < length; i += n ? n : 1) {
+		n = text_utf8_sequence(line + i, length - i);
+		to = n ? mempcpy(to, line + i, n) : mempcpy(to, REPLACEMENT, REPLACEMENT_SIZE);
+	}
+	*to = '\0';
+	return grep->repaired;
+}
+
+static bool matches(struct grep *grep, const char *line, size_t length)
+{
+	if (!is_ascii(line, length) && !text_is_utf8(line, length))
+		line = repair(grep, line, length);
+	return regexec(&grep->regex, line, 0, NULL, 0) == 0;
+}
+
 /* 1: enough. */
-static int take_line(struct grep *grep, const char *line)
+static int take_line(struct grep *grep, const char *line, size_t length)
 {
 	bool lists_lines = !(grep->work->flags & (GUEST_FILE_FILES | GUEST_FILE_COUNT));
 
 	grep->line_number++;
-	if (regexec(&grep->regex, line, 0, NULL, 0) != 0) {
+	if (!matches(grep, line, length)) {
 		if (grep->after > 0) {
 			grep->after--;
 			send_record(grep, grep->line_number, true, line);
@@ -118,16 +160,17 @@ static ssize_t take_lines(struct grep *grep, size_t size, bool is_end)
 	char *p = grep->buffer, *end = grep->buffer + size;
 
 	while (p < end) {
-		char *newline = memchr(p, '\n', (size_t)(end - p));
+		char *newline = memchr(p, '\n', (size_t)(end - p)), *line_end;
 
 		if (!newline && !is_end)
 			break;
 		if (!newline)
 			newline = end;
-		*newline = '\0';
-		if (newline > p && newline[-1] == '\r')
-			newline[-1] = '\0';
-		if (take_line(grep, p) > 0)
+		line_end = newline;
+		if (line_end > p && line_end[-1] == '\r' && !grep->names_cr)
+			line_end--;
+		*line_end = '\0';
+		if (take_line(grep, p, (size_t)(line_end - p)) > 0)
 			return -1;
 		p = newline + 1;
 	}
@@ -137,38 +180,44 @@ static ssize_t take_lines(struct grep *grep, size_t size, bool is_end)
 	return end - p;
 }
 
-/* The rest of a line that is longer than the buffer. */
+/* The rest of a line that is longer than the buffer. Returns the size of what follows, or -1: enough. */
 static ssize_t skip_line(struct grep *grep, int fd)
 {
 	ssize_t n;
 
 	while ((n = read(fd, grep->buffer, LINE_MAX_READ)) > 0) {
 		char *newline = memchr(grep->buffer, '\n', (size_t)n);
+		ssize_t rest = newline ? newline - grep->buffer : n;
 
+		if (memchr(grep->buffer, '\0', (size_t)rest))
+			return -1;
 		if (!newline)
 			continue;
-		n -= newline + 1 - grep->buffer;
+		n -= rest + 1;
 		memmove(grep->buffer, newline + 1, (size_t)n);
 		return n;
 	}
 	return n;
 }
 
+/* Up to the line that has a NUL: what follows is binary, or a hole that would take for ever. */
 static void search_lines(struct grep *grep, int fd)
 {
 	ssize_t size = 0, n;
 	bool is_first = true;
+	char *nul;
 
 	for (;;) {
 		n = read(fd, grep->buffer + size, LINE_MAX_READ - (size_t)size);
 		if (n < 0)
 			return;
-		if (is_first && memchr(grep->buffer, '\0',
-					(size_t)n < BINARY_CHECK ? (size_t)n : BINARY_CHECK))
+		size += n;
+		nul = memchr(grep->buffer, '\0', (size_t)size);
+		if (nul && is_first && nul < grep->buffer + BINARY_CHECK)
 			return;
 		is_first = false;
-		size = take_lines(grep, (size_t)(size + n), n == 0);
-		if (n == 0 || size < 0)
+		size = take_lines(grep, nul ? (size_t)(nul - grep->buffer) : (size_t)size, n == 0);
+		if (nul || n == 0 || size < 0)
 			return;
 		if (size < LINE_MAX_READ)
 			continue;
@@ -213,16 +262,14 @@ static bool is_included(const struct grep *grep, const struct walk_file *file)
 static int visit(void *arg, const struct walk_file *file)
 {
 	struct grep *grep = arg;
-	auto_close int fd = -1;
+	auto_close int named = -1, fd = -1;
 	struct stat st;
 
 	if (!is_included(grep, file))
 		return 0;
-	fd = openat(file->directory, file->name,
-		O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return 0;
-	return search_file(grep, fd, file->path);
+	named = openat(file->directory, file->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	fd = open_regular(named, &st);
+	return fd < 0 ? 0 : search_file(grep, fd, file->path);
 }
 
 static int compile(struct grep *grep)
@@ -233,8 +280,10 @@ static int compile(struct grep *grep)
 	const char *why;
 	int r;
 
+	setlocale(LC_CTYPE, "C.UTF-8"); /* of this process, which has no other request */
 	if (regex_translate(work->pattern, ere, sizeof(ere), &why) < 0)
 		return work_fail(work, EINVAL, "pattern: %s", why);
+	grep->names_cr = strchr(ere, '\r');
 	r = regcomp(&grep->regex, ere, flags);
 	if (r != 0) {
 		regerror(r, &grep->regex, text, sizeof(text));
@@ -242,8 +291,8 @@ static int compile(struct grep *grep)
 	}
 	if (work->include[0] == '\0')
 		return 0;
-	r = match_expand(work->include, &grep->include);
-	return r < 0 ? work_fail(work, -r, "include: %s", strerror(-r)) : 0;
+	r = match_parse(work->include, &grep->include, &why);
+	return r < 0 ? work_fail(work, -r, "include: %s", why) : 0;
 }
 
 static int search(struct grep *grep)

@@ -3,23 +3,32 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/fd.h"
 #include "nsjail-lite/guest/match.h"
+#include "nsjail-lite/guest/open.h"
 
-#define RULES_STEP 32u
+#define RULES_STEP	32u
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
-/* Blanks at the end do not count, unless the last one is protected. */
-static void trim(char *line)
+/* Blanks at the end do not count, unless protected. False: the last byte protects nothing, no path fits. */
+static bool trim(char *line)
 {
 	size_t length = strlen(line);
+	char *end = line;
 
 	if (length > 0 && line[length - 1] == '\r')
-		length--;
-	while (length > 0 && line[length - 1] == ' ' && (length < 2 || line[length - 2] != '\\'))
-		length--;
-	line[length] = '\0';
+		line[length - 1] = '\0';
+	for (char *p = line; *p; p++) {
+		bool is_protected = *p == '\\';
+
+		if (is_protected && *++p == '\0')
+			return false;
+		if (is_protected || *p != ' ')
+			end = p + 1;
+	}
+	*end = '\0';
+	return true;
 }
 
 /* False: the line is no rule. */
@@ -28,9 +37,8 @@ static bool parse_rule(char *line, struct ignore_rule *rule)
 	size_t length;
 
 	*rule = (struct ignore_rule){0};
-	if (*line == '#')
+	if (*line == '#' || !trim(line))
 		return false;
-	trim(line);
 	if (*line == '!') {
 		rule->is_negated = true;
 		line++;
@@ -72,6 +80,8 @@ struct ignore *ignore_parse(char *text, size_t prefix, const struct ignore *abov
 	ignore->above = above;
 	ignore->prefix = prefix;
 	ignore->text = text;
+	if (strncmp(text, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
+		text += strlen(BYTE_ORDER_MARK);
 	while ((line = strsep(&text, "\n")) && ignore->count < IGNORE_RULES_MAX)
 		if (parse_rule(line, &rule) && add(ignore, &rule) < 0)
 			break;
@@ -80,15 +90,15 @@ struct ignore *ignore_parse(char *text, size_t prefix, const struct ignore *abov
 
 const struct ignore *ignore_load(int directory, size_t prefix, const struct ignore *above)
 {
-	auto_close int fd = openat(
-		directory, ".gitignore", O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
-	struct ignore *ignore;
+	auto_close int named = openat(directory, ".gitignore", O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
+	auto_close int fd = open_regular(named, &st);
+	struct ignore *ignore;
 	char *text;
 	ssize_t n;
 
 	/* Whatever else has that name, a FIFO or a directory, says nothing. */
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > IGNORE_FILE_MAX)
+	if (fd < 0 || st.st_size > IGNORE_FILE_MAX)
 		return above;
 	text = malloc((size_t)st.st_size + 1);
 	if (!text)
@@ -120,8 +130,8 @@ static bool rule_matches(
 	if (rule->is_directory_only && !is_directory)
 		return false;
 	if (rule->is_anchored)
-		return match_path(rule->pattern, path, MATCH_HIDDEN);
-	return match_name(rule->pattern, name, MATCH_HIDDEN);
+		return match_path(rule->pattern, path, MATCH_HIDDEN | MATCH_BYTES);
+	return match_name(rule->pattern, name, MATCH_HIDDEN | MATCH_BYTES);
 }
 
 bool ignore_matches(const struct ignore *ignore, const char *path, bool is_directory)

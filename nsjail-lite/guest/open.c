@@ -43,3 +43,18 @@ int open_guarded(int directory, const char *path, int flags)
 	}
 	return take_fd(&fd);
 }
+
+int open_regular(int named, struct stat *ret_stat)
+{
+	char link[32];
+
+	if (named < 0 || fstat(named, ret_stat) < 0)
+		return -1;
+	if (!S_ISREG(ret_stat->st_mode)) {
+		errno = S_ISDIR(ret_stat->st_mode) ? EISDIR : EINVAL;
+		return -1;
+	}
+	/* That file itself, whatever has its name by now. */
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", named);
+	return open(link, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}

@@ -1,12 +1,13 @@
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "nsjail-lite/guest/file.h"
 
-#define BLOCK_SIZE	65536u
-#define LINES_BYTES_MAX (UINT64_C(256) << 20) /* no more is read to count lines */
+#define BLOCK_SIZE  65536u
+#define COUNTED_MAX (UINT64_C(256) << 20) /* read to count lines that nobody asked for */
 
 static char block[BLOCK_SIZE];
 
@@ -74,7 +75,8 @@ static void take_block(struct work *work, struct lines *lines, const char *p, si
 static int read_lines(struct work *work, int fd)
 {
 	struct lines lines = {.line = 1, .first = work->offset, .end = UINT64_MAX};
-	uint64_t seen = 0;
+	uint64_t seen = 0, total;
+	bool is_wanted;
 	ssize_t n;
 
 	if (work->length > 0 && work->length < UINT64_MAX - work->offset)
@@ -85,8 +87,13 @@ static int read_lines(struct work *work, int fd)
 			return fail(work);
 		take_block(work, &lines, block, (size_t)n);
 		seen += (uint64_t)n;
-	} while (n > 0 && seen < LINES_BYTES_MAX);
-	work->result.total = lines.line - 1 + lines.is_begun;
+		total = lines.line - 1 + lines.is_begun;
+		is_wanted = total < lines.end && work->sent < work->max_bytes;
+	} while (n > 0 && (is_wanted || seen < COUNTED_MAX));
+	work->result.total = total;
+	if (n > 0)
+		snprintf(work->result.text, sizeof(work->result.text),
+			"lines behind the first %llu MiB", (unsigned long long)(seen >> 20));
 	return 0;
 }
 

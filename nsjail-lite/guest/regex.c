@@ -3,13 +3,23 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/text.h"
+
+#define NUL_REFUSED	"\\x00 stands in no line of text"
+#define NEWLINE_REFUSED "a line break stands in no line: search for one of the lines"
 
 struct translation {
 	const char *p;
 	char *to, *end;
 	const char *why;
 	bool can_repeat; /* what stands last may be repeated */
+	/* Characters, with repetitions written out as regcomp() does it. */
+	unsigned size, last_size;	    /* of all; of what stands last */
+	unsigned before[REGEX_PATTERN_MAX]; /* of what stands before each open group */
+	unsigned depth;
 };
 
 static void put(struct translation *t, const char *text)
@@ -42,109 +52,213 @@ static const struct escape {
 	{'S', "[^[:space:]]", NULL},
 	{'b', "\\b", NULL},
 	{'B', "\\B", NULL},
-	{'t', "\t", "\t"},
-	{'n', "\n", "\n"},
-	{'r', "\r", "\r"},
-	{'f', "\f", "\f"},
-	{'v', "\v", "\v"},
 };
 
-static const struct escape *find_escape(char letter)
+static const struct escape *find_escape(const char *p)
 {
-	for (size_t i = 0; i < sizeof(escapes) / sizeof(escapes[0]); i++)
-		if (escapes[i].letter == letter)
+	for (size_t i = 0; p[0] == '\\' && i < sizeof(escapes) / sizeof(escapes[0]); i++)
+		if (escapes[i].letter == p[1])
 			return &escapes[i];
 	return NULL;
 }
 
-/* At the byte behind a backslash. */
+/* One, in UTF-8, whose order is that of the codes. Empty: \x00, which begins ranges only. */
+struct character {
+	char bytes[5];
+};
+
+/* At the x of \xHH. */
+static void take_code(struct translation *t, struct character *c)
+{
+	char digits[3] = {0};
+	unsigned code;
+
+	t->p++;
+	for (size_t i = 0; i < 2; i++, t->p++) {
+		if (!isxdigit((unsigned char)*t->p)) {
+			t->why = "\\x wants two hexadecimal digits";
+			return;
+		}
+		digits[i] = *t->p;
+	}
+	code = (unsigned)strtoul(digits, NULL, 16);
+	if (code < 0x80) {
+		c->bytes[0] = (char)code;
+	} else {
+		c->bytes[0] = (char)(0xc0 | code >> 6);
+		c->bytes[1] = (char)(0x80 | (code & 0x3f));
+	}
+}
+
+/* At a letter or digit behind a backslash. */
+static void take_letter(struct translation *t, struct character *c)
+{
+	static const char letters[] = "tnrfv", meant[] = "\t\n\r\f\v";
+	const char *letter = strchr(letters, *t->p);
+
+	if (*t->p == 'x') {
+		take_code(t, c);
+	} else if (letter) {
+		c->bytes[0] = meant[letter - letters];
+		t->p++;
+	} else {
+		t->why = "unknown escape: a letter or digit behind a backslash";
+	}
+}
+
+static void take_character(struct translation *t, struct character *c)
+{
+	bool is_escaped = *t->p == '\\';
+	size_t length;
+
+	*c = (struct character){0};
+	t->p += is_escaped;
+	if (*t->p == '\0') {
+		t->why = "backslash at the end";
+	} else if (is_escaped && isalnum((unsigned char)*t->p)) {
+		take_letter(t, c);
+	} else {
+		length = text_utf8_sequence(t->p, strlen(t->p)); /* the pattern is UTF-8: not 0 */
+		memcpy(c->bytes, t->p, length);
+		t->p += length;
+	}
+}
+
+/* At a backslash outside of brackets. */
 static void translate_escape(struct translation *t)
 {
-	const struct escape *escape = find_escape(*t->p);
+	const struct escape *escape = find_escape(t->p);
+	struct character c;
 
-	t->can_repeat = true;
 	if (escape) {
 		put(t, escape->outside);
-	} else if (isdigit((unsigned char)*t->p)) {
-		t->why = "back-references are not supported";
-	} else if (*t->p == '\0') {
-		t->why = "backslash at the end";
-	} else if (isalpha((unsigned char)*t->p)) {
-		t->why = "unknown escape: a letter behind a backslash";
-	} else {
-		if (strchr("\\.[]()*+?{}|^$<>", *t->p))
-			put_byte(t, '\\');
-		put_byte(t, *t->p);
+		t->p += 2;
+		return;
 	}
-	t->p++;
+	if (isdigit((unsigned char)t->p[1])) {
+		t->why = "back-references are not supported";
+		return;
+	}
+	if (t->p[1] == '<' || t->p[1] == '>')
+		put(t, "\\"); /* where a word begins or ends */
+	take_character(t, &c);
+	if (t->why)
+		return;
+	if (c.bytes[0] == '\0')
+		t->why = NUL_REFUSED;
+	if (c.bytes[0] == '\n')
+		t->why = NEWLINE_REFUSED;
+	if (strchr("\\.[]()*+?{}|^$", c.bytes[0]))
+		put(t, "\\");
+	put(t, c.bytes);
 }
 
-/* [:name:] as it stands. */
-static bool copy_named_class(struct translation *t)
+/* [:name:] */
+static size_t named_class_length(const char *p)
 {
-	const char *close = t->p[0] == '[' && t->p[1] == ':' ? strstr(t->p, ":]") : NULL;
+	const char *close = p[0] == '[' && p[1] == ':' ? strstr(p, ":]") : NULL;
 
-	if (!close)
-		return false;
-	while (t->p < close + 2)
-		put_byte(t, *t->p++);
-	return true;
+	return close ? (size_t)(close + 2 - p) : 0;
 }
+
+/* Those that have their place in brackets, where they stand for themselves; ']' comes first. */
+static const char placed[] = "][^-";
 
 struct bracket {
-	bool has_bracket, has_hyphen,
-		has_caret; /* that stand for themselves: their place is fixed */
-	bool begins_range; /* what stands last may: else a hyphen behind it is one */
+	bool is_negated;
+	bool has[sizeof(placed) - 1];
 };
+
+/* Is it one of them? Then it waits for its place. */
+static bool set_aside(struct bracket *b, const struct character *c)
+{
+	const char *p = c->bytes[0] ? strchr(placed, c->bytes[0]) : NULL;
+
+	if (p)
+		b->has[p - placed] = true;
+	return p;
+}
+
+/* The ends of a range that have their place elsewhere are taken off it. */
+static void put_range(
+	struct translation *t, struct bracket *b, struct character from, struct character to)
+{
+	if (to.bytes[0] == '\0') {
+		t->why = NUL_REFUSED;
+		return;
+	}
+	if (from.bytes[0] == '\0')
+		from.bytes[0] = '\1';
+	if (strcmp(from.bytes, to.bytes) > 0)
+		t->why = "a range in brackets ends before it begins";
+	while (strcmp(from.bytes, to.bytes) <= 0 && set_aside(b, &from))
+		from.bytes[0]++;
+	while (strcmp(from.bytes, to.bytes) <= 0 && set_aside(b, &to))
+		to.bytes[0]--;
+	if (strcmp(from.bytes, to.bytes) > 0)
+		return;
+	put(t, from.bytes);
+	if (strcmp(from.bytes, to.bytes) < 0) {
+		put(t, "-");
+		put(t, to.bytes);
+	}
+}
+
+/* A hyphen makes a range between two characters; behind a class or a range it is one itself. */
+static bool is_range(const char *p)
+{
+	return p[0] == '-' && p[1] != '\0' && p[1] != ']' && !find_escape(p + 1) &&
+	       named_class_length(p + 1) == 0;
+}
 
 static void translate_bracket_item(struct translation *t, struct bracket *b)
 {
-	const struct escape *escape = *t->p == '\\' ? find_escape(t->p[1]) : NULL;
-	bool is_escaped = *t->p == '\\' && t->p[1];
-	char c;
+	const struct escape *escape = find_escape(t->p);
+	size_t length = named_class_length(t->p);
+	struct character from, to;
 
-	if (escape) {
-		if (!escape->inside)
-			t->why = "this escape has no meaning in brackets";
-		else
-			put(t, escape->inside);
-		t->p += 2;
-		b->begins_range = false;
+	if (escape && !escape->inside)
+		t->why = "this escape has no meaning in brackets";
+	if (escape && escape->inside)
+		put(t, escape->inside);
+	for (size_t i = 0; i < length; i++)
+		put_byte(t, t->p[i]);
+	t->p += escape ? 2 : length;
+	if (escape || length > 0)
 		return;
+	take_character(t, &from);
+	to = from;
+	if (!t->why && is_range(t->p)) {
+		t->p++;
+		take_character(t, &to);
 	}
-	t->p += is_escaped;
-	c = *t->p++;
-	if (c == ']')
-		b->has_bracket = true;
-	else if (c == '^')
-		b->has_caret = true;
-	else if (c == '-' && (is_escaped || !b->begins_range || *t->p == ']'))
-		b->has_hyphen = true;
-	else
-		put_byte(t, c);
-	b->begins_range = true;
+	if (!t->why && !b->is_negated && (from.bytes[0] == '\n' || to.bytes[0] == '\n'))
+		t->why = NEWLINE_REFUSED;
+	if (!t->why)
+		put_range(t, b, from, to);
 }
 
-/* What stands for itself goes where it does: ']' comes first, '^' not first, '-' last. */
+/* What was set aside goes where it stands for itself: ']' first, '^' not first, '-' last. */
 static void finish_bracket(struct translation *t, const struct bracket *b, char *start)
 {
-	if (b->has_bracket) {
-		size_t head = start[1] == '^' ? 2 : 1;
+	char *head = start + (b->is_negated ? 2 : 1);
 
+	if (b->has[0]) {
 		put(t, "]");
 		if (t->why)
 			return;
-		memmove(start + head + 1, start + head, (size_t)(t->to - start) - head - 1);
-		start[head] = ']';
+		memmove(head + 1, head, (size_t)(t->to - head) - 1);
+		*head = ']';
 	}
-	if (b->has_caret && t->to == start + 1 && !b->has_hyphen) {
+	put(t, b->has[1] ? "[" : "");
+	if (b->has[2] && t->to == start + 1 && !b->has[3]) {
 		t->to = start;
 		put(t, "\\^"); /* alone */
-	} else if (b->has_caret && t->to == start + 1) {
+	} else if (b->has[2] && t->to == start + 1) {
 		put(t, "-^]");
 	} else {
-		put(t, b->has_caret ? "^" : "");
-		put(t, b->has_hyphen ? "-" : "");
+		put(t, b->has[2] ? "^" : "");
+		put(t, b->has[3] ? "-" : "");
 		put(t, "]");
 	}
 }
@@ -152,28 +266,21 @@ static void finish_bracket(struct translation *t, const struct bracket *b, char 
 /* Behind the '['. Backslashes protect in here as everywhere; POSIX would take them for themselves. */
 static void translate_bracket(struct translation *t)
 {
-	struct bracket b = {0};
-	bool is_negated = *t->p == '^';
+	struct bracket b = {.is_negated = *t->p == '^'};
 	char *start = t->to;
 
-	t->p += is_negated;
-	put(t, is_negated ? "[^" : "[");
-	if (*t->p == ']') {
-		b.has_bracket = b.begins_range = true;
-		t->p++;
-	}
+	t->p += b.is_negated;
+	put(t, b.is_negated ? "[^" : "[");
+	if (*t->p)
+		translate_bracket_item(t, &b); /* ']' too */
 	while (*t->p && *t->p != ']' && !t->why)
-		if (copy_named_class(t))
-			b.begins_range = false;
-		else
-			translate_bracket_item(t, &b);
-	if (*t->p == '\0' && !t->why)
+		translate_bracket_item(t, &b);
+	if (*t->p == '\0')
 		t->why = "unmatched [";
 	if (t->why)
 		return;
 	t->p++;
 	finish_bracket(t, &b, start);
-	t->can_repeat = true;
 }
 
 /* {n}, {n,} or {n,m}. */
@@ -189,10 +296,31 @@ static size_t interval_length(const char *p)
 	return p[n] == '}' ? n + 1 : 0;
 }
 
+/* How often regcomp() writes out what an interval repeats. */
+static unsigned interval_copies(const char *p)
+{
+	char *end;
+	unsigned long n = strtoul(p + 1, &end, 10);
+
+	if (end[0] == ',' && end[1] == '}')
+		n++;
+	else if (end[0] == ',')
+		n = strtoul(end + 1, NULL, 10);
+	if (n > REGEX_PATTERN_MAX)
+		return REGEX_PATTERN_MAX + 1;
+	return n > 0 ? (unsigned)n : 1;
+}
+
 static void translate_repetition(struct translation *t, size_t length)
 {
 	if (!t->can_repeat) {
 		t->why = "nothing to repeat";
+		return;
+	}
+	if (*t->p == '{')
+		t->size += t->last_size * (interval_copies(t->p) - 1);
+	if (t->size > REGEX_PATTERN_MAX) {
+		t->why = "repetitions in repetitions are too many: use smaller numbers in {}";
 		return;
 	}
 	while (length-- > 0)
@@ -200,6 +328,16 @@ static void translate_repetition(struct translation *t, size_t length)
 	if (*t->p == '?') /* lazy: which lines match is the same */
 		t->p++;
 	t->can_repeat = false;
+}
+
+static void count(struct translation *t, char c)
+{
+	if (c == '(')
+		t->before[t->depth++] = t->size;
+	t->size++;
+	t->last_size = 1;
+	if (c == ')' && t->depth > 0)
+		t->last_size = t->size - t->before[--t->depth];
 }
 
 static void translate_one(struct translation *t)
@@ -211,11 +349,14 @@ static void translate_one(struct translation *t)
 		translate_repetition(t, interval ? interval : 1);
 		return;
 	}
-	t->p++;
 	t->can_repeat = c != '(' && c != '|' && c != '^';
+	count(t, c);
 	if (c == '\\') {
 		translate_escape(t);
-	} else if (c == '[') {
+		return;
+	}
+	t->p++;
+	if (c == '[') {
 		translate_bracket(t);
 	} else if (c == '{' || c == '}') {
 		put_byte(t, '\\');
@@ -225,6 +366,8 @@ static void translate_one(struct translation *t)
 			t->why = "(? is supported as (?: only";
 		t->p += 2;
 		put_byte(t, c);
+	} else if (c == '\n') {
+		t->why = NEWLINE_REFUSED;
 	} else {
 		put_byte(t, c);
 	}
@@ -237,6 +380,8 @@ int regex_translate(const char *pattern, char *to, size_t size, const char **ret
 	*to = '\0';
 	if (strlen(pattern) > REGEX_PATTERN_MAX)
 		t.why = "the pattern is too long";
+	else if (!text_is_utf8(pattern, strlen(pattern)))
+		t.why = "not UTF-8";
 	while (!t.why && *t.p)
 		translate_one(&t);
 	if (!t.why)

@@ -1,8 +1,8 @@
 /*
  * regex.h - GREP's patterns: POSIX extended regular expressions with what people write besides.
  *
- * \w \d \s and their opposites, \b, \t, (?:..), lazy repetitions, a brace that repeats nothing: put
- * into what every C library's regcomp() takes alike. Matching is in linear time (there are no
+ * \w \d \s and their opposites, \b, \t, \xHH, (?:..), lazy repetitions, a brace that repeats nothing: put
+ * into what regcomp() takes, in a UTF-8 locale. Matching is in linear time (there are no
  * back-references). Pure.
  */
 #ifndef NSJAIL_LITE_GUEST_REGEX_H

@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -28,6 +30,20 @@ static int fail(struct walker *walker, int error, const char *path)
 	return work_fail(walker->work, error, "%.60s: %s", path, strerror(error));
 }
 
+/* The reply tells it; the first one of several. */
+__attribute__((format(printf, 2, 3))) static void leave_out(
+	struct walker *walker, const char *format, ...)
+{
+	struct worker_result *result = &walker->work->result;
+	va_list ap;
+
+	if (result->text[0])
+		return;
+	va_start(ap, format);
+	vsnprintf(result->text, sizeof(result->text), format, ap);
+	va_end(ap);
+}
+
 /* procfs and sysfs: endless, and reading some of it does something. */
 static bool is_kernel_made(int directory)
 {
@@ -46,15 +62,26 @@ static bool is_directory(int parent, const struct name *name)
 	return fstatat(parent, name->text, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* Rules of its own only: those above are another repository's. */
+static bool is_repository(int directory)
+{
+	return faccessat(directory, ".git", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 static int visit_directory(struct walker *walker, int directory, size_t length, unsigned depth,
 	const struct ignore *ignore);
 
 static int enter(struct walker *walker, int parent, const char *name, size_t length, unsigned depth,
 	const struct ignore *ignore)
 {
-	auto_close int fd =
-		openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	auto_close int fd = -1;
 
+	if (depth > walker->walk->depth_max) {
+		if (depth > WALK_DEPTH_MAX)
+			leave_out(walker, "folders more than %u levels down", WALK_DEPTH_MAX);
+		return 0;
+	}
+	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == EIO))
 		return fail(walker, errno, name);
 	if (fd < 0 || is_kernel_made(fd))
@@ -79,9 +106,7 @@ static int visit_entry(struct walker *walker, int directory, const struct name *
 	if (ignore && ignore_matches(ignore, walker->path, is_dir))
 		return 0;
 	if (is_dir)
-		return depth >= walk->depth_max ? 0
-						: enter(walker, directory, name->text,
-							  length + size, depth + 1, ignore);
+		return enter(walker, directory, name->text, length + size, depth + 1, ignore);
 	file.path = walker->path + walker->root_prefix;
 	return walk->visit(walk->arg, &file);
 }
@@ -95,13 +120,25 @@ static int visit_directory(struct walker *walker, int directory, size_t length, 
 
 	if (r < 0)
 		return r == -ENOMEM || depth == 0 ? fail(walker, -r, walker->work->path) : 0;
-	if (!walker->walk->is_ignored_wanted)
+	walker->path[length] = '\0';
+	if (names.seen > names.count)
+		leave_out(walker, "%llu of %llu names in %.60s",
+			(unsigned long long)(names.seen - names.count),
+			(unsigned long long)names.seen,
+			depth > 0 ? walker->path + walker->root_prefix : walker->work->path);
+	if (!walker->walk->is_ignored_wanted) {
+		if (depth > 0 && is_repository(directory))
+			above = NULL;
 		ignore = ignore_load(directory, length, above);
+	}
 	for (size_t i = 0; r == 0 && i < names.count; i++) {
-		r = ++walker->entries > WALK_ENTRIES_MAX
-			    ? 1
-			    : visit_entry(
-				      walker, directory, &names.names[i], length, depth, ignore);
+		if (++walker->entries > WALK_ENTRIES_MAX) {
+			leave_out(walker, "all behind the first %u files and folders",
+				WALK_ENTRIES_MAX);
+			r = 1;
+			break;
+		}
+		r = visit_entry(walker, directory, &names.names[i], length, depth, ignore);
 	}
 	ignore_free(ignore, above);
 	names_free(&names);

@@ -2,7 +2,8 @@
  * walk.h - the files below a directory, in sorted order, as GLOB and GREP look at them.
  *
  * By directory fds, never by a long path; symlinks are not followed; .git is skipped, and so are
- * hidden and ignored entries unless asked for. Bounded in depth and entries.
+ * hidden and ignored entries unless asked for. Bounded in depth and entries; result.text says what was
+ * left out for that.
  */
 #ifndef NSJAIL_LITE_GUEST_WALK_H
 #define NSJAIL_LITE_GUEST_WALK_H

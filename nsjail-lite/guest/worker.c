@@ -206,6 +206,8 @@ static void take_result(struct request *request, struct worker_result *result)
 		result->error = EIO;
 	if (result->error)
 		request_fail(request, result->error, "%s", result->text);
+	else
+		strcpy(request->reply.text, result->text);
 	request_set_usage(request, &result->usage);
 }
 

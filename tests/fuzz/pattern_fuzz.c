@@ -1,6 +1,6 @@
 /*
  * A regular expression, a glob pattern and a path, cut at NULs: translated, expanded, matched. What the
- * translation makes is shorter than its buffer; a path whose every byte is protected matches itself.
+ * translation makes is shorter than its buffer; a path whose every character is protected matches itself. No pattern that is parsed begins with a slash.
  */
 #include <errno.h>
 #include <regex.h>
@@ -44,7 +44,7 @@ static void check_itself(const char *path)
 	if (!pattern)
 		abort();
 	for (const char *p = path; *p; p++) {
-		if (*p != '/')
+		if (*p != '/' && (*p & 0xc0) != 0x80)
 			*to++ = '\\';
 		*to++ = *p;
 	}
@@ -59,6 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	auto_free char *pattern = fuzz_next_text(&data, &size);
 	auto_free char *path = fuzz_next_text(&data, &size);
 	struct match_patterns patterns;
+	const char *why;
 
 	check_regex(regex, path);
 	check_itself(path);
@@ -70,6 +71,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		match_path(patterns.list[i], path, 0);
 		match_name(patterns.list[i], path, MATCH_HIDDEN);
 	}
+	match_free(&patterns);
+	if (match_parse(pattern, &patterns, &why) < 0)
+		return 0;
+	for (size_t i = 0; i < patterns.count; i++)
+		if (patterns.list[i][0] == '/' || patterns.list[i][0] == '\0')
+			abort();
 	match_free(&patterns);
 	return 0;
 }

@@ -193,6 +193,32 @@ static void read_asks_for_lines_within_its_limits(void **state)
 	says(f, false, "1\tx\n2\ty\n(7 more lines; continue with offset 3)\n");
 }
 
+static void what_was_not_looked_at_is_told(void **state)
+{
+	static const char left_out[] =
+		"(not searched: 2 of 9 names in x\\ny; name a smaller folder as path, or use find "
+		"with bash)\n";
+	struct guest_reply reply = {.text = "2 of 9 names in x\ny"};
+	struct fixture *f = *state;
+	char text[256];
+
+	start(f, &tool_glob, "{\"pattern\":\"a\"}");
+	answer(f, "", 0, reply);
+	snprintf(text, sizeof(text), "No files match a\n%s", left_out);
+	says(f, false, text);
+	start(f, &tool_glob, "{\"pattern\":\"a\"}");
+	answer(f, "b", 2, reply);
+	snprintf(text, sizeof(text), "b\n%s", left_out);
+	says(f, false, text);
+	start(f, &tool_grep, "{\"pattern\":\"a\"}");
+	answer(f, "", 0, reply);
+	snprintf(text, sizeof(text), "No matches for a\n%s", left_out);
+	says(f, false, text);
+	start(f, &tool_read, "{\"path\":\"/a\"}");
+	answer(f, "x\n", 2, (struct guest_reply){.count = 1, .total = 9, .text = "lines"});
+	says(f, false, "1\tx\n(at least 8 more lines; continue with offset 2)\n");
+}
+
 static void relative_paths_start_at_the_cwd_of_the_call(void **state)
 {
 	struct fixture *f = *state;
@@ -541,6 +567,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			read_asks_for_lines_within_its_limits, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_was_not_looked_at_is_told, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			relative_paths_start_at_the_cwd_of_the_call, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

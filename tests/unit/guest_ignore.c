@@ -107,16 +107,14 @@ static void a_negated_rule_takes_back_what_stands_before_it(void **state)
 static void comments_blanks_and_odd_lines_are_no_rules(void **state)
 {
 	static const struct row rows[] = {
-		{"# a\n\n\n", "a", false},
-		{"#a", "#a", false},
-		{"\\#a", "#a", true},
-		{"a  ", "a", true},
-		{"a\\ ", "a ", true},
-		{"a\r\nb\r\n", "a", true},
-		{"a\r\nb\r\n", "b", true},
-		{"/\n!\n", "x", false},
-		{"", "x", false},
-		{"[\n*.o", "a.o", true},
+		{"# a\n\n\n", "a", false}, {"#a", "#a", false}, {"\\#a", "#a", true},
+		{"a  ", "a", true}, {"a\\ ", "a ", true}, {"a\r\nb\r\n", "a", true},
+		{"a\r\nb\r\n", "b", true}, {"/\n!\n", "x", false}, {"", "x", false},
+		{"[\n*.o", "a.o", true}, {"\xef\xbb\xbf*.o\n", "a.o", true}, /* a byte order mark */
+		{"a\\\\ ", "a\\", true}, {"a\\\\ ", "a\\ ", false}, {"a\\ \\  ", "a  ", true},
+		{"a\\", "a\\", false}, /* it protects nothing */
+		{"a\\\r\n", "a\\", false}, {"[[:digit:]]*.log", "5.log", true},
+		{"?.log", "\xc3\xa4.log", false}, /* of two bytes, as git counts */
 	};
 
 	(void)state;

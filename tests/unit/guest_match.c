@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -94,6 +95,46 @@ static void brackets_stand_for_one_of_their_bytes(void **state)
 
 	(void)state;
 	check_names(rows, ARRAY_SIZE(rows), 0);
+}
+
+static void brackets_know_the_classes_of_posix(void **state)
+{
+	static const struct row rows[] = {
+		{"[[:digit:]]*.log", "5.log", true},
+		{"[![:digit:]]", "a", true},
+		{"[![:digit:]]", "5", false},
+		{"[x[:upper:][:space:]-]", "-", true},
+		{"[x[:upper:][:space:]-]", "q", false},
+		{"[[:none:]]", "n", false},
+		{"[[:digit]]", ":]", true}, /* no name: its bytes */
+		{"[[:digit]]", "d]", true},
+	};
+
+	(void)state;
+	check_names(rows, ARRAY_SIZE(rows), 0);
+	check_names(rows, ARRAY_SIZE(rows), MATCH_BYTES);
+}
+
+static void brackets_stand_for_characters_unless_bytes_are_asked_for(void **state)
+{
+	static const struct row characters[] = {
+		{"[\xc3\xa4]x", "\xc3\xa4x", true},
+		{"[\xc3\xa4]x", "\xc3\xb6x", false}, /* shares a byte */
+		{"[!a]", "\xc3\xa4", true},
+		{"[\xc3\xa0-\xc3\xbf]", "\xc3\xa4", true},
+		{"[a-z]", "\xc3\xa4", false},
+		{"*[!a][!a]", "\xe2\x82\xac", false},
+	};
+	static const struct row bytes[] = {
+		{"?", "\xc3\xa4", false},
+		{"?\?", "\xc3\xa4", true},
+		{"[!a]", "\xc3\xa4", false},
+		{"\xc3\xa4*", "\xc3\xa4x", true},
+	};
+
+	(void)state;
+	check_names(characters, ARRAY_SIZE(characters), 0);
+	check_names(bytes, ARRAY_SIZE(bytes), MATCH_BYTES);
 }
 
 static void a_backslash_protects_the_byte_behind_it(void **state)
@@ -281,12 +322,65 @@ static void braces_that_stand_for_too_much_are_refused(void **state)
 	assert_int_equal(match_expand(longest, &patterns), -E2BIG);
 }
 
+/* Each bracket was looked at to the end of the pattern, once for each brace. */
+static void many_braces_and_brackets_without_an_end_are_expanded_at_once(void **state)
+{
+	static struct match_patterns patterns;
+	static char pattern[MATCH_PATTERN_MAX + 1];
+	struct rlimit cpu = {10, RLIM_INFINITY}; /* it took 15 s */
+
+	(void)state;
+	memset(pattern, '{', 1000);
+	memset(pattern + 1000, '[', 3000);
+	assert_int_equal(setrlimit(RLIMIT_CPU, &cpu), 0);
+	assert_int_equal(match_expand(pattern, &patterns), 0);
+	assert_int_equal(patterns.count, 1);
+	match_free(&patterns);
+}
+
+static void a_pattern_is_written_as_the_paths_are(void **state)
+{
+	static const char *const rows[][2] = {{"src//*.c", "src/*.c"}, {"./src/./a", "src/a"},
+		{".//a", "a"}, {"a", "a"}, {"..a/.b/c..", "..a/.b/c.."}, {"[.]/x", "[.]/x"},
+		{"{./a/b,a//b}", "a/b"}, {"\\!a\\,b[,{]", "\\!a\\,b[,{]"}};
+	static struct match_patterns patterns;
+	const char *why;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(match_parse(rows[i][0], &patterns, &why), 0);
+		for (size_t k = 0; k < patterns.count; k++)
+			assert_string_equal(patterns.list[k], rows[i][1]);
+		match_free(&patterns);
+	}
+}
+
+static void a_pattern_that_no_file_can_match_is_refused_with_the_reason(void **state)
+{
+	static const char *const rows[][2] = {{"../*.log", ".."}, {"a/{b,..}/c", ".."},
+		{"**/", "folder"}, {"src/", "folder"}, {"src/.", "folder"}, {".", "folder"},
+		{"", "folder"}, {"/src/*.py", "begins with /"}, {"{a,/b}", "begins with /"},
+		{"!*.js", "begins with !"}, {"*.py,*.js", "{a,b}"}, {"*.{py}", "{a,b}"},
+		{"*.{py,js", "{a,b}"}};
+	static struct match_patterns patterns;
+	const char *why;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(match_parse(rows[i][0], &patterns, &why), -EINVAL);
+		if (!strstr(why, rows[i][1]))
+			fail_msg("\"%s\": %s", rows[i][0], why);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_star_stands_for_any_number_of_bytes_of_a_name),
 		cmocka_unit_test(a_question_mark_stands_for_one_character),
 		cmocka_unit_test(brackets_stand_for_one_of_their_bytes),
+		cmocka_unit_test(brackets_know_the_classes_of_posix),
+		cmocka_unit_test(brackets_stand_for_characters_unless_bytes_are_asked_for),
 		cmocka_unit_test(a_backslash_protects_the_byte_behind_it),
 		cmocka_unit_test(wildcards_do_not_match_a_dot_in_front_unless_asked),
 		cmocka_unit_test(wildcards_stay_within_a_segment_of_a_path),
@@ -296,6 +390,9 @@ int main(void)
 		cmocka_unit_test(braces_stand_for_each_of_their_alternatives),
 		cmocka_unit_test(braces_without_a_comma_or_an_end_mean_themselves),
 		cmocka_unit_test(braces_that_stand_for_too_much_are_refused),
+		cmocka_unit_test(many_braces_and_brackets_without_an_end_are_expanded_at_once),
+		cmocka_unit_test(a_pattern_is_written_as_the_paths_are),
+		cmocka_unit_test(a_pattern_that_no_file_can_match_is_refused_with_the_reason),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -108,6 +109,30 @@ static void read_sends_the_lines_that_were_asked(void **state)
 	check(GUEST_FILE_LINES, 4, rows, ARRAY_SIZE(rows));
 }
 
+/* A hole of 300 MiB is one line. */
+static void lines_behind_a_hundred_megabytes_are_found_and_an_early_end_of_the_count_is_told(
+	void **state)
+{
+	struct guest_file_options options = {.type = GUEST_READ,
+		.path = "f",
+		.flags = GUEST_FILE_LINES,
+		.offset = 1,
+		.length = 2};
+
+	(void)state;
+	guest_child_run(&child, &call,
+		"printf 'a\\nb\\n' >f; truncate -s 300M f; printf '\\nc\\nd\\n' >>f", NULL);
+	ask(&options);
+	assert_string_equal(guest_child_output(&call), "a\nb\n");
+	assert_done(2, 3); /* at least */
+	assert_string_equal(call.reply.text, "lines behind the first 256 MiB");
+	options.offset = 4;
+	ask(&options);
+	assert_string_equal(guest_child_output(&call), "c\nd\n");
+	assert_done(2, 5);
+	assert_string_equal(call.reply.text, "");
+}
+
 static void an_empty_file_has_no_bytes_and_no_lines(void **state)
 {
 	static const struct row rows[] = {{1, 0, 0, "", 0}, {1, 1, 0, "", 0}};
@@ -146,6 +171,23 @@ static void what_is_missing_or_no_regular_file_is_not_read(void **state)
 		assert_failed(rows[i].error);
 		assert_int_equal(call.size, 0);
 	}
+}
+
+/* A writer who waits for a reader goes on at the first one: the bytes would be lost. */
+static void a_fifo_is_not_opened_to_see_what_it_is(void **state)
+{
+	auto_close int events = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	struct inotify_event event;
+	char fifo[128];
+
+	(void)state;
+	guest_child_run(&child, &call, "mkfifo fifo", NULL);
+	snprintf(fifo, sizeof(fifo), "%s/fifo", child.root);
+	assert_true(inotify_add_watch(events, fifo, IN_OPEN) >= 0);
+	ask(&(struct guest_file_options){.type = GUEST_READ, .path = "fifo"});
+	assert_failed(EINVAL);
+	assert_int_equal(read(events, &event, sizeof(event)), -1);
+	assert_int_equal(errno, EAGAIN);
 }
 
 /* A worker is a fork of PID 1: what /proc tells of it is true of the host's program. */
@@ -280,9 +322,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		with_guest(read_sends_the_bytes_that_were_asked),
 		with_guest(read_sends_the_lines_that_were_asked),
+		with_guest(
+			lines_behind_a_hundred_megabytes_are_found_and_an_early_end_of_the_count_is_told),
 		with_guest(an_empty_file_has_no_bytes_and_no_lines),
 		with_guest(a_read_without_max_bytes_is_cut_at_the_default),
 		with_guest(what_is_missing_or_no_regular_file_is_not_read),
+		with_guest(a_fifo_is_not_opened_to_see_what_it_is),
 		with_guest(no_link_leads_to_the_workers_own_proc),
 		with_guest(an_offset_out_of_range_is_refused),
 		with_guest(stat_tells_what_stands_there),

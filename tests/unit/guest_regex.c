@@ -1,5 +1,6 @@
 /* regex.h: what people write becomes what regcomp() takes, and means the same. */
 #include <errno.h>
+#include <locale.h>
 #include <regex.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -129,6 +130,74 @@ static void what_is_special_in_brackets_keeps_its_meaning_wherever_it_stands(voi
 	check(rows, ARRAY_SIZE(rows));
 }
 
+static void a_hyphen_makes_a_range_between_any_two_characters_and_nowhere_else(void **state)
+{
+	static const struct row rows[] = {
+		{"^[a-zA-Z0-9-_]+$", "a-9_Z", true},
+		{"^[a-zA-Z0-9-_]+$", "a+b", false},
+		{"^[a-c-x]$", "m", false},
+		{"^[a-\\d]+$", "a-1", true},
+		{"^[a-[:digit:]]+$", "a-1", true},
+		{"^[\\--/]+$", "-./", true},
+		{"^[+-\\]]+$", "+A]\\[", true},
+		{"^[+-\\]]$", "^", false},
+		{"^[a+-^]+$", "aZ]^", true},
+		{"^[x\\]-b]+$", "x]^_ab", true},
+		{"^[x\\^-b]$", "]", false},
+		{"^[[-\\]]+$", "[\\]", true},
+		{"^[^+-\\]]$", "a", true},
+		{"^[]-^]$", "-", false},
+		{"^[\\[:]+$", "[:", true},
+	};
+
+	(void)state;
+	check(rows, ARRAY_SIZE(rows));
+}
+
+static void characters_are_named_by_their_code(void **state)
+{
+	static const struct row rows[] = {
+		{"^\\x41$", "A", true},
+		{"^\\x2e$", ".", true},
+		{"^\\x2e$", "x", false},
+		{"^\\x3Cb$", "<b", true},
+		{"^\\xe4$", "\xc3\xa4", true},
+		{"^[\\x41-\\x43]+$", "ABC", true},
+		{"[^\\x00-\\x7F]", "~\x01\t", false},
+		{"[^\\x00-\\x7F]", "x\xc3\xa4", true},
+	};
+
+	(void)state;
+	check(rows, ARRAY_SIZE(rows));
+}
+
+static void what_is_no_ascii_is_one_character(void **state)
+{
+	static const struct row rows[] = {
+		{"x.y", "x\xc3\xa4y", true},
+		{"^.$", "\xe2\x82\xac", true},
+		{"[\xc3\xa4\xc3\xb6]", "\xc3\xa9", false}, /* shares a byte with both */
+		{"^Stra\xc3\x9f?e$", "Strae", true},
+		{"\\bsum\\b", "r\xc3\xa9sum\xc3\xa9", false},
+		{"^\\w+$", "\xc3\xa4", true},
+	};
+
+	(void)state;
+	check(rows, ARRAY_SIZE(rows));
+}
+
+/* Matched by the guest's C library; the one of this test refuses such ranges. */
+static void ranges_may_have_ends_that_are_no_ascii(void **state)
+{
+	const char *why;
+
+	(void)state;
+	regex_translate("[\\xe0-\\xff]", ere, sizeof(ere), &why);
+	assert_string_equal(ere, "[\xc3\xa0-\xc3\xbf]");
+	regex_translate("[\xc3\xa4-\xc3\xbc-x]", ere, sizeof(ere), &why);
+	assert_string_equal(ere, "[\xc3\xa4-\xc3\xbcx-]");
+}
+
 static void groups_and_repetitions_of_other_dialects_are_understood(void **state)
 {
 	static const struct row rows[] = {
@@ -205,7 +274,15 @@ static void bad_patterns_are_errors_that_say_why(void **state)
 {
 	(void)state;
 	assert_refused("a\\", "backslash at the end");
-	assert_refused("\\y", "unknown escape: a letter behind a backslash");
+	assert_refused("\\y", "unknown escape: a letter or digit behind a backslash");
+	assert_refused("[\\p{L}]", "unknown escape: a letter or digit behind a backslash");
+	assert_refused("[a\\h]", "unknown escape: a letter or digit behind a backslash");
+	assert_refused("\\x4", "\\x wants two hexadecimal digits");
+	assert_refused("\\x00", "\\x00 stands in no line of text");
+	assert_refused("[a\\x00]", "\\x00 stands in no line of text");
+	assert_refused("[z-a]", "a range in brackets ends before it begins");
+	assert_refused("[\\^-\\]]", "a range in brackets ends before it begins");
+	assert_refused("a\xff", "not UTF-8");
 	assert_refused("[a", "unmatched [");
 	assert_refused("[", "unmatched [");
 	assert_refused("[^", "unmatched [");
@@ -220,6 +297,40 @@ static void bad_patterns_are_errors_that_say_why(void **state)
 	assert_refused("(?", "(? is supported as (?: only");
 	assert_refused("[\\W]", "this escape has no meaning in brackets");
 	assert_refused("[\\b]", "this escape has no meaning in brackets");
+}
+
+static void a_line_break_is_refused_where_it_would_have_to_match(void **state)
+{
+	static const char why[] = "a line break stands in no line: search for one of the lines";
+	static const struct row rows[] = {
+		{"^[^\\n]+$", "ab", true},
+		{"^a[^\\r\\n]$", "a\r", false},
+	};
+
+	(void)state;
+	assert_refused("a\\nb", why);
+	assert_refused("a\nb", why);
+	assert_refused("a\\x0ab", why);
+	assert_refused("[a\\n]", why);
+	check(rows, ARRAY_SIZE(rows));
+}
+
+/* regcomp() writes them out: it would take minutes, or all memory. */
+static void repetitions_that_multiply_are_refused(void **state)
+{
+	static const char why[] =
+		"repetitions in repetitions are too many: use smaller numbers in {}";
+	static const struct row rows[] = {
+		{"^([a-f]{1,10}-){10,20}$", "a-b-c-d-e-f-a-b-c-d-", true},
+		{"^(a{255}){2}$", "a", false},
+	};
+
+	(void)state;
+	assert_refused("((a*){255}){60}", why);
+	assert_refused("((ab){100,}){1,30}", why);
+	assert_refused("(a{99999999999999999999})", why);
+	assert_refused("[ab]{4096}c{2}", why);
+	check(rows, ARRAY_SIZE(rows));
 }
 
 static void a_pattern_that_is_too_long_is_refused(void **state)
@@ -238,8 +349,8 @@ static void a_pattern_that_is_too_long_is_refused(void **state)
 /* Every room from none to enough; the sanitizers see what goes beyond. */
 static void a_translation_never_leaves_its_room(void **state)
 {
-	static const char *const patterns[] = {
-		"\\w\\d[^]\\s^-]{2}", "[]]", "[\\^]", "[\\^-]", "a\\.b", "(?:x)", "[a\\]b]"};
+	static const char *const patterns[] = {"\\w\\d[^]\\s^-]{2}", "[]]", "[\\^]", "[\\^-]",
+		"a\\.b", "(?:x)", "[a\\]b]", "[+-\\]]", "[\\x41-\\xff[]", "\\xe4"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(patterns); i++) {
@@ -267,14 +378,22 @@ int main(void)
 		cmocka_unit_test(word_boundaries_are_found),
 		cmocka_unit_test(escapes_work_inside_brackets),
 		cmocka_unit_test(what_is_special_in_brackets_keeps_its_meaning_wherever_it_stands),
+		cmocka_unit_test(
+			a_hyphen_makes_a_range_between_any_two_characters_and_nowhere_else),
+		cmocka_unit_test(characters_are_named_by_their_code),
+		cmocka_unit_test(what_is_no_ascii_is_one_character),
+		cmocka_unit_test(ranges_may_have_ends_that_are_no_ascii),
 		cmocka_unit_test(groups_and_repetitions_of_other_dialects_are_understood),
 		cmocka_unit_test(braces_that_repeat_nothing_mean_themselves),
 		cmocka_unit_test(other_bytes_behind_a_backslash_mean_themselves),
 		cmocka_unit_test(back_references_are_refused),
 		cmocka_unit_test(bad_patterns_are_errors_that_say_why),
+		cmocka_unit_test(a_line_break_is_refused_where_it_would_have_to_match),
+		cmocka_unit_test(repetitions_that_multiply_are_refused),
 		cmocka_unit_test(a_pattern_that_is_too_long_is_refused),
 		cmocka_unit_test(a_translation_never_leaves_its_room),
 	};
 
+	setlocale(LC_CTYPE, "C.UTF-8");
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

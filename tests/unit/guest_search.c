@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -103,6 +105,8 @@ static void glob_comes_newest_first(void **state)
 	assert_string_equal(glob("d/", "e/*", 0), "d/e/b.c");
 	assert_string_equal(glob("d", "*.{c,h}", 0), "d/x.h d/b.c d/c.c d/a.c");
 	assert_string_equal(glob("d", "none", 0), "");
+	run("touch -d @-1000 d/old.h; touch -d @100.5 d/new.h; touch -d @100.25 d/mid.h; rm d/x.h");
+	assert_string_equal(glob("d", "*.h", 0), "d/new.h d/mid.h d/old.h");
 }
 
 static void glob_keeps_the_newest_when_there_are_too_many(void **state)
@@ -149,17 +153,73 @@ static void a_gitignore_above_counts_inside_a_repository(void **state)
 	assert_string_equal(glob("d/sub", "*", 0), "d/sub/b");
 }
 
-static void glob_refuses_patterns_that_lead_elsewhere(void **state)
+static void a_repository_below_has_rules_of_its_own_only(void **state)
 {
 	(void)state;
-	run("mkdir d");
-	ask(&(struct guest_file_options){.type = GUEST_GLOB, .path = "d", .pattern = "/etc/*"});
-	assert_failed(EINVAL);
-	ask(&(struct guest_file_options){.type = GUEST_GLOB, .path = "d", .pattern = ""});
-	assert_failed(EINVAL);
+	run("mkdir -p d/in/.git d/in/sub; cd d; printf '*.o\n' >.gitignore; touch -d @1 in/a.o "
+	    "in/a.c in/sub/b.o; echo '*.c' >in/.gitignore");
+	assert_string_equal(glob("d", "**", 0), "d/in/a.o d/in/sub/b.o");
+}
+
+static void a_search_says_which_levels_it_did_not_enter(void **state)
+{
+	(void)state;
+	run("mkdir d; cd d; i=0; while [ $i -lt 199 ]; do i=$((i+1)); mkdir d; cd -P d; done; "
+	    "echo needle >f; mkdir e; cd -P e; echo >g");
+	glob("d", "**/[fg]", 0);
+	assert_int_equal(call.reply.total, 2);
+	assert_string_equal(call.reply.text, "");
+	run("p=d; i=0; while [ $i -lt 199 ]; do i=$((i+1)); p=$p/d; done; cd -P $p/e; mkdir x; "
+	    "echo needle >x/h");
+	assert_string_equal(glob("d", "**/h", 0), "");
+	assert_string_equal(call.reply.text, "folders more than 200 levels down");
+	glob("d", "d/d/*", 0); /* which asks for no more */
+	assert_string_equal(call.reply.text, "");
+	grep(&(struct guest_file_options){.pattern = "needle", .flags = GUEST_FILE_COUNT});
+	assert_int_equal(call.reply.total, 1);
+	assert_string_equal(call.reply.text, "folders more than 200 levels down");
+}
+
+/* /dev/shm is a tmpfs, where so many are made at once. */
+static void a_search_says_how_many_names_it_did_not_look_at(void **state)
+{
+	char command[256], texts[3][GUEST_TEXT_MAX];
+
+	(void)state;
+	snprintf(command, sizeof(command),
+		"t=/dev/shm/hearth-guest-%d; ln -s $t d; mkdir -p $t/a $t/big; cd $t/big; "
+		"seq -f 000000%%.0f 100002 | xargs touch",
+		getpid());
+	run(command);
+	glob("d", "**/none", 0);
+	strcpy(texts[0], call.reply.text);
+	glob("d/a", "*", 0);
+	strcpy(texts[1], call.reply.text);
+	grep(&(struct guest_file_options){.pattern = "x", .path = "d/big"});
+	strcpy(texts[2], call.reply.text);
+	run("rm -r \"$(readlink d)\"");
+	assert_string_equal(texts[0], "2 of 100002 names in big/");
+	assert_string_equal(texts[1], "");
+	assert_string_equal(texts[2], "2 of 100002 names in d/big");
+}
+
+static void glob_refuses_patterns_that_lead_elsewhere(void **state)
+{
+	static const char *const patterns[] = {
+		"/etc/*", "", "../*", "..", "a/..", "a/{b,..}/c", "**/", "!a"};
+
+	(void)state;
+	run("mkdir d; touch d/..a d/a.. d/...");
+	for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
+		ask(&(struct guest_file_options){
+			.type = GUEST_GLOB, .path = "d", .pattern = patterns[i]});
+		assert_failed(EINVAL);
+	}
 	ask(&(struct guest_file_options){.type = GUEST_GLOB, .path = "none", .pattern = "*"});
 	assert_failed(ENOENT);
-	assert_string_equal(glob("d", "../*", GUEST_FILE_HIDDEN), "");
+	assert_string_equal(glob("d", "..a", 0), "d/..a");
+	assert_string_equal(glob("d", "a..", 0), "d/a..");
+	assert_string_equal(glob("d", "...", 0), "d/...");
 }
 
 static void make_texts(void)
@@ -239,6 +299,25 @@ static void grep_looks_at_the_included_names_only(void **state)
 		grep(&(struct guest_file_options){.pattern = "needle", .include = "*.py"}), "");
 }
 
+static void an_include_is_a_path_or_refused(void **state)
+{
+	static const char *const refused[] = {
+		"/sub/*", "../d/*", "sub/", "!*.c", "*.c,*.h", "*.{c}"};
+
+	(void)state;
+	make_texts();
+	assert_string_equal(
+		grep(&(struct guest_file_options){
+			.pattern = "needle", .include = ".//sub/./*", .flags = GUEST_FILE_FILES}),
+		"d/sub/b.c:0:\n");
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+		ask(&(struct guest_file_options){
+			.type = GUEST_GREP, .path = "d", .pattern = "a", .include = refused[i]});
+		assert_failed(EINVAL);
+		assert_memory_equal(call.reply.text, "include: ", 9);
+	}
+}
+
 static void grep_stops_sending_at_length_and_counts_on(void **state)
 {
 	(void)state;
@@ -257,6 +336,68 @@ static void grep_finds_what_stands_behind_a_line_longer_than_its_buffer(void **s
 	run("mkdir d; { head -c 3000000 /dev/zero | tr '\\0' x; echo; echo needle; } >d/f");
 	assert_string_equal(
 		grep(&(struct guest_file_options){.pattern = "needle"}), "d/f:2:needle\n");
+}
+
+static void grep_finds_a_carriage_return_that_its_pattern_names(void **state)
+{
+	(void)state;
+	run("mkdir d; printf 'one\\r\\ntwo\\nthree\\r' >d/f");
+	assert_string_equal(grep(&(struct guest_file_options){.pattern = "\\r$"}),
+		"d/f:1:one\r\nd/f:3:three\r\n");
+	assert_string_equal(
+		grep(&(struct guest_file_options){.pattern = "one\r"}), "d/f:1:one\r\n");
+	assert_string_equal(
+		grep(&(struct guest_file_options){.pattern = "[^\\x0d]$"}), "d/f:2:two\n");
+	assert_string_equal(grep(&(struct guest_file_options){.pattern = "(e|o)$"}),
+		"d/f:1:one\nd/f:2:two\nd/f:3:three\n");
+}
+
+static void grep_takes_a_byte_that_is_no_utf8_for_one_character(void **state)
+{
+	(void)state;
+	run("mkdir d; printf 'x\\303\\244y\\nx\\344y\\n\\377\\377 needle\\n\\303\\204\\n' >d/f");
+	assert_string_equal(grep(&(struct guest_file_options){.pattern = "^x.y$"}),
+		"d/f:1:x\xc3\xa4y\nd/f:2:x\xe4y\n");
+	assert_string_equal(grep(&(struct guest_file_options){.pattern = "^.. needle$"}),
+		"d/f:3:\xff\xff needle\n");
+	assert_string_equal(grep(&(struct guest_file_options){.pattern = "^[^\\x00-\\x7f]+$"}),
+		"d/f:4:\xc3\x84\n");
+	assert_string_equal(grep(&(struct guest_file_options){
+				    .pattern = "x\xc3\x84Y", .flags = GUEST_FILE_ICASE}),
+		"d/f:1:x\xc3\xa4y\n");
+}
+
+/* A hole of terabytes is not read: the time of the request would be over. */
+static void grep_ends_a_file_at_the_line_that_has_a_nul(void **state)
+{
+	(void)state;
+	run("mkdir d; cd d; seq 1 2000 >a; echo 'x 7' >>a; printf 'x 7' >>a; truncate -s 4T a; "
+	    "{ seq 1 2000; head -c 1500000 /dev/zero | tr '\\0' x; } >b; truncate -s 4T b; "
+	    "echo 'x 7' >c");
+	assert_string_equal(grep(&(struct guest_file_options){.pattern = "^x 7|^2000$"}),
+		"d/a:2000:2000\nd/a:2001:x 7\nd/b:2000:2000\nd/c:1:x 7\n");
+}
+
+/* A writer who waits for a reader goes on at the first one: the bytes would be lost. */
+static void a_search_opens_no_fifo(void **state)
+{
+	static const char *const fifos[] = {"d/fifo", "d/.gitignore"};
+	auto_close int events = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	struct inotify_event event;
+
+	(void)state;
+	run("mkdir d; mkfifo d/fifo d/.gitignore; echo needle >d/z");
+	for (size_t i = 0; i < ARRAY_SIZE(fifos); i++) {
+		char path[128];
+
+		snprintf(path, sizeof(path), "%s/%s", child.root, fifos[i]);
+		assert_true(inotify_add_watch(events, path, IN_OPEN) >= 0);
+	}
+	assert_string_equal(
+		grep(&(struct guest_file_options){.pattern = "needle"}), "d/z:1:needle\n");
+	assert_string_equal(glob("d", "z", 0), "d/z");
+	assert_int_equal(read(events, &event, sizeof(event)), -1);
+	assert_int_equal(errno, EAGAIN);
 }
 
 static void grep_refuses_bad_patterns_and_missing_paths(void **state)
@@ -289,14 +430,22 @@ int main(void)
 		with_guest(glob_finds_no_directories_and_no_hidden_names_unless_asked),
 		with_guest(glob_respects_gitignore_unless_told_not_to),
 		with_guest(a_gitignore_above_counts_inside_a_repository),
+		with_guest(a_repository_below_has_rules_of_its_own_only),
+		with_guest(a_search_says_which_levels_it_did_not_enter),
+		with_guest(a_search_says_how_many_names_it_did_not_look_at),
 		with_guest(glob_refuses_patterns_that_lead_elsewhere),
 		with_guest(grep_sends_the_lines_with_their_numbers),
 		with_guest(grep_ignores_case_when_asked),
 		with_guest(grep_lists_files_or_counts_lines),
 		with_guest(grep_sends_lines_of_context_once),
 		with_guest(grep_looks_at_the_included_names_only),
+		with_guest(an_include_is_a_path_or_refused),
 		with_guest(grep_stops_sending_at_length_and_counts_on),
 		with_guest(grep_finds_what_stands_behind_a_line_longer_than_its_buffer),
+		with_guest(grep_finds_a_carriage_return_that_its_pattern_names),
+		with_guest(grep_takes_a_byte_that_is_no_utf8_for_one_character),
+		with_guest(grep_ends_a_file_at_the_line_that_has_a_nul),
+		with_guest(a_search_opens_no_fifo),
 		with_guest(grep_refuses_bad_patterns_and_missing_paths),
 	};
 
