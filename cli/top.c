@@ -148,7 +148,8 @@ static void on_signal(int number)
 static void catch_signals(void)
 {
 	static const int numbers[] = {SIGWINCH, SIGINT, SIGTERM, SIGHUP};
-	const struct sigaction action = {.sa_handler = on_signal};
+	/* A frame that is on its way is written whole; poll() ends for a signal all the same. */
+	const struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 		sigaction(numbers[i], &action, NULL);

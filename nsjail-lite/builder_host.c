@@ -1,6 +1,7 @@
 #include "nsjail-lite/builder_host.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -173,10 +174,12 @@ int builder_start(
 			r = 0; /* it ended: its link and its pidfd say so */
 	}
 	if (r < 0) {
-		fd_close(builder.link_fd); /* ends it, if it lives */
-		fd_close(builder.pidfd);
-		if (builder.pid > 0)
+		fd_close(builder.link_fd);
+		if (builder.pid > 0) { /* it has built nothing yet */
+			kernel_pidfd_send_signal(builder.pidfd, SIGKILL);
 			waitpid(builder.pid, NULL, 0);
+		}
+		fd_close(builder.pidfd);
 		return error_prefix(err, r, "builder");
 	}
 	*ret_builder = builder;
