@@ -8,6 +8,7 @@ libbase_a_SOURCES = \
 	base/error.c base/error.h \
 	base/fd.c base/fd.h \
 	base/file.c base/file.h \
+	base/hash.h \
 	base/histogram.c base/histogram.h \
 	base/list.h \
 	base/log.c base/log.h \

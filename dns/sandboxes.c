@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 #define MILLI 1000
 
 void sandboxes_init(struct sandboxes *sandboxes)
@@ -95,13 +97,11 @@ struct sandbox *sandboxes_take_denied(struct sandboxes *sandboxes, uint32_t *ret
 	return first;
 }
 
-/* FNV-1a. Who finds two names of one key has a line less in the log; both are counted. */
+/* Who finds two names of one key has a line less in the log; both are counted. */
 static uint64_t key_of(const char *name)
 {
-	uint64_t key = UINT64_C(0xcbf29ce484222325);
+	uint64_t key = hash_more(HASH_START, name, strlen(name));
 
-	for (; *name; name++)
-		key = (key ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
 	return key ? key : 1;
 }
 

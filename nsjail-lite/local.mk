@@ -74,7 +74,7 @@ builder_sources = \
 	nsjail-lite/child/child.c nsjail-lite/child/mounts.c \
 	$(guest_sources)
 builder_headers = \
-	base/cleanup.h base/clock.h base/error.h base/fd.h base/file.h base/list.h base/number.h \
+	base/cleanup.h base/clock.h base/error.h base/fd.h base/file.h base/hash.h base/list.h base/number.h \
 	base/text.h proto/channel.h proto/check.h proto/control.h proto/guest.h \
 	nsjail-lite/jail.h nsjail-lite/kernel.h nsjail-lite/cgroup/cgroup.h nsjail-lite/cgroup/knobs.h \
 	nsjail-lite/builder/builder.h nsjail-lite/builder/link.h nsjail-lite/child/child.h \

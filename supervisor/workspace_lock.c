@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 
 int workspace_locks_open(int directory_fd, struct error *err)
 {
@@ -14,13 +16,11 @@ int workspace_locks_open(int directory_fd, struct error *err)
 	return fd < 0 ? error_errno(err, "workspaces: " WORKSPACE_LOCKS) : fd;
 }
 
-/* FNV-1a: two names with one place keep instances from each other, and nothing worse. */
+/* Two names with one place keep instances from each other, and nothing worse. */
 static off_t place_of(const char *workspace)
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	uint64_t hash = hash_more(HASH_START, workspace, strlen(workspace));
 
-	for (const char *p = workspace; *p; p++)
-		hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
 	return (off_t)(hash >> 2); /* its end has to be an offset, too */
 }
 

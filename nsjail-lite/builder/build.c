@@ -160,18 +160,22 @@ static void clone_child(
 		child_run(&plan);
 }
 
-/* Its report, or what its death says. The fd table is shared: a silent death shows by pidfd only. */
-static int wait_for_child(const struct builder *b, const struct build *build,
-	struct child_report *report, struct error *err)
+int builder_await(int fd, int pidfd)
 {
-	struct pollfd fds[2] = {
-		{.fd = b->report_fd, .events = POLLIN}, {.fd = build->pidfd, .events = POLLIN}};
+	struct pollfd fds[2] = {{.fd = fd, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
 	int n;
 
 	do
 		n = poll(fds, 2, BUILDER_CHILD_TIMEOUT_MS);
 	while (n < 0 && errno == EINTR);
-	if (n == 0)
+	return n == 0 ? -ETIMEDOUT : 0;
+}
+
+/* Its report, or what its death says. */
+static int wait_for_child(const struct builder *b, const struct build *build,
+	struct child_report *report, struct error *err)
+{
+	if (builder_await(b->report_fd, build->pidfd) < 0)
 		return error_set(
 			err, ETIMEDOUT, "child: not ready after %d ms", BUILDER_CHILD_TIMEOUT_MS);
 	if (read(b->report_fd, report, sizeof(*report)) != (ssize_t)sizeof(*report))

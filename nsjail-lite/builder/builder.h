@@ -182,6 +182,11 @@ int root_idmapped_clone(int mount_fd, const char *path, int userns_fd, uint64_t 
 bool root_takes_detached(int mount_fd);
 
 /* build.c */
+/*
+ * Until fd is readable or that process has died, whose word was to come there: with a shared table of fds its death is no end
+ * of file. 0, or -ETIMEDOUT after BUILDER_CHILD_TIMEOUT_MS.
+ */
+int builder_await(int fd, int pidfd);
 /* Build it and say BUILT; or -errno and the reason, with nothing left. */
 int build_sandbox(struct builder *b, const struct link_build *message, struct error *err);
 

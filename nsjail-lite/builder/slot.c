@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <linux/if.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/process.h"
 #include "nsjail-lite/builder/builder.h"
 #include "nsjail-lite/kernel.h"
@@ -101,17 +101,11 @@ static int open_userns(int proc_fd, pid_t pid, int *ret_fd, struct error *err)
 	return 0;
 }
 
-/* Its word. The fd table is shared: that it has died without one shows by pidfd only. */
 static int await_maker(int fd, int pidfd, struct error *err)
 {
-	struct pollfd fds[2] = {{.fd = fd, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
 	char result;
-	int n;
 
-	do
-		n = poll(fds, 2, BUILDER_CHILD_TIMEOUT_MS);
-	while (n < 0 && errno == EINTR);
-	if (n == 0)
+	if (builder_await(fd, pidfd) < 0)
 		return error_set(err, ETIMEDOUT, "new user namespace: not there after %d ms",
 			BUILDER_CHILD_TIMEOUT_MS);
 	if (recv(fd, &result, 1, MSG_DONTWAIT) != 1)
@@ -201,7 +195,7 @@ static int set_up_netns(const struct builder *b, uint32_t uid_base, int *ret_fd,
 static uint64_t digest_traffic(int proc_fd)
 {
 	static const char *const files[] = {"self/net/dev", "self/net/snmp", "self/net/snmp6"};
-	uint64_t digest = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+	uint64_t digest = HASH_START;
 	char text[8192];
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
@@ -211,8 +205,7 @@ static uint64_t digest_traffic(int proc_fd)
 			continue; /* a kernel without IPv6 */
 		if (n < 0)
 			return 0;
-		for (ssize_t k = 0; k < n; k++)
-			digest = (digest ^ (unsigned char)text[k]) * UINT64_C(0x100000001b3);
+		digest = hash_more(digest, text, (size_t)n);
 	}
 	return digest;
 }

@@ -92,7 +92,7 @@ static uint64_t add_content(uint64_t digest, const char *path)
 
 	assert_non_null(file);
 	while ((n = fread(block, 1, sizeof(block), file)) > 0)
-		digest = call_digest(digest, block, n);
+		digest = hash_more(digest, block, n);
 	fclose(file);
 	return digest;
 }
@@ -106,7 +106,7 @@ uint64_t canary_digest(const char *directory)
 {
 	char *const paths[] = {(char *)directory, NULL};
 	FTS *fts = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, by_name);
-	uint64_t digest = CALL_DIGEST_START;
+	uint64_t digest = HASH_START;
 	FTSENT *e;
 
 	assert_non_null(fts);
@@ -118,8 +118,8 @@ uint64_t canary_digest(const char *directory)
 
 		if (e->fts_info == FTS_DP)
 			continue;
-		digest = call_digest(digest, e->fts_name, e->fts_namelen);
-		digest = call_digest(digest, facts, sizeof(facts));
+		digest = hash_more(digest, e->fts_name, e->fts_namelen);
+		digest = hash_more(digest, facts, sizeof(facts));
 		if (e->fts_info == FTS_F)
 			digest = add_content(digest, e->fts_path);
 	}

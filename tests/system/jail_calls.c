@@ -15,15 +15,6 @@
 
 #define WAIT_MS (60000 * patience())
 
-uint64_t call_digest(uint64_t digest, const void *data, size_t size)
-{
-	const unsigned char *bytes = data;
-
-	for (size_t i = 0; i < size; i++)
-		digest = (digest ^ bytes[i]) * UINT64_C(0x100000001b3);
-	return digest;
-}
-
 static void on_output(void *arg, enum guest_stream stream, const void *data, uint32_t size)
 {
 	struct call *call = arg;
@@ -38,7 +29,7 @@ static void on_output(void *arg, enum guest_stream stream, const void *data, uin
 	call->size += n;
 	call->pieces++;
 	call->bytes[stream] += size;
-	call->digest[stream] = call_digest(call->digest[stream], data, size);
+	call->hashes[stream] = hash_more(call->hashes[stream], data, size);
 }
 
 static void on_reply(void *arg, const struct guest_reply *reply)
@@ -81,7 +72,7 @@ static struct guest_callbacks prepare(struct call *call, const void *input, size
 	call->input_size = input_size;
 	call->has_input = input != NULL;
 	for (int i = 0; i < CALL_STREAMS; i++)
-		call->digest[i] = CALL_DIGEST_START;
+		call->hashes[i] = HASH_START;
 	return (struct guest_callbacks){on_output, on_credit, on_reply, call};
 }
 

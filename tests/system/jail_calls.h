@@ -6,6 +6,7 @@
  */
 #ifndef TESTS_SYSTEM_JAIL_CALLS_H
 #define TESTS_SYSTEM_JAIL_CALLS_H
+#include "base/hash.h"
 #include "proto/guest_client.h"
 
 #define CALL_OUTPUT_MAX 65536
@@ -18,15 +19,11 @@ struct call {
 	char *output; /* of all streams, terminated; cut at CALL_OUTPUT_MAX; NULL: none came */
 	size_t size;
 	unsigned pieces; /* that it came in */
-	uint64_t bytes[CALL_STREAMS], digest[CALL_STREAMS];
+	uint64_t bytes[CALL_STREAMS], hashes[CALL_STREAMS];
 	const char *input; /* borrowed */
 	size_t input_size, input_sent;
 	bool has_input;
 };
-
-#define CALL_DIGEST_START UINT64_C(0xcbf29ce484222325)
-/* FNV-1a over more bytes. */
-uint64_t call_digest(uint64_t digest, const void *data, size_t size);
 
 /* Each asserts that the request was taken, after waiting until there is room for it. */
 void call_command(struct guest_client *client, struct call *call, const char *command,

@@ -157,12 +157,12 @@ static void an_endless_command_can_be_cancelled_while_its_output_is_dropped(void
 static void one_line_of_200_million_bytes_arrives_whole(void **state)
 {
 	static char block[1000000];
-	uint64_t digest = CALL_DIGEST_START;
+	uint64_t digest = HASH_START;
 
 	(void)state;
 	memset(block, 'x', sizeof(block));
 	for (int i = 0; i < 200; i++)
-		digest = call_digest(digest, block, sizeof(block));
+		digest = hash_more(digest, block, sizeof(block));
 	call_command(client, &call,
 		"head -c 1000000 /dev/zero | tr '\\0' x >/x; for i in $(seq 200); do cat /x; done; "
 		"rm /x",
@@ -170,22 +170,22 @@ static void one_line_of_200_million_bytes_arrives_whole(void **state)
 	call_wait(client, &call);
 	assert_int_equal(call.reply.exit_status, 0);
 	assert_int_equal(call.bytes[GUEST_STDOUT], 200000000);
-	assert_int_equal(call.digest[GUEST_STDOUT], digest);
+	assert_int_equal(call.hashes[GUEST_STDOUT], digest);
 	assert_int_equal(call.reply.limits_hit, 0);
 }
 
 static void interleaved_binary_output_stays_apart(void **state)
 {
-	uint64_t out = CALL_DIGEST_START, err = CALL_DIGEST_START;
+	uint64_t out = HASH_START, err = HASH_START;
 
 	(void)state;
 	for (int i = 0; i < 1000; i++) {
 		char text[32];
 		int n = snprintf(text, sizeof(text), "o%d%c\377\r\n", i, 0);
 
-		out = call_digest(out, text, (size_t)n);
+		out = hash_more(out, text, (size_t)n);
 		n = snprintf(text, sizeof(text), "e%d%c\376\200\n", i, 0);
-		err = call_digest(err, text, (size_t)n);
+		err = hash_more(err, text, (size_t)n);
 	}
 	call_command(client, &call,
 		"i=0; while [ $i -lt 1000 ]; do printf 'o%d\\0\\377\\r\\n' $i; "
@@ -193,8 +193,8 @@ static void interleaved_binary_output_stays_apart(void **state)
 		NULL);
 	call_wait(client, &call);
 	assert_int_equal(call.reply.exit_status, 0);
-	assert_int_equal(call.digest[GUEST_STDOUT], out);
-	assert_int_equal(call.digest[GUEST_STDERR], err);
+	assert_int_equal(call.hashes[GUEST_STDOUT], out);
+	assert_int_equal(call.hashes[GUEST_STDERR], err);
 	assert_int_equal(call.reply.stdout_bytes, call.bytes[GUEST_STDOUT]);
 	assert_int_equal(call.reply.stderr_bytes, call.bytes[GUEST_STDERR]);
 }
