@@ -174,7 +174,6 @@ int pool_acquire(struct pool *pool, uint64_t now_ms, const struct pool_request *
 	int r;
 
 	if (!pool->running) {
-		pool->counters.refused++;
 		*ret_refusal = REFUSED_STOPPING;
 		*ret_retry_ms = 0;
 		return -EAGAIN;
@@ -193,7 +192,6 @@ int pool_acquire(struct pool *pool, uint64_t now_ms, const struct pool_request *
 
 	promise_lease(pool, sandbox, lease_bytes);
 	leases_start(pool, now_ms, sandbox, request->lessee, request->lease_ms, request->idle_ms);
-	pool->counters.hits++;
 	*ret_sandbox = sandbox;
 	return 0;
 }
@@ -233,10 +231,6 @@ static void grant(struct pool *pool, uint64_t now_ms, struct pool_waiter *waiter
 	waiters_take(pool, waiter);
 	promise_lease(pool, sandbox, waiter->promised_bytes);
 	leases_start(pool, now_ms, sandbox, waiter->lessee, waiter->lease_ms, waiter->idle_ms);
-	if (rung == RUNG_BUILT)
-		pool->counters.built++;
-	else
-		pool->counters.waited++;
 	pool->ops.grant(pool->arg, waiter, sandbox, rung);
 	free(waiter);
 }

@@ -156,7 +156,7 @@ struct pool_ops {
 };
 
 struct pool_counters {
-	uint64_t hits, built, waited, refused, build_failures, deaths;
+	uint64_t build_failures, deaths;
 	uint64_t misses; /* acquires that found none ready, whatever became of them */
 	uint32_t building, ready, leased, discarding, waiting;
 	uint32_t frozen; /* of leased */

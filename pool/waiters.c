@@ -3,10 +3,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static int refused(struct pool *pool, enum control_refusal refusal, uint32_t retry_ms,
+static int refused(enum control_refusal refusal, uint32_t retry_ms,
 	enum control_refusal *ret_refusal, uint32_t *ret_retry_ms)
 {
-	pool->counters.refused++;
 	*ret_refusal = refusal;
 	*ret_retry_ms = retry_ms;
 	return -EAGAIN;
@@ -17,7 +16,7 @@ int waiters_refuse_limit(struct pool *pool, uint64_t now_ms, enum control_refusa
 {
 	bool is_hopeless = pool_lease_bytes(pool) > pool->config.budget->limit_bytes;
 
-	return refused(pool, REFUSED_LIMIT, is_hopeless ? 0 : policy_retry_lease_ms(pool, now_ms),
+	return refused(REFUSED_LIMIT, is_hopeless ? 0 : policy_retry_lease_ms(pool, now_ms),
 		ret_refusal, ret_retry_ms);
 }
 
@@ -82,17 +81,16 @@ int waiters_add(struct pool *pool, uint64_t now_ms, const struct pool_request *r
 
 	policy_look_at_clock(pool, now_ms);
 	if (policy_is_broken(pool))
-		return refused(pool, REFUSED_BROKEN, policy_retry_ms(pool, now_ms), ret_refusal,
-			ret_retry_ms);
+		return refused(
+			REFUSED_BROKEN, policy_retry_ms(pool, now_ms), ret_refusal, ret_retry_ms);
 	if (on_empty == ON_EMPTY_FAIL || pool->waiting >= pool->config.waiters_max)
-		return refused(pool, REFUSED_EMPTY, policy_retry_ms(pool, now_ms), ret_refusal,
-			ret_retry_ms);
+		return refused(
+			REFUSED_EMPTY, policy_retry_ms(pool, now_ms), ret_refusal, ret_retry_ms);
 	if (!budget_fits(pool, pool_lease_bytes(pool)))
 		return waiters_refuse_limit(pool, now_ms, ret_refusal, ret_retry_ms);
 
 	waiter = waiter_new(pool, now_ms, request, on_empty);
 	if (!waiter) {
-		pool->counters.refused++;
 		*ret_retry_ms = policy_retry_ms(pool, now_ms);
 		return -ENOMEM;
 	}
@@ -123,7 +121,6 @@ static void refuse(struct pool *pool, struct pool_waiter *waiter, enum control_r
 	uint32_t retry_ms)
 {
 	leave(pool, waiter);
-	pool->counters.refused++;
 	pool->ops.refuse(pool->arg, waiter, refusal, retry_ms);
 	free(waiter);
 }

@@ -40,7 +40,6 @@ static void expect_refused(struct model *m, enum control_on_empty on_empty,
 {
 	if (on_empty == ON_EMPTY_DEFAULT)
 		on_empty = m->config.on_empty;
-	m->counters.refused++;
 	switch ((unsigned)refusal) {
 	case REFUSED_EMPTY:
 		model_require(m, on_empty == ON_EMPTY_FAIL || queue_was_full, "EMPTY has a reason");
@@ -139,12 +138,11 @@ void model_acquire(struct model *m)
 			"the one that has been ready longest goes first");
 		expect_promise(m, model_find(m, handle), promised);
 		model_lease(m, model_find(m, handle), lessee, request.lease_ms, request.idle_ms);
-		m->counters.hits++;
+		m->tally.hits++;
 	} else if (r == -EINPROGRESS) {
 		expect_waits(m, &request, lessee, promised);
 	} else if (r == -ENOMEM) {
 		model_require(m, m->waiter_calloc_failed && retry_ms > 0, "memory ran out");
-		m->counters.refused++;
 	} else {
 		model_require(m, r == -EAGAIN, "an acquire ends as documented");
 		expect_refused(

@@ -311,9 +311,9 @@ static void on_grant(void *arg, const struct pool_waiter *waiter, struct pool_sa
 	model_find(m, handle)->promised = first.promised;
 	model_lease(m, model_find(m, handle), first.lessee, first.lease_ms, first.idle_ms);
 	if (rung == RUNG_BUILT)
-		m->counters.built++;
+		m->tally.built++;
 	else
-		m->counters.waited++;
+		m->tally.waited++;
 	model_require(m, rung == RUNG_BUILT || rung == RUNG_WAITED, "a waiter's rung is not ready");
 }
 
@@ -324,7 +324,6 @@ static void on_refuse(void *arg, const struct pool_waiter *waiter, enum control_
 	unsigned index = find_waiter(m, waiter), before = rank(m, index);
 	struct model_waiter refused = model_take_waiter(m, index);
 
-	m->counters.refused++;
 	switch ((unsigned)refusal) {
 	case REFUSED_TIMEOUT:
 		model_require(
@@ -444,8 +443,5 @@ void model_finish(struct model *m)
 	model_require(m, m->alive == 0 && pool_is_empty(m->pool), "in the end nothing is left");
 	model_require(m, m->waiting == 0, "in the end nobody waits");
 	model_require(m, m->budget.promised_bytes == m->foreign, "in the end nothing is promised");
-	m->tally.hits += m->counters.hits;
-	m->tally.built += m->counters.built;
-	m->tally.waited += m->counters.waited;
 	model_abandon(m);
 }

@@ -265,7 +265,7 @@ static void no_memory_for_a_waiter_is_returned_and_starts_no_build(void **state)
 	assert_int_equal(world_acquire(w, 1, ON_EMPTY_BUILD), -ENOMEM);
 	assert_int_not_equal(w->retry_ms, 0);
 	assert_int_equal(w->builds, 0);
-	assert_int_equal(world_counters(w).refused, 1);
+	assert_int_equal(world_counters(w).misses, 1);
 	assert_int_equal(pool_failures_in_row(w->pool), 0);
 	world_close(w);
 }

@@ -136,7 +136,7 @@ static void what_cannot_be_had_is_refused_with_its_reason(void **state)
 		world_acquire_own(client, i + 1, &cases[i].own);
 		world_expect_refused(w, client, i + 1, cases[i].refusal, cases[i].text);
 	}
-	assert_int_equal(world_counters(w).hits, 0);
+	assert_int_equal(world_counters(w).leased, 0);
 	assert_int_equal(world_counters(w).ready, 2);
 	close(client);
 	world_close(w);
