@@ -22,6 +22,7 @@ E2E_TESTS += \
 	tests/e2e/cli_exec.py \
 	tests/e2e/cli_fake_supervisor.py \
 	tests/e2e/cli_list.py \
+	tests/e2e/cli_project.py \
 	tests/e2e/cli_reports.py \
 	tests/e2e/cli_run.py \
 	tests/e2e/cli_start.py \
